@@ -1,0 +1,36 @@
+# One command surface: CI, the README and a developer call the same targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint types bench links clean
+
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: $(INSTALLED)      ## compress -> savings -> expand on real photos with the real Real-ESRGAN weights
+	$(BIN)/python benchmarks/demo.py demo
+
+test: $(INSTALLED)      ## the whole suite
+	$(BIN)/python -m pip check
+	$(BIN)/pytest -q
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+links:                  ## what static tools read: gsdd with its siblings in place
+	@rm -rf build/links && mkdir -p build/links/gsdd
+	@ln -s $(CURDIR)/gsdd/* $(CURDIR)/kernels $(CURDIR)/formats $(CURDIR)/cli build/links/gsdd/
+
+types: $(INSTALLED) links
+	$(BIN)/mypy
+
+bench: $(INSTALLED)     ## held-out objective of a real run; the table of docs/method.md
+	$(BIN)/python benchmarks/held_out.py --help
+
+clean:
+	rm -rf build dist *.egg-info $(VENV) demo

@@ -1,0 +1,142 @@
+"""Does distillation do what Eq. 9 says? Held-out L_dis a class, inverted against distilled, and how alike latents get.
+
+    python benchmarks/held_out.py ../shared/data/mini-ost/train --rows docs/held_out.jsonl
+
+Each row is one run (family, seed, lambda); rows that the file already has are not run again. Both sides of every
+comparison are latents after the codec, decoded in fp32, against all non-overlapping real crops of a class, on draws of
+(theta, omega) that no run uses. The printed tables are those of docs/method.md.
+"""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsdd.data.crops import grid_crops, read_crops
+from gsdd.data.degradation import to_float
+from gsdd.distill.distiller import DistillationSource, distill
+from gsdd.distill.inversion import invert, starting_latents
+from gsdd.distill.spaces import Spaces
+from gsdd.formats.codec import CODECS
+from gsdd.metrics.psnr import psnr
+from gsdd.pairs.decode import decode
+from gsdd.plan import Plan, make_plan
+from gsdd.study.held_out import HeldOut, pairwise_distance
+
+HELD_OUT_SEED = 1_000_003
+DRAWS = {"local-fourier": 24, "resnet18": 8}
+
+
+def tiles(work: Plan, limit: int | None) -> tuple[Tensor, ...]:
+    size, seed = work.recipe.hr_size, work.recipe.seed
+    plans = [grid_crops(work.catalog, number, size, limit=limit, seed=seed) for number in range(len(work.counts))]
+    return tuple(torch.from_numpy(read_crops(work.catalog, crops, size)) for crops in plans)
+
+
+def through_codec(latents: Tensor, name: str) -> Tensor:
+    codec = CODECS[name]
+    return torch.from_numpy(codec.decode(codec.encode(latents.numpy())))
+
+
+def judge(held_out: HeldOut, work: Plan, latents: Tensor, pairs: Tensor) -> dict[str, Any]:
+    stored = through_codec(latents, work.recipe.codec)
+    terms = held_out.matching(stored, work.counts, pairs, work.generator)
+    images = decode(work.generator, stored)
+    return {
+        "l_dis": terms.distribution.tolist(),
+        "r": terms.pairs.tolist(),
+        "psnr": float(psnr(images, pairs).mean()),
+        "latent_distance": float(pairwise_distance(stored, work.counts).mean()),
+        "image_distance": float(pairwise_distance(to_float(images), work.counts).mean()),
+    }
+
+
+def run(source: Path, generator: str, family: str, seed: int, lams: list[float], held_out: HeldOut) -> list[dict]:
+    """One inversion, then one distillation a lambda from it."""
+    work = make_plan(source, preset="quick", generator=generator, seed=seed, features=family)
+    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
+    real = tiles(work, work.recipe.real_crops)
+    spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
+    start = starting_latents(pairs, work.generator.scale, work.recipe)
+    inverted = invert(pairs, start, work.generator, spaces.fixed_psi(), work.recipe).latents
+    before = judge(held_out, work, inverted, pairs)
+    before["psnr_start"] = float(psnr(decode(work.generator, start), pairs).mean())
+    rows = []
+    for lam in lams:
+        recipe = replace(work.recipe, lam=lam)
+        target = DistillationSource(work.class_names, work.counts, pairs, real)
+        latents = distill(target, inverted, work.generator, spaces, recipe).latents
+        rows.append(
+            {"family": family, "seed": seed, "lam": lam, "classes": work.class_names, "inverted": before,
+             "distilled": judge(held_out, work, latents, pairs)}
+        )  # fmt: skip
+    return rows
+
+
+def interval(values: list[float]) -> str:
+    """Mean and the half-width of its 95 % interval (Student's t)."""
+    t = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}[len(values)]
+    return f"{np.mean(values):.4f} +- {t * np.std(values, ddof=1) / len(values) ** 0.5:.4f}"
+
+
+def table(rows: list[dict], family: str) -> list[str]:
+    rows = [row for row in rows if row["family"] == family and row["lam"] == 0.1][:3]
+    lines = [f"| {family} | L_dis inverted | L_dis distilled | ratio a seed |", "|---|---|---|---|"]
+    for number, name in enumerate(rows[0]["classes"]):
+        before, after = ([row[side]["l_dis"][number] for row in rows] for side in ("inverted", "distilled"))
+        ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(before, after, strict=True))
+        lines.append(f"| {name} | {np.mean(before):.4f} | {np.mean(after):.4f} | {ratios} |")
+    return lines
+
+
+def spread(rows: list[dict], family: str, key: str) -> list[str]:
+    rows = [row for row in rows if row["family"] == family]
+    inverted = {row["seed"]: row["inverted"][key] for row in rows}
+    lines = [
+        f"| {family} | {key} | minus inverted |",
+        "|---|---|---|",
+        f"| inverted | {interval(list(inverted.values()))} | |",
+    ]
+    for lam in (0.0, 0.1):
+        mine = [row for row in rows if row["lam"] == lam]
+        change = [row["distilled"][key] - inverted[row["seed"]] for row in mine]
+        lines.append(f"| lambda {lam} | {interval([row['distilled'][key] for row in mine])} | {interval(change)} |")
+    return lines
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option("--rows", "file", type=click.Path(path_type=Path), required=True, help="JSON lines, appended to.")
+@click.option("--generator", default="realesr-animevideov3")
+@click.option("--family", "families", multiple=True, default=["local-fourier", "resnet18"])
+@click.option("--seeds", default=5, help="Seeds for the spread; the first 3 make the table.")
+def main(source: Path, file: Path, generator: str, families: tuple[str, ...], seeds: int) -> None:
+    """Run what is missing, then print the tables."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    done = {(row["family"], row["seed"]) for row in rows}
+    for family in families:
+        everything = make_plan(source, preset="quick", generator=generator, seed=HELD_OUT_SEED, features=family)
+        real = tiles(everything, None)
+        spaces = Spaces.from_recipe(everything.recipe, real, everything.generator.device)
+        held_out = HeldOut.prepare(spaces, everything.class_names, real, DRAWS[family])
+        for seed in range(seeds):
+            if (family, seed) in done:
+                continue
+            began = time.monotonic()
+            new = run(source, generator, family, seed, [0.1, 0.0], held_out)
+            rows += new
+            with file.open("a") as lines:
+                lines.writelines(json.dumps(row) + "\n" for row in new)
+            click.echo(f"{family} seed {seed}: {time.monotonic() - began:.0f} s", err=True)
+        click.echo("\n".join([*table(rows, family), "", *spread(rows, family, "latent_distance"), "",
+                              *spread(rows, family, "image_distance"), ""]))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

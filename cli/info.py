@@ -1,0 +1,116 @@
+"""`gsdd info`: what a file is."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gsdd.cli.options import force_option, json_option, note, print_json
+from gsdd.formats.container import Contents, read
+from gsdd.formats.manifest import DEGRADATION, Manifest
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@click.option("--contact-sheet", type=click.Path(path_type=Path), metavar="PNG", help="Draw what the latents show.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The photos, to show each latent's real crop beside it.",
+)
+@click.option("--generator", metavar="NAME|PATH", help="Weights to draw with; default: those that the file names.")
+@force_option
+def info(
+    file: Path, as_json: bool, contact_sheet: Path | None, source: Path | None, generator: str | None, force: bool
+) -> None:
+    """Tell what FILE is: its classes, generator, recipe and source.
+
+    \b
+    Example:
+        gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
+    """
+    if contact_sheet is None and (source is not None or generator is not None or force):
+        raise click.UsageError("--source, --generator and --force go with --contact-sheet.")
+    contents = read(file)
+    if as_json:
+        print_json(_document(file, contents))
+    else:
+        click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
+    if contact_sheet is not None:
+        _draw(file, contact_sheet, source, generator, force)
+
+
+def _draw(file: Path, output: Path, source: Path | None, generator: str | None, force: bool) -> None:
+    from gsdd import report
+
+    report.contact_sheet(file, output, source=source, generator=generator, force=force)
+    note(f"contact sheet: {output}")
+
+
+def _document(file: Path, contents: Contents) -> dict[str, Any]:
+    """Everything that the manifest says, after what only the file can tell."""
+    own = {
+        "path": str(file),
+        "container": contents.container,
+        "bytes": contents.size,
+        "latents": contents.manifest.latents,
+        "latent_shape": list(contents.manifest.latent_shape[1:]),
+    }
+    return {**own, **json.loads(contents.document.text)}
+
+
+def _rows(file: Path, contents: Contents) -> list[tuple[str, str]]:
+    manifest, document = contents.manifest, contents.document
+    shape = "x".join(map(str, manifest.latent_shape[1:]))
+    return [
+        ("file", f"{file} ({contents.container}, format {document.version}, {contents.size:,} bytes)"),
+        ("digest", document.digest),
+        ("latents", f"{manifest.latents} of {shape}, codec {manifest.codec}"),
+        ("pairs", _pairs(manifest)),
+        *_class_rows(manifest),
+        *_generator_rows(manifest),
+        *_source_rows(manifest),
+        ("recipe", _options(manifest.recipe)),
+        ("run", _options(manifest.run)),
+        ("training", _options(manifest.training)),
+        ("privacy", manifest.privacy),
+    ]
+
+
+def _pairs(manifest: Manifest) -> str:
+    high, low = manifest.hr_size, manifest.hr_size // int(DEGRADATION["scale"])
+    return f"HR {high}x{high}, LR {low}x{low} by {DEGRADATION['method']} with antialiasing"
+
+
+def _class_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    width = max(len(each.name) for each in manifest.classes)
+    rows = [f"{each.name:{width}}  {each.latents:>6}" for each in manifest.classes]
+    return [("classes", f"{len(rows)}"), *(("", row) for row in rows)]
+
+
+def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    generator = manifest.generator
+    what = f"{generator.name} ({generator.architecture}, x{generator.scale}, {generator.parameters:,} parameters)"
+    return [
+        ("generator", what),
+        ("", f"fingerprint {generator.fingerprint}"),
+        ("", f"licence {generator.licence}; from {generator.origin}"),
+    ]
+
+
+def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    source = manifest.source
+    what = f"{source.images:,} photos, {source.bytes:,} bytes; {source.skipped} skipped, {source.ignored} ignored"
+    return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {source.licence}")]
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items()) or "-"
+
+
+def _plain(text: str) -> str:
+    """Keep a file's text from steering the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

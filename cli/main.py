@@ -1,0 +1,86 @@
+"""The `gsdd` command: finds sub-commands, and turns every error into one line and an exit code.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 the file is not sound, 130 interrupted.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from gsdd.errors import FormatError, GsddError
+
+COMMANDS = {
+    "compress": "gsdd.cli.compress",
+    "convert": "gsdd.cli.convert",
+    "expand": "gsdd.cli.expand",
+    "generators": "gsdd.cli.generators",
+    "info": "gsdd.cli.info",
+    "savings": "gsdd.cli.savings",
+    "verify": "gsdd.cli.verify",
+}
+
+EXIT_FAILED = 1
+EXIT_FORMAT = 3
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that imports a sub-command's module when the command is asked for, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the sub-commands in alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a sub-command; its command has the module's last name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gsdd")
+def cli() -> None:
+    """Compress a folder of photos into latents of a super-resolution GAN, and get HR-LR pairs back."""
+
+
+def _complain(text: str) -> None:
+    click.echo("gsdd: " + " ".join(text.split()), err=True)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code.
+
+    Args:
+        arguments: words after `gsdd`; None takes them from the process.
+    """
+    sys.exit(exit_code(arguments))
+
+
+def exit_code(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are told on stderr in one line each.
+
+    Args:
+        arguments: words after `gsdd`; None takes them from the process.
+
+    Returns:
+        0 ok, 1 failed, 2 usage, 3 the file is not sound, 130 interrupted.
+    """
+    try:
+        result: Any = cli.main(args=arguments, prog_name="gsdd", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return EXIT_INTERRUPTED
+    except FormatError as error:
+        _complain(str(error))
+        return EXIT_FORMAT
+    except (GsddError, OSError) as error:
+        _complain(str(error))
+        return EXIT_FAILED

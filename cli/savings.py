@@ -1,0 +1,79 @@
+"""`gsdd savings`: what a file saves against the photos and against image codecs."""
+
+from pathlib import Path
+
+import click
+
+from gsdd.cli.options import json_option, note, print_json, quiet_option
+from gsdd.cli.progress import StageBars
+from gsdd.savings import SAMPLE, Rival, Savings
+from gsdd.savings import savings as measure_savings
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--sample", default=SAMPLE, show_default=True, help="Photos to re-encode for the codecs' sizes.")
+@click.option("--seed", default=0, show_default=True, help="Picks the sample.")
+@json_option
+@quiet_option
+def savings(source: Path, file: Path, sample: int, seed: int, as_json: bool, quiet: bool) -> None:
+    """Compare FILE with the photos in SOURCE, as found and as image codecs would store them."""
+    with StageBars(hidden=quiet) as bars:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            bars.update(stage, done, total, None)
+
+        report = measure_savings(source, file, sample=sample, seed=seed, progress=progress)
+    if report.note:
+        note(f"note: {report.note}", quiet)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        click.echo(table(report))
+
+
+def table(report: Savings) -> str:
+    """Lay a storage report out for people."""
+    return "\n".join([*_facts(report), "", *_comparison(report), "", *_legend(report)])
+
+
+def _facts(report: Savings) -> list[str]:
+    side = report.hr_size
+    return [
+        f"images kept  {report.latents} for {report.images}: {report.images_saved:.1%} saved by count "
+        "(the paper's 93.2 % is this figure)",
+        f"file         {_size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
+        f"{report.latents} HR images of {side}x{side}",
+        f"generator    {_size(report.generator_bytes)} for {report.generator} (fp16; "
+        f"{_size(report.generator_bytes_fp32)} in fp32), once for any number of files",
+    ]
+
+
+def _comparison(report: Savings) -> list[str]:
+    head = f"{'':34}{'size':>10}{'file saves':>13}{'with generator':>17}"
+    whole = [_line(f"all {report.images} photos, {rival.name}", rival) for rival in report.whole_source]
+    crops = [_line(f"{report.latents} random crops, {rival.name}", rival) for rival in report.random_crops]
+    return [head, *whole, *crops]
+
+
+def _line(name: str, rival: Rival) -> str:
+    size = ("~" if rival.estimated else "") + _size(rival.bytes)
+    return f"{name:34}{size:>10}{rival.saved:>13.1%}{rival.saved_with_generator:>17.1%}"
+
+
+def _legend(report: Savings) -> list[str]:
+    side = report.hr_size
+    return [
+        f"~ scaled up from {report.sampled} of {report.images} photos (by pixels) and a random {side}x{side} crop of "
+        "each (by count).",
+        "Negative: the file is the larger. The file holds its crops, not the whole photos.",
+    ]
+
+
+def _size(count: int) -> str:
+    """Write a number of bytes with three or four digits and a decimal unit."""
+    power = min(len(UNITS) - 1, max(0, (len(str(count)) - 1) // 3))
+    return f"{count} B" if power == 0 else f"{count / 1000**power:.1f} {UNITS[power]}"

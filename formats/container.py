@@ -1,0 +1,203 @@
+"""Write, read and convert .gsdd files. FORMAT.md is the specification."""
+
+import hashlib
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from gsdd.errors import FormatError, RecipeError, SourceError
+from gsdd.formats import hdf5_container, safetensors_container
+from gsdd.formats.atomic import check_not_source, check_output, write_atomically
+from gsdd.formats.codec import CODECS
+from gsdd.formats.document import Document, seal
+from gsdd.formats.manifest import Manifest
+from gsdd.formats.tensors import check_tensor, describe
+
+ContainerName = Literal["safetensors", "hdf5"]
+CLASS_INDEX = "class_index"
+SOURCE_INDEX = "source_index"
+_HEAD = 64
+
+_Dump = Callable[[Document, Mapping[str, np.ndarray]], bytes]
+_Load = Callable[[bytes], tuple[Document, dict[str, np.ndarray]]]
+CONTAINERS: Mapping[str, tuple[_Dump, _Load]] = MappingProxyType(
+    {
+        "safetensors": (safetensors_container.dump, safetensors_container.load),
+        "hdf5": (hdf5_container.dump, hdf5_container.load),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A .gsdd file that was read and checked.
+
+    Args:
+        document: the manifest as text and as values, with version and digest.
+        tensors: by name, in stored form (for uint8: codes and tables).
+        container: "safetensors" or "hdf5".
+        size: bytes of the file.
+    """
+
+    document: Document
+    tensors: Mapping[str, np.ndarray]
+    container: str
+    size: int
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the file says of itself."""
+        return self.document.manifest
+
+
+def write(
+    path: Path,
+    manifest: Manifest,
+    latents: np.ndarray,
+    class_index: np.ndarray,
+    source_index: np.ndarray,
+    *,
+    container: ContainerName = "safetensors",
+    force: bool = False,
+) -> None:
+    """Encode latents by the manifest's codec and write the file, whole or not at all.
+
+    Args:
+        path: the file to be written.
+        manifest: what the file says of itself.
+        latents: float32 `[N, 3, h, w]`, finite, class after class.
+        class_index: int32 `[N]`, the class of each latent.
+        source_index: int32 `[N]`, for each latent the photo of its crop, counted within its class.
+        container: how the bytes are laid out.
+        force: whether to replace a file of that name.
+
+    Raises:
+        FormatError: arrays and manifest do not fit together.
+        RecipeError: the codec cannot hold a latent, or there is no such container.
+        OutputError: the file exists, or cannot be written.
+    """
+    check_output(path, force=force)
+    dump, _ = _container(container)
+    _check_array("latents", latents, np.float32, manifest.latent_shape)
+    _check_array(CLASS_INDEX, class_index, np.int32, (manifest.latents,))
+    _check_array(SOURCE_INDEX, source_index, np.int32, (manifest.latents,))
+    codes = CODECS[manifest.codec].encode(latents)
+    tensors = {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index}
+    document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
+    _check_values(manifest, tensors)
+    write_atomically(path, dump(document, tensors), force=force)
+
+
+def read(path: Path) -> Contents:
+    """Read a .gsdd file and check every byte of it.
+
+    Args:
+        path: the file; its first bytes tell the container.
+
+    Returns:
+        Its contents.
+
+    Raises:
+        FormatError: not a .gsdd file, damaged, of an unknown version, or nonsense.
+        SourceError: no such file, or it cannot be opened.
+    """
+    try:
+        name, data = _read_bytes(path)
+        document, tensors = CONTAINERS[name][1](data)
+        for each, entry in document.tensors.items():
+            check_tensor(each, tensors[each], entry)
+        _check_values(document.manifest, tensors)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    return Contents(document, MappingProxyType(tensors), name, len(data))
+
+
+def latents_of(contents: Contents) -> np.ndarray:
+    """Decode the latents of a file.
+
+    Args:
+        contents: a file that was read.
+
+    Returns:
+        float32 `[N, 3, h, w]`, about [0, 1], not clipped; a new array.
+    """
+    return CODECS[contents.manifest.codec].decode(contents.tensors)
+
+
+def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False) -> None:
+    """Lay a file out in another container; manifest and tensors stay as they are, to the byte.
+
+    Args:
+        source: a .gsdd file.
+        target: the file to be written.
+        container: how its bytes are laid out.
+        force: whether to replace a file of that name; never the source.
+
+    Raises:
+        FormatError: the source is not sound.
+        SourceError: no such source.
+        OutputError: the target is the source, exists, or cannot be written.
+    """
+    dump, _ = _container(container)
+    check_not_source(target, source)
+    check_output(target, force=force)
+    contents = read(source)
+    write_atomically(target, dump(contents.document, contents.tensors), force=force)
+
+
+def file_digest(path: Path) -> str:
+    """Compute the sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _container(name: str) -> tuple[_Dump, _Load]:
+    if name not in CONTAINERS:
+        raise RecipeError(f"container {name!r}; known are {', '.join(CONTAINERS)}")
+    return CONTAINERS[name]
+
+
+def _read_bytes(path: Path) -> tuple[str, bytes]:
+    """Read a file whole, once its first bytes have shown that it is worth it."""
+    try:
+        # Opening a pipe would wait for its other end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FormatError("is not a file; wanted a .gsdd file")
+        with path.open("rb") as handle:
+            name = _sniff(handle.read(_HEAD))
+            handle.seek(0)
+            return name, handle.read()
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _sniff(head: bytes) -> str:
+    if head.startswith(hdf5_container.START):
+        return "hdf5"
+    if head[8:].startswith(safetensors_container.START):
+        return "safetensors"
+    raise FormatError("is not a .gsdd file: it starts neither as gsdd's safetensors nor as gsdd's HDF5")
+
+
+def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        got, wanted = f"{array.dtype} {list(array.shape)}", f"{np.dtype(dtype)} {list(shape)}"
+        raise FormatError(f"{name}: got {got}; the manifest calls for {wanted}")
+
+
+def _check_values(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> None:
+    """Refuse tensors with the right digests and no sense; their shapes are right by now."""
+    counts = [each.latents for each in manifest.classes]
+    if not np.array_equal(tensors[CLASS_INDEX], np.repeat(np.arange(len(counts)), counts)):
+        raise FormatError(f"{CLASS_INDEX} is not class after class with the manifest's numbers of latents")
+    sources = tensors[SOURCE_INDEX]
+    if sources.min() < 0 or int(sources.max()) >= manifest.source.images:
+        raise FormatError(f"{SOURCE_INDEX} leaves 0..{manifest.source.images - 1}, the photos of the source")
+    CODECS[manifest.codec].check(tensors)

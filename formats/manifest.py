@@ -1,0 +1,235 @@
+"""What a .gsdd file says of itself: generator, classes, codec, recipe, source.
+
+No clock, path or host stands in it, so equal runs give equal bytes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from gsdd.errors import FormatError
+from gsdd.formats.canonical import dumps, quote
+from gsdd.formats.codec import CODECS
+from gsdd.formats.tensors import MAX_INTEGER, Layout
+
+CHANNELS = 3
+DEGRADATION: Mapping[str, Any] = MappingProxyType({"method": "bicubic", "antialias": True, "scale": 4})
+# What holds for every file of this major version.
+FIXED: Mapping[str, Any] = MappingProxyType({"colour": "RGB", "range": (0, 1), "degradation": dict(DEGRADATION)})
+PRIVACY = "The latents reconstruct the source photos: whoever has this file and its generator can look at the photos."
+_RECORDS = ("generator", "source")
+_MAPPINGS = ("recipe", "run", "training")
+_LONGEST_NAME = 4096
+_SHA256 = {"pattern": "[0-9a-f]{64}"}
+_ONE_LINE = {"one_line": True}
+_FROM_ONE = {"least": 1}
+
+
+@dataclass(frozen=True)
+class ManifestGenerator:
+    """The generator that turns the latents into images, and where to get it."""
+
+    name: str = field(metadata=_ONE_LINE)
+    architecture: str = field(metadata=_ONE_LINE)
+    scale: int = field(metadata=_FROM_ONE)
+    parameters: int = field(metadata=_FROM_ONE)
+    fingerprint: str = field(metadata=_SHA256)
+    fingerprint_fp16: str = field(metadata=_SHA256)
+    origin: str = field(metadata=_ONE_LINE)
+    licence: str
+
+    def __post_init__(self) -> None:
+        _check_fields("generator", self)
+
+
+@dataclass(frozen=True)
+class ManifestClass:
+    """A class and its number of latents."""
+
+    name: str = field(metadata=_ONE_LINE)
+    latents: int = field(metadata=_FROM_ONE)
+
+    def __post_init__(self) -> None:
+        _check_fields("class", self)
+        _check_class_name(self.name)
+
+
+@dataclass(frozen=True)
+class ManifestSource:
+    """Summary of the photos: images used, their bytes, a digest of their list, what was left out."""
+
+    images: int = field(metadata=_FROM_ONE)
+    bytes: int
+    sha256: str = field(metadata=_SHA256)
+    skipped: int
+    ignored: int
+    licence: str
+
+    def __post_init__(self) -> None:
+        _check_fields("source", self)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a .gsdd file says, except of the bytes of its tensors.
+
+    Args:
+        generator: the frozen G.
+        hr_size: side of an HR image, pixels.
+        codec: a name of `CODECS`.
+        classes: in the order of `class_index`.
+        recipe: every option of the run; JSON scalars and lists.
+        run: what came out of the run; JSON.
+        source: summary of the photos.
+        training: how to train on the pairs; JSON.
+        privacy: what a holder of the file must know.
+
+    Raises:
+        FormatError: a value that no sound file holds.
+    """
+
+    generator: ManifestGenerator
+    hr_size: int = field(metadata=_FROM_ONE)
+    codec: str
+    classes: tuple[ManifestClass, ...]
+    recipe: Mapping[str, Any]
+    run: Mapping[str, Any]
+    source: ManifestSource
+    training: Mapping[str, Any]
+    privacy: str = PRIVACY
+
+    def __post_init__(self) -> None:
+        _check_fields("manifest", self)
+        if self.codec not in CODECS:
+            raise FormatError(f"codec {quote(self.codec)}; known are {', '.join(CODECS)}")
+        for scale in (self.generator.scale, DEGRADATION["scale"]):
+            if self.hr_size % scale:
+                raise FormatError(f"hr_size {self.hr_size} is not a multiple of the scale {scale}")
+        names = [each.name for each in self.classes]
+        if not names or len(set(names)) != len(names):
+            raise FormatError("classes: got none, or one name twice; wanted at least one class, each with its own name")
+
+    @property
+    def latents(self) -> int:
+        """Number of latents, all classes together."""
+        return sum(each.latents for each in self.classes)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """Shape `[N, C, h, w]` of all latents."""
+        side = self.hr_size // self.generator.scale
+        return (self.latents, CHANNELS, side, side)
+
+    def layouts(self) -> dict[str, Layout]:
+        """Name the tensors of the file, with dtype and shape: they follow from the manifest alone."""
+        index = Layout("I32", (self.latents,))
+        return {**CODECS[self.codec].layouts(self.latent_shape), "class_index": index, "source_index": index}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the manifest as JSON objects, without the fields that `Document` adds."""
+        plain = {name: dict(getattr(self, name)) for name in _MAPPINGS}
+        records = {name: asdict(getattr(self, name)) for name in _RECORDS}
+        classes = [asdict(each) for each in self.classes]
+        return {
+            **FIXED,
+            **plain,
+            **records,
+            "classes": classes,
+            "codec": self.codec,
+            "hr_size": self.hr_size,
+            "privacy": self.privacy,
+        }
+
+
+def from_json(document: object, newer: bool) -> Manifest:
+    """Build the manifest from parsed JSON of unknown origin.
+
+    Args:
+        document: the JSON object, without the fields that `Document` adds.
+        newer: the file has a higher minor version than this reader; fields that it does not know are passed over.
+
+    Returns:
+        The checked manifest.
+
+    Raises:
+        FormatError: a field is missing, unknown, or has a value that no sound file holds.
+    """
+    names = [each.name for each in fields(Manifest)]
+    known = check_object("manifest", document, [*names, *FIXED], newer)
+    for name, wanted in FIXED.items():
+        if dumps(known[name]) != dumps(wanted):
+            raise FormatError(f"{name} is {quote(known[name])}; in version 1 it is {dumps(wanted)}")
+    if not isinstance(known["classes"], list):
+        raise FormatError(f"classes are {quote(known['classes'])}; wanted a list")
+    records: dict[str, Any] = {
+        "generator": _record(ManifestGenerator, "generator", known["generator"], newer),
+        "source": _record(ManifestSource, "source", known["source"], newer),
+        "classes": tuple(_record(ManifestClass, "class", each, newer) for each in known["classes"]),
+    }
+    return Manifest(**{**{name: known[name] for name in names}, **records})
+
+
+def check_object(where: str, value: object, names: Iterable[str], newer: bool) -> dict[str, Any]:
+    """Refuse what is not a JSON object with the named fields.
+
+    Args:
+        where: what the object is, for the message.
+        value: parsed JSON of unknown origin.
+        names: the fields that it must have.
+        newer: whether it may have others.
+
+    Returns:
+        The object.
+
+    Raises:
+        FormatError: not an object, a field is missing, or one is unknown.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"{where} is {quote(value)}; wanted a JSON object")
+    wanted = set(names)
+    missing, unknown = sorted(wanted - set(value)), sorted(set(value) - wanted)
+    if missing or (unknown and not newer):
+        raise FormatError(f"{where}: missing fields {quote(missing)}, unknown fields {quote(unknown)}")
+    return value
+
+
+def _record(kind: type, where: str, value: object, newer: bool) -> Any:  # noqa: ANN401
+    names = [each.name for each in fields(kind)]
+    known = check_object(where, value, names, newer)
+    return kind(**{name: known[name] for name in names})
+
+
+def _check_fields(where: str, record: Any) -> None:  # noqa: ANN401
+    for each in fields(record):
+        value, name = getattr(record, each.name), f"{where}.{each.name}"
+        if each.type is int:
+            _check_integer(name, value, each.metadata.get("least", 0))
+        elif each.type is str:
+            _check_text(name, value, each.metadata)
+        elif each.type == Mapping[str, Any] and not isinstance(value, Mapping):
+            raise FormatError(f"{name} is {quote(value)}; wanted a JSON object")
+
+
+def _check_integer(name: str, value: object, least: int) -> None:
+    if type(value) is not int or not least <= value <= MAX_INTEGER:
+        raise FormatError(f"{name} is {quote(value)}; wanted a whole number from {least} to 2^53 - 1")
+
+
+def _check_text(name: str, value: object, wanted: Mapping[str, Any]) -> None:
+    if type(value) is not str:
+        raise FormatError(f"{name} is {quote(value)}; wanted text")
+    # A terminal obeys control characters, and a lone surrogate has no bytes.
+    if "one_line" in wanted and any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise FormatError(f"{name} is {quote(value)}; wanted one line of Unicode text without control characters")
+    if "pattern" in wanted and not re.fullmatch(wanted["pattern"], value):
+        raise FormatError(f"{name} is {quote(value)}; wanted 64 hexadecimal digits")
+
+
+def _check_class_name(name: str) -> None:
+    if name in {"", ".", ".."} or "/" in name:
+        raise FormatError(f"class {quote(name)}: a name is that of one folder")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise FormatError(f"class {quote(name)}: a name has at most {_LONGEST_NAME} bytes")

@@ -1,0 +1,30 @@
+"""gsdd: a folder of photos as latents of a frozen super-resolution GAN."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gsdd.compressor import compress
+    from gsdd.pairs.distilled import Distilled, open
+    from gsdd.pairs.expand import expand
+
+__version__ = "0.1.0"
+__all__ = ["Distilled", "compress", "expand", "open"]
+
+_HOMES = {
+    "Distilled": "gsdd.pairs.distilled",
+    "compress": "gsdd.compressor",
+    "expand": "gsdd.pairs.expand",
+    "open": "gsdd.pairs.distilled",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import a public name when it is first asked for (PEP 562), so that `import gsdd` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gsdd' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

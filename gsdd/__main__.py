@@ -1,0 +1,6 @@
+"""`python -m gsdd`, for `torchrun -m gsdd`."""
+
+from gsdd.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,204 @@
+"""The main job: a folder of photos in, one .gsdd file out."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsdd.data.catalog import OnBadImage
+from gsdd.data.crops import grid_crops, read_crops
+from gsdd.distill.deadline import Deadline
+from gsdd.distill.distiller import DistillationSource, distill
+from gsdd.distill.inversion import invert, starting_latents
+from gsdd.distill.recipe import DEFAULT_PRESET
+from gsdd.distill.spaces import Spaces
+from gsdd.errors import OutputError
+from gsdd.formats import container as files
+from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
+from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+from gsdd.plan import Plan, Progress, make_plan
+
+# With a time budget: the part of it that inversion may use. Matching starts from what it reached.
+INVERSION_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class CompressReport:
+    """What `compress` made.
+
+    Attributes:
+        path: the file.
+        latents: latents in it.
+        classes: latents by class name.
+        bytes: size of the file.
+        inversion_steps: steps that every latent got.
+        iterations: steps of distribution matching.
+        skipped: photos that could not be used, as "class: path: reason".
+        conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
+    """
+
+    path: Path
+    latents: int
+    classes: Mapping[str, int]
+    bytes: int
+    inversion_steps: int
+    iterations: int
+    skipped: tuple[str, ...]
+    conversions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as JSON has them."""
+        return {**asdict(self), "path": str(self.path), "classes": dict(self.classes)}
+
+
+def compress(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    preset: str = DEFAULT_PRESET,
+    generator: str = DEFAULT_GENERATOR,
+    ipc: int | Mapping[str, int] | None = None,
+    device: str = "cpu",
+    container: files.ContainerName = "safetensors",
+    time_budget: float | None = None,
+    on_bad_image: OnBadImage = "skip",
+    licence: str = "unknown",
+    force: bool = False,
+    progress: Progress | None = None,
+    **options: Any,  # noqa: ANN401
+) -> CompressReport:
+    """Compress class folders of photos into one .gsdd file.
+
+    Args:
+        source: folder with one sub-folder a class; a flat folder is one class.
+        output: the file to write.
+        preset: `quick`, `standard` or `paper`.
+        generator: name (see `gsdd generators`) or path of a x4 super-resolution network.
+        ipc: latents a class, one number or one a class name; None takes the preset's.
+        device: where torch computes, such as "cpu" or "cuda".
+        container: `safetensors` or `hdf5`.
+        time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
+        on_bad_image: `skip` unusable photos, or `fail` at the first.
+        licence: of the photos; kept in the file.
+        force: replace an existing output.
+        progress: called with stage, steps done, steps in all, and the loss where there is one.
+        **options: fields of `gsdd.distill.recipe.Recipe` that override the preset.
+
+    Returns:
+        What was made.
+
+    Raises:
+        SourceError: no usable photos.
+        RecipeError: options that make no run.
+        GeneratorError: no usable generator.
+        OutputError: the output exists or cannot be written.
+
+    Source: GSDD paper, Eq. 3-9.
+    """
+    deadline = Deadline.after(time_budget)
+    target = _free_output(Path(output), force)
+    work = make_plan(
+        source, preset=preset, generator=generator, ipc=ipc, device=device, on_bad_image=on_bad_image,
+        progress=progress, **options,
+    )  # fmt: skip
+    run = _search(work, deadline, progress)
+    manifest = _manifest(work, run, licence)
+    classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
+    files.write(
+        target, manifest, run.latents.numpy(), classes.int().numpy(), _photo_index(work),
+        container=container, force=force,
+    )  # fmt: skip
+    return _report(target, work, run)
+
+
+@dataclass(frozen=True)
+class _Search:
+    latents: Tensor
+    inversion_steps: int
+    iterations: int
+
+
+def _free_output(target: Path, force: bool) -> Path:
+    """Refuse an output that cannot be written before hours are spent on it."""
+    folder = target.absolute().parent
+    if target.is_dir() or (target.exists() and not force):
+        what = "a folder" if target.is_dir() else "a file"
+        raise OutputError(f"output {target}: got {what} that exists, wanted a new name; choose another or use --force")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"output {target}: folder {folder} is missing or not writable; create it or choose another")
+    return target
+
+
+def real_crops(work: Plan) -> tuple[Tensor, ...]:
+    """Read the crops that a run matches with: at most `real_crops` tiles a class, uint8 `[M_c, 3, H, W]`."""
+    size, seed = work.recipe.hr_size, work.recipe.seed
+    tiles = [
+        grid_crops(work.catalog, number, size, limit=work.recipe.real_crops, seed=seed)
+        for number in range(len(work.counts))
+    ]
+    return tuple(torch.from_numpy(read_crops(work.catalog, crops, size)) for crops in tiles)
+
+
+def _search(work: Plan, deadline: Deadline, progress: Progress | None) -> _Search:
+    def tell(stage: str) -> Callable[[int, int, float], None] | None:
+        return None if progress is None else lambda done, total, loss: progress(stage, done, total, loss)
+
+    recipe, generator = work.recipe, work.generator
+    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
+    real = real_crops(work)
+    spaces = Spaces.from_recipe(recipe, real, generator.device)
+    share = deadline.share(INVERSION_SHARE if recipe.iterations else 1.0)
+    start = starting_latents(pairs, generator.scale, recipe)
+    inverted = invert(pairs, start, generator, spaces.fixed_psi(), recipe, share, tell("inversion"))
+    source = DistillationSource(work.class_names, work.counts, pairs, real)
+    moved = distill(source, inverted.latents, generator, spaces, recipe, deadline, tell("distillation"))
+    return _Search(moved.latents, inverted.steps, moved.iterations)
+
+
+def _manifest(work: Plan, run: _Search, licence: str) -> Manifest:
+    catalog = work.catalog
+    return Manifest(
+        generator=ManifestGenerator(**asdict(work.generator.reference)),
+        hr_size=work.recipe.hr_size,
+        codec=work.recipe.codec,
+        classes=tuple(map(ManifestClass, work.class_names, work.counts)),
+        recipe=work.recipe.to_dict(),
+        run={"inversion_steps": run.inversion_steps, "iterations": run.iterations},
+        source=ManifestSource(
+            images=catalog.images,
+            bytes=catalog.bytes,
+            sha256=catalog.sha256,
+            skipped=len(catalog.skipped),
+            ignored=catalog.ignored,
+            licence=licence,
+        ),
+        training={
+            "task": f"x{work.generator.scale} super-resolution: LR in, HR out",
+            "hr": "round(255 clamp(G(z), 0, 1))",
+            "lr": "antialiased bicubic of the uint8 HR, rounded to uint8",
+            "range": "RGB, feed as float in [0, 1], no normalisation",
+            "augmentation": "random aligned crops, flips and rotations",
+        },
+    )
+
+
+def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":
+    return np.array([crop.photo_index for crop in work.crops], dtype=np.int32)
+
+
+def _report(target: Path, work: Plan, run: _Search) -> CompressReport:
+    return CompressReport(
+        path=target,
+        latents=len(run.latents),
+        classes=dict(zip(work.class_names, work.counts, strict=True)),
+        bytes=target.stat().st_size,
+        inversion_steps=run.inversion_steps,
+        iterations=run.iterations,
+        skipped=work.skipped,
+        conversions=work.conversions,
+    )

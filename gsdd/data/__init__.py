@@ -1,0 +1,1 @@
+"""Class folders of photos -> catalog -> HR crops; HR -> LR."""

@@ -1,0 +1,240 @@
+"""Class folders -> the catalog of a run: every photo decoded once, with its size and sha256, and what was left out."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from gsdd.data.folders import ClassFolder, Ignored, list_photos, relative_name
+from gsdd.data.images import BadImage, Photo, decode
+from gsdd.data.naming import printable
+from gsdd.data.parallel import decoder_warnings_ignored, in_threads
+from gsdd.errors import SourceError
+
+OnBadImage = Literal["skip", "fail"]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PhotoRecord:
+    """A usable photo.
+
+    `path` is text for people and files, relative to the root; `file` opens it. `bytes` and `sha256` are the file's as
+    found; `width` and `height` are in pixels, upright.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    conversions: tuple[str, ...] = ()
+    file: Path = field(default_factory=Path, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class PhotoClass:
+    """A class and its usable photos, sorted bytewise by file name."""
+
+    name: str
+    photos: tuple[PhotoRecord, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A photo that is not used, by its path relative to the root, and why."""
+
+    class_name: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All usable photos of a folder, classes sorted bytewise by name; each class has at least one photo."""
+
+    root: Path
+    classes: tuple[PhotoClass, ...]
+    skipped: tuple[Skipped, ...]
+    ignored_entries: tuple[Ignored, ...]
+
+    @property
+    def ignored(self) -> int:
+        """How many hidden files, non-images, loops and misplaced files and folders were passed over."""
+        return len(self.ignored_entries)
+
+    @property
+    def images(self) -> int:
+        """How many photos are usable."""
+        return sum(len(photo_class.photos) for photo_class in self.classes)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes their files have."""
+        return sum(record.bytes for record in self._records())
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 of what `sha256sum` prints for the usable photos, sorted bytewise."""
+        lines = sorted(f"{record.sha256}  {record.path}\n".encode() for record in self._records())
+        return hashlib.sha256(b"".join(lines)).hexdigest()
+
+    @property
+    def conversions(self) -> Mapping[str, int]:
+        """How many photos each conversion was needed for, the most frequent first."""
+        counts = Counter(name for record in self._records() for name in record.conversions)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def _records(self) -> Iterator[PhotoRecord]:
+        return (record for photo_class in self.classes for record in photo_class.photos)
+
+
+class Decoded(NamedTuple):
+    """A photo with facts about its file."""
+
+    photo: Photo
+    bytes: int
+    sha256: str
+
+
+class _Candidate(NamedTuple):
+    class_name: str
+    file: Path
+
+
+class _Look(NamedTuple):
+    candidate: _Candidate
+    name: str
+    record: PhotoRecord | None
+    pixels_sha256: str
+    reason: str
+
+
+def _digest(file: io.BufferedReader) -> tuple[str, int]:
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = file.tell()
+    file.seek(0)
+    return digest, size
+
+
+def decode_with_digest(path: Path, name: str) -> Decoded:
+    """Decode a photo and take the sha256 of the file's bytes. For threads: see `decode`.
+
+    Args:
+        path: the file.
+        name: the file's name in an error.
+
+    Returns:
+        The photo, the file's size in bytes and its sha256 in hex.
+
+    Raises:
+        BadImage: when it cannot be read, with the reason.
+    """
+    try:
+        with path.open("rb") as file:
+            digest, size = _digest(file)
+            return Decoded(decode(file, name), size, digest)
+    except OSError as error:
+        raise BadImage(name, error.strerror or "cannot be read") from error
+
+
+def _look(candidate: _Candidate, root: Path, min_size: int) -> _Look:
+    name = relative_name(candidate.file, root)
+    try:
+        found = decode_with_digest(candidate.file, name)
+    except BadImage as error:
+        return _Look(candidate, name, None, "", error.reason)
+    height, width, _ = found.photo.pixels.shape
+    if min(width, height) < min_size:
+        return _Look(candidate, name, None, "", f"too small: {width}x{height} pixels, wanted {min_size} a side")
+    conversions = found.photo.conversions
+    record = PhotoRecord(name, found.bytes, found.sha256, width, height, conversions, candidate.file)
+    return _Look(candidate, name, record, hashlib.sha256(found.photo.pixels.data).hexdigest(), "")
+
+
+def _check(look: _Look, root: Path, on_bad_image: OnBadImage) -> None:
+    if look.record is None and on_bad_image == "fail":
+        raise SourceError(
+            f"{printable(str(root))}/{look.name}: {look.reason} (class {look.candidate.class_name});"
+            " repair it, take it out, or skip bad images"
+        )
+
+
+def _look_at_all(
+    candidates: list[_Candidate], root: Path, min_size: int, on_bad_image: OnBadImage, progress: Progress | None
+) -> list[_Look]:
+    looks = []
+    work = partial(_look, root=root, min_size=min_size)
+    with decoder_warnings_ignored(), closing(in_threads(work, candidates)) as results:
+        for look in results:
+            _check(look, root, on_bad_image)
+            looks.append(look)
+            if progress is not None:
+                progress(len(looks), len(candidates))
+    return looks
+
+
+def _twin(record: PhotoRecord, earlier: PhotoRecord) -> str:
+    return f"same {'bytes' if record.sha256 == earlier.sha256 else 'pixels'} as {earlier.path}"
+
+
+def _sort_out(name: str, looks: list[_Look]) -> tuple[PhotoClass, list[Skipped]]:
+    """Keep what is usable, and of several files with the same picture the first: no crop may occur twice."""
+    kept: dict[str, PhotoRecord] = {}
+    skipped = []
+    for look in looks:
+        earlier = kept.get(look.pixels_sha256)
+        if look.record is None:
+            skipped.append(Skipped(name, look.name, look.reason))
+        elif earlier is not None:
+            skipped.append(Skipped(name, look.name, _twin(look.record, earlier)))
+        else:
+            kept[look.pixels_sha256] = look.record
+    return PhotoClass(name, tuple(kept.values())), skipped
+
+
+def _check_usable(root: Path, photo_class: PhotoClass, skipped: list[Skipped]) -> None:
+    if not photo_class.photos:
+        reasons = "; ".join(f"{item.path}: {item.reason}" for item in skipped[:3])
+        raise SourceError(
+            f"class {photo_class.name} in {printable(str(root))} has no usable image among its {len(skipped)},"
+            f" such as {reasons}; repair them or take the folder out"
+        )
+
+
+def _candidates(folders: tuple[ClassFolder, ...]) -> list[_Candidate]:
+    return [_Candidate(folder.name, file) for folder in folders for file in folder.files]
+
+
+def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", progress: Progress | None = None) -> Catalog:
+    """Catalogue a folder of photos; reads every image file once and writes nothing.
+
+    Args:
+        root: a folder with one folder of photos a class, or with photos of one class.
+        min_size: smallest usable width and height, in pixels.
+        on_bad_image: "skip" lists photos that cannot be used in the catalog; "fail" stops at the first by name.
+        progress: is told (photos done, photos in all), in this thread.
+
+    Returns:
+        The catalog, the same for the same files whatever the file system's order and the machine.
+
+    Raises:
+        SourceError: if there are no photos, a class has no usable one, or one is bad and `on_bad_image` is "fail".
+    """
+    root = Path(root)
+    listing = list_photos(root)
+    by_class: dict[str, list[_Look]] = {folder.name: [] for folder in listing.classes}
+    for look in _look_at_all(_candidates(listing.classes), root, min_size, on_bad_image, progress):
+        by_class[look.candidate.class_name].append(look)
+    classes, skipped = [], []
+    for name, looks in by_class.items():
+        photo_class, left_out = _sort_out(name, looks)
+        _check_usable(root, photo_class, left_out)
+        classes.append(photo_class)
+        skipped += left_out
+    return Catalog(root, tuple(classes), tuple(skipped), listing.ignored)

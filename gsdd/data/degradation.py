@@ -1,0 +1,57 @@
+"""HR -> LR, and float <-> 8-bit: the one definition that files, pairs and metrics share."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gsdd.errors import KernelInputError
+
+
+def downscale(hr: Tensor, scale: int) -> Tensor:
+    """Downscale by antialiased bicubic interpolation, as SR training data are made.
+
+    Args:
+        hr: float RGB `[N, 3, H, W]`, about [0, 1]; H and W are multiples of `scale`.
+        scale: a whole number, at least 1.
+
+    Returns:
+        LR `[N, 3, H / scale, W / scale]`, not clamped: bicubic overshoots at edges.
+
+    Raises:
+        KernelInputError: if the tensor is not four-dimensional floating point, or `scale` does not divide its sides.
+
+    Source:
+        Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 29(6), 1981, with a = -0.5
+        and the kernel stretched by `scale`, as in MATLAB's imresize; without antialias LR would alias.
+    """
+    if hr.ndim != 4 or not hr.is_floating_point():
+        raise KernelInputError(f"hr is {hr.dtype} {list(hr.shape)}; wanted floating point [N, 3, H, W]")
+    height, width = hr.shape[-2:]
+    if scale < 1 or height % scale or width % scale:
+        raise KernelInputError(f"hr is {height}x{width}; wanted sides that are multiples of the scale {scale}")
+    size = (height // scale, width // scale)
+    return F.interpolate(hr, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """Round to 8 bits: round(255 * clamp(x, 0, 1)), ties to even.
+
+    Args:
+        image: floating point, any shape; [0, 1] is black to white.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    return image.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def to_float(image: Tensor) -> Tensor:
+    """Bring 8-bit values to [0, 1].
+
+    Args:
+        image: uint8, any shape.
+
+    Returns:
+        float32 of the same shape, value / 255.
+    """
+    return image.to(torch.float32).div(255)

@@ -1,0 +1,164 @@
+"""A folder -> its classes and their image files, by name alone; everything else is ignored and counted."""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gsdd.data.images import photo_suffixes
+from gsdd.data.naming import printable
+from gsdd.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Something in the folder that is no photo of a class: `path` relative to the root, printable; and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """A class by its printable name, and its candidate files sorted bytewise by name."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a root holds: at least one class, sorted bytewise by name."""
+
+    classes: tuple[ClassFolder, ...]
+    ignored: tuple[Ignored, ...]
+
+
+@dataclass
+class _Entries:
+    files: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    ignored: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """Give a path under the root as printable text with forward slashes."""
+    return printable(path.relative_to(root).as_posix())
+
+
+def _stat_failure(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "symlink loop"
+    return "broken symlink" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
+
+
+def _file_kind(path: Path, mode: int, suffixes: frozenset[str]) -> str:
+    if not stat.S_ISREG(mode):
+        return "not a regular file"
+    return "file" if path.suffix.lower() in suffixes else "not an image"
+
+
+def _kind(path: Path, suffixes: frozenset[str]) -> str:
+    """Say "file" for a candidate, "folder" for a folder, else why the entry is ignored."""
+    if path.name.startswith("."):
+        return "hidden"
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return _stat_failure(error)
+    return "folder" if stat.S_ISDIR(mode) else _file_kind(path, mode, suffixes)
+
+
+def _names(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
+    except OSError as error:
+        raise SourceError(f"{printable(str(folder))}: the folder cannot be read: {error.strerror}") from error
+
+
+def _entries(folder: Path, suffixes: frozenset[str]) -> _Entries:
+    found = _Entries()
+    for path in _names(folder):
+        kind = _kind(path, suffixes)
+        if kind == "file":
+            found.files.append(path)
+        elif kind == "folder":
+            found.folders.append(path)
+        else:
+            found.ignored.append((path, kind))
+    return found
+
+
+def _leads_back(folder: Path, root: Path) -> bool:
+    """Tell whether a folder is a symlink to the root or to a folder around it."""
+    target, home = folder.resolve(), root.resolve()
+    return target == home or target in home.parents
+
+
+def _better_root(root: Path, folders: list[Path], suffixes: frozenset[str]) -> Path | None:
+    """Find the folder that was probably meant: one level down, `train` before others, with class folders of photos."""
+    for folder in sorted(folders, key=lambda path: (path.name != "train", os.fsencode(path.name))):
+        if not _leads_back(folder, root):
+            for inner in _entries(folder, suffixes).folders:
+                if _entries(inner, suffixes).files:
+                    return folder
+    return None
+
+
+def _no_photos(root: Path, folders: list[Path], suffixes: frozenset[str]) -> SourceError:
+    name = printable(str(root))
+    better = _better_root(root, folders, suffixes)
+    if better is None:
+        return SourceError(f"{name}: no photos in it or in its folders; wanted one folder a class with photos in it")
+    meant = printable(str(better))
+    return SourceError(f"{name}: its folders hold no photos, only folders; give {meant}, which holds class folders")
+
+
+def _check_root(root: Path) -> None:
+    name = printable(str(root))
+    try:
+        mode = root.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{name}: no such folder; give a folder with one folder of photos a class") from error
+    if not stat.S_ISDIR(mode):
+        raise SourceError(f"{name}: is a file; give a folder with one folder of photos a class")
+
+
+def list_photos(root: Path) -> Listing:
+    """Find the classes of a folder and their candidate files.
+
+    A class is a folder directly in the root that holds image files. A root that holds image files and no such folder
+    is one class with the root's name. Symlinks are followed, except back to the root.
+
+    Args:
+        root: the folder that a user gives.
+
+    Returns:
+        The classes, each with at least one candidate, and all that was ignored.
+
+    Raises:
+        SourceError: if the root is missing, is no folder, or holds no photos where they are looked for.
+    """
+    _check_root(root)
+    suffixes = photo_suffixes()
+    top = _entries(root, suffixes)
+    ignored = list(top.ignored)
+    classes = []
+    for folder in top.folders:
+        if _leads_back(folder, root):
+            ignored.append((folder, "symlink loop"))
+            continue
+        inner = _entries(folder, suffixes)
+        if not inner.files:
+            ignored.append((folder, "a folder without photos"))
+            continue
+        classes.append(ClassFolder(printable(folder.name), tuple(inner.files)))
+        ignored += inner.ignored + [(path, "a folder inside a class") for path in inner.folders]
+    if classes:
+        ignored += [(path, "beside the class folders") for path in top.files]
+    elif top.files:
+        classes.append(ClassFolder(printable(root.resolve().name) or "photos", tuple(top.files)))
+    else:
+        raise _no_photos(root, top.folders, suffixes)
+    return Listing(tuple(classes), tuple(Ignored(relative_name(path, root), why) for path, why in ignored))

@@ -1,0 +1,156 @@
+"""One photo: a file of any format that Pillow decodes -> upright 8-bit sRGB pixels, or the reason why not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from gsdd.data.colour import to_srgb
+from gsdd.data.naming import printable
+from gsdd.data.parallel import decoder_warnings_ignored
+from gsdd.errors import SourceError
+
+# Twice the size at which Pillow warns of a decompression bomb: the size at which it refuses one.
+MAX_PIXELS = 2 * (1024**3 // 4 // 3)
+
+# Pillow knows these by their first bytes and does not decode them itself (EPS would start Ghostscript).
+NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+
+# EXIF 2.3, tag 0x0112. ImageOps.exif_transpose also rewrites the EXIF block, and raises on a damaged one.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class BadImage(SourceError):
+    """A photo that cannot be used; `reason` is one line without the file's name."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Pixels as a person sees them: uint8 sRGB `[H, W, 3]`, upright; and the conversions that this took."""
+
+    pixels: npt.NDArray[np.uint8]
+    conversions: tuple[str, ...]
+
+
+def readable_formats() -> list[str]:
+    """Name the formats that this Pillow decodes, in the order in which it tries them."""
+    Image.init()
+    return [name for name in Image.ID if name not in NOT_DECODED]
+
+
+def photo_suffixes() -> frozenset[str]:
+    """Name the file suffixes, lower case and with the dot, of the formats that this Pillow decodes."""
+    formats = readable_formats()
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    # Pillow's EXIF parser raises whatever damaged bytes lead it to; the pixels are sound all the same.
+    except Exception:
+        return 1
+
+
+def _upright(image: Image.Image, turned: int) -> tuple[Image.Image, list[str]]:
+    """Apply the EXIF orientation; `turned` is one that the decoder has applied already (it does for TIFF)."""
+    orientation = _orientation(image)
+    if orientation in UPRIGHT:
+        return image.transpose(UPRIGHT[orientation]), [f"EXIF orientation {orientation} applied"]
+    return image, [f"EXIF orientation {turned} applied"] if turned in UPRIGHT else []
+
+
+def _raw_mode(tiles: Iterable[tuple[object, ...]]) -> str:
+    for tile in tiles:
+        arguments = tile[3]
+        first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+        return first if isinstance(first, str) else ""
+    return ""
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels may be a decompression bomb; at most {MAX_PIXELS} pixels are read")
+
+
+def _convert(file: IO[bytes]) -> Photo:
+    with Image.open(file, formats=readable_formats()) as image:
+        _check_size(image.size)
+        names = ["first of several frames"] if getattr(image, "is_animated", False) else []
+        turned = _orientation(image) if image.format == "TIFF" else 1
+        raw_mode = _raw_mode(getattr(image, "tile", ()))
+        image.load()
+        upright, turn_names = _upright(image, turned)
+        rgb, colour_names = to_srgb(upright, raw_mode)
+    return Photo(np.array(rgb), (*names, *turn_names, *colour_names))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow can read"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return printable(" ".join(text.split())) or type(error).__name__
+
+
+def decode(file: IO[bytes], name: str) -> Photo:
+    """Decode an open image file. For threads: they start inside `decoder_warnings_ignored`.
+
+    Args:
+        file: open for reading, at its start.
+        name: the file's name in an error.
+
+    Returns:
+        The photo; the first frame of an animation.
+
+    Raises:
+        BadImage: whatever is wrong with the file.
+    """
+    if not file.read(1):
+        raise BadImage(name, "the file is empty")
+    file.seek(0)
+    try:
+        return _convert(file)
+    # Decoders raise anything on damaged bytes: OSError, SyntaxError, ValueError, struct.error, zlib.error, MemoryError.
+    except Exception as error:
+        raise BadImage(name, _reason(error)) from error
+
+
+def read_photo(path: Path) -> Photo:
+    """Read one photo. Not for threads: `scan` and `read_crops` read many photos in threads of their own.
+
+    Args:
+        path: an image file of any format that Pillow decodes.
+
+    Returns:
+        The photo; the first frame of an animation.
+
+    Raises:
+        BadImage: when it cannot be read, with the reason.
+    """
+    name = printable(str(path))
+    try:
+        with decoder_warnings_ignored(), path.open("rb") as file:
+            return decode(file, name)
+    except OSError as error:
+        raise BadImage(name, _reason(error)) from error

@@ -1,0 +1,1 @@
+"""Real crops -> inverted latents -> distilled latents (Eq. 3-9)."""

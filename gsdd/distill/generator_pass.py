@@ -1,0 +1,77 @@
+"""G forward and backward over many latents, chunk by chunk, in bounded memory."""
+
+import torch
+from torch import Tensor
+
+from gsdd.distill.chunks import CHUNK
+from gsdd.generators.generator import Generator
+
+GRAPH_BYTES = 2 * 1024**3
+
+
+class GeneratorPass:
+    """HR = G(z) for chunks of latents, and the way back from dL/dHR to dL/dz.
+
+    A chunk keeps its graph while all graphs together fit into `GRAPH_BYTES`; later chunks are run again on the way
+    back (as GLaD does, arXiv 2305.01649). Both ways give equal bits, so memory never decides what is computed.
+    """
+
+    def __init__(self, generator: Generator, latents: Tensor, chunk_bytes: int) -> None:
+        """Run G.
+
+        Args:
+            generator: G, frozen.
+            latents: z, float32 `[M, 3, h, w]`, M a multiple of `CHUNK`.
+            chunk_bytes: size of one chunk's graph, from `graph_bytes`.
+        """
+        self._generator = generator
+        self._z = [part.detach().requires_grad_(True) for part in latents.split(CHUNK)]
+        kept = GRAPH_BYTES // max(chunk_bytes, 1)
+        self._graphs = [self._forward(z) if number < kept else None for number, z in enumerate(self._z)]
+        self.images = [
+            (self._peek(z) if graph is None else graph.detach()).requires_grad_(True)
+            for z, graph in zip(self._z, self._graphs, strict=True)
+        ]
+
+    def backward(self) -> Tensor:
+        """Carry the gradients in `images` back through G.
+
+        Returns:
+            dL/dz, float32 `[M, 3, h, w]`.
+        """
+        for number, (z, image) in enumerate(zip(self._z, self.images, strict=True)):
+            graph = self._graphs[number]
+            torch.autograd.backward(self._forward(z) if graph is None else graph, image.grad)
+            self._graphs[number] = None
+        return torch.cat([z.grad for z in self._z if z.grad is not None])
+
+    def _forward(self, z: Tensor) -> Tensor:
+        return self._generator(z)
+
+    @torch.no_grad()
+    def _peek(self, z: Tensor) -> Tensor:
+        return self._generator(z)
+
+
+def graph_bytes(generator: Generator, latents: Tensor) -> int:
+    """Measure what autograd keeps of one forward pass.
+
+    Args:
+        generator: G, frozen.
+        latents: one chunk, float32 `[CHUNK, 3, h, w]`.
+
+    Returns:
+        Bytes of the distinct tensors that are kept, without the weights.
+    """
+    kept: dict[int, int] = {}
+
+    def remember(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+        images = generator(latents.detach().requires_grad_(True))
+        total = sum(kept.values())
+    del images
+    return total

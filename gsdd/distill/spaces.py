@@ -1,0 +1,82 @@
+"""The distribution of (theta, omega) of Eq. 7, and draws from it that can be told apart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gsdd.data.degradation import to_float
+from gsdd.distill.embedding import Embedding
+from gsdd.distill.omega import Dsa
+from gsdd.distill.recipe import Recipe
+from gsdd.features.extractor import FeatureExtractor, FeatureSpec, feature_drawer
+from gsdd.features.normalise import normalise
+from gsdd.kernels.augmentation import Augmentation
+from gsdd.randomness import numpy_stream
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """Draws embeddings.
+
+    Attributes:
+        draw_psi: (seed, purpose, number) -> psi_theta.
+        dsa: the distribution of omega.
+        seed: the run's seed.
+        size: height and width of the images, in pixels.
+        device: where embeddings compute.
+    """
+
+    draw_psi: Callable[[int, str, int], FeatureExtractor]
+    dsa: Dsa
+    seed: int
+    size: tuple[int, int]
+    device: torch.device
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, real: tuple[Tensor, ...], device: torch.device) -> "Spaces":
+        """Prepare the distribution that a recipe asks for.
+
+        Args:
+            recipe: features, DSA and seed.
+            real: real crops a class, uint8 `[M_c, 3, H, W]`; some of them calibrate norms.
+            device: where embeddings compute.
+
+        Raises:
+            RecipeError: unknown features, layers or strategies, or unreadable weights.
+        """
+        spec = FeatureSpec(
+            family=recipe.features,
+            filters=recipe.feature_filters,
+            layers=tuple(recipe.feature_layers.split(",")),
+            weights=Path(recipe.feature_weights) if recipe.feature_weights else None,
+        )
+        draw_psi = feature_drawer(spec, _calibration(real, recipe).to(device))
+        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, (recipe.hr_size, recipe.hr_size), device)
+
+    def fixed_psi(self) -> FeatureExtractor:
+        """Return the one psi of D_f (Eq. 4)."""
+        return self.draw_psi(self.seed, "theta of the inversion", 0)
+
+    def embedding(self, purpose: str, number: int, class_names: tuple[str, ...]) -> Embedding:
+        """Draw theta, and one omega a class.
+
+        Args:
+            purpose: what the draw is for; "training" and "held-out" never share numbers.
+            number: step, or draw number.
+            class_names: classes; omega depends on the name alone, so a class draws the same beside any others.
+        """
+        rows = [
+            self.dsa.draw(numpy_stream(self.seed, f"{purpose} omega of {name}", number), *self.size)
+            for name in class_names
+        ]
+        omega = Augmentation(torch.cat([row.strategies for row in rows]), torch.cat([row.values for row in rows]))
+        return Embedding(self.draw_psi(self.seed, f"{purpose} theta", number), omega, self.device)
+
+
+def _calibration(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
+    pool = torch.cat(real)
+    stream = numpy_stream(recipe.seed, "calibration crops")
+    return normalise(to_float(pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.calibration])]))

@@ -1,0 +1,56 @@
+"""Every error that gsdd raises on purpose.
+
+GsddError
+├── SourceError            the photos, or the folder that holds them, cannot be used
+├── GeneratorError         weights that cannot be loaded, or are not a generator
+│   ├── GeneratorNotFoundError   named or given weights are not on this machine
+│   └── FingerprintError         the weights are not those that a file was made with
+├── RecipeError            an option has a value that makes no run
+├── FormatError            a file is not a sound .gsdd file (exit code 3)
+├── OutputError            the output exists, or cannot be written
+├── KernelInputError       a tensor has a shape, dtype or device that an op does not take
+└── MissingExtraError      an optional package is needed and not installed
+
+Each also inherits the builtin that it is, so `except ValueError` works for a caller who knows nothing of gsdd.
+A message says what, got, wanted, and what to do, and names the file and the class.
+"""
+
+
+class GsddError(Exception):
+    """Base of all errors that gsdd raises on purpose; its text is written for the user."""
+
+
+class SourceError(GsddError, ValueError):
+    """The photos, or the folder that holds them, cannot be used."""
+
+
+class GeneratorError(GsddError, ValueError):
+    """Weights that cannot be loaded, or are not a generator that gsdd can use."""
+
+
+class GeneratorNotFoundError(GeneratorError, FileNotFoundError):
+    """Named or given weights are not on this machine; the text says how to get them."""
+
+
+class FingerprintError(GeneratorError):
+    """The weights at hand are not those that the file was made with."""
+
+
+class RecipeError(GsddError, ValueError):
+    """An option, or a combination of options, that makes no run."""
+
+
+class FormatError(GsddError, ValueError):
+    """The bytes are not a sound .gsdd file: damaged, hostile, or of an unknown version."""
+
+
+class OutputError(GsddError, OSError):
+    """The output exists already, or cannot be written."""
+
+
+class KernelInputError(GsddError, ValueError):
+    """A tensor has a shape, dtype or device that an op does not take."""
+
+
+class MissingExtraError(GsddError, ImportError):
+    """An optional package is needed and not installed; the text names the extra."""

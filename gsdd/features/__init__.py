@@ -1,0 +1,1 @@
+"""psi, the map from one image to one vector."""

@@ -1,0 +1,58 @@
+"""Random local Fourier features: the empirical characteristic function of a picture's local patches."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gsdd.randomness import torch_stream
+
+PATCH = 7
+STRIDE = 3
+# Projections of a normalised patch get standard deviations from about 0.2 to 7: from the linear range of the cosine
+# (means and covariances) to the range where it tells textures apart.
+LOG10_SCALES = (-0.65, 0.85)
+
+
+@dataclass(frozen=True)
+class LocalFourier:
+    """psi_d(x) = mean over 7x7 patches p of sqrt(2) cos(w_d . p + b_d).
+
+    Attributes:
+        frequencies: w, `[D, 3, 7, 7]`, each of zero mean.
+        phases: b, `[D]`, in [0, 2 pi).
+    """
+
+    frequencies: Tensor
+    phases: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Map normalised images `[N, 3, H, W]` to `[N, D]`, each value in [-sqrt(2), sqrt(2)]."""
+        projections = F.conv2d(images, self.frequencies.to(images), self.phases.to(images), stride=STRIDE)
+        return math.sqrt(2) * projections.cos().mean(dim=(2, 3))
+
+
+def draw_local_fourier(filters: int, device: torch.device, seed: int, purpose: str, number: int) -> LocalFourier:
+    """Draw theta = (w, b).
+
+    Args:
+        filters: D, at least 1.
+        device: where theta shall lie.
+        seed: the run's seed.
+        purpose: what the draw is for.
+        number: which draw.
+
+    Source: random Fourier features, Rahimi and Recht, NIPS 2007; local patches for SR condensation, Peng et al.,
+    arXiv 2505.21099.
+    """
+    stream = torch_stream(seed, purpose, number)
+    directions = torch.randn(filters, 3 * PATCH * PATCH, generator=stream)
+    directions = directions - directions.mean(dim=1, keepdim=True)
+    low, high = LOG10_SCALES
+    scales = 10 ** (low + (high - low) * torch.rand(filters, 1, generator=stream))
+    phases = 2 * math.pi * torch.rand(filters, generator=stream)
+    frequencies = scales * F.normalize(directions, dim=1)
+    frequencies = frequencies.view(filters, 3, PATCH, PATCH).contiguous(memory_format=torch.channels_last)
+    return LocalFourier(frequencies.to(device), phases.to(device))

@@ -1,0 +1,121 @@
+"""ResNet18 as psi: re-drawn at random, or with given weights; norms are frozen, so psi sees one image at a time."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gsdd.errors import RecipeError
+from gsdd.randomness import torch_stream
+
+LAYERS = ("layer1", "layer2", "layer3", "layer4")
+
+
+@dataclass(frozen=True)
+class ResNet18:
+    """psi(x) = spatial means of chosen layers of ResNet18, concatenated.
+
+    Attributes:
+        network: torchvision's ResNet18, eval mode, weights frozen.
+        layers: layers whose output is averaged over space.
+    """
+
+    network: nn.Module
+    layers: tuple[str, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Map normalised images `[N, 3, H, W]` to `[N, D]`, D the sum of the layers' channels."""
+        features = []
+        for name, child in self.network.named_children():
+            images = child(images)
+            if name in self.layers:
+                features.append(images.mean(dim=(2, 3)))
+            if name == self.layers[-1]:
+                break
+        return torch.cat(features, dim=1)
+
+
+def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpose: str, number: int) -> ResNet18:
+    """Draw theta as torchvision initialises it, and set the norms' statistics from real crops.
+
+    Args:
+        layers: layers whose spatial means are the features, in network order.
+        calibration: normalised real crops `[M, 3, H, W]`.
+        seed: the run's seed.
+        purpose: what the draw is for.
+        number: which draw.
+
+    Raises:
+        RecipeError: an unknown layer.
+
+    Source: "randomly sampled embedding space", GSDD paper, Eq. 7; He et al., CVPR 2016.
+    """
+    network = _empty_resnet18().to_empty(device="cpu")
+    stream = torch_stream(seed, purpose, number)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * math.prod(module.kernel_size)
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out), generator=stream)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+            module.momentum = None  # plain averages, so one pass gives the calibration set's own statistics
+    extractor = ResNet18(_finished(network, calibration.device), _checked(layers))
+    network.train()
+    with torch.no_grad():
+        extractor(calibration)
+    network.eval()
+    return extractor
+
+
+def load_resnet18(weights: Path, layers: tuple[str, ...]) -> ResNet18:
+    """Read pre-trained theta.
+
+    Args:
+        weights: .pth (tensors only, no pickled code) or .safetensors in torchvision's keys.
+        layers: layers whose spatial means are the features, in network order.
+
+    Raises:
+        RecipeError: the file does not hold the tensors of a ResNet18, or an unknown layer.
+    """
+    network = _empty_resnet18().to_empty(device="cpu")
+    try:
+        state = _read_state(weights)
+        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+        network.load_state_dict(state, strict=True)
+    except Exception as error:  # unpickling and loading raise many kinds
+        raise RecipeError(
+            f"feature weights {weights}: got {type(error).__name__}: {str(error)[:200]}; wanted a tensors-only .pth or "
+            ".safetensors file with torchvision's resnet18 keys"
+        ) from error
+    return ResNet18(_finished(network, torch.device("cpu")).eval(), _checked(layers))
+
+
+def _read_state(weights: Path) -> dict[str, Tensor]:
+    if weights.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(weights)
+    state: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+    return state
+
+
+def _empty_resnet18() -> nn.Module:
+    """Build the structure on the meta device: torchvision's own initialisation would read the global generator."""
+    from torchvision.models import resnet18  # 1.5 s to import, and only this family needs it
+
+    with torch.device("meta"):
+        network: nn.Module = resnet18(weights=None)
+    network.fc = nn.Identity()
+    return network
+
+
+def _finished(network: nn.Module, device: torch.device) -> nn.Module:
+    return network.requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+
+
+def _checked(layers: tuple[str, ...]) -> tuple[str, ...]:
+    if not layers or [name for name in LAYERS if name in layers] != list(layers):
+        raise RecipeError(f"feature layers: got {layers}, wanted some of {LAYERS}, in this order")
+    return layers

@@ -1,0 +1,1 @@
+"""Named or given weights -> G, frozen, with a fingerprint."""

@@ -1,0 +1,90 @@
+"""Official weights -> the cache, only when asked for, and only the very bytes that were expected."""
+
+import hashlib
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from pathlib import Path
+
+from gsdd.errors import GeneratorError
+from gsdd.generators.files import CHUNK, file_sha256, written_whole
+from gsdd.generators.named import NamedGenerator
+from gsdd.generators.places import cache_dir, cached
+
+TIMEOUT_SECONDS = 60
+
+
+def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None) -> Path:
+    """Download the official weights of a named generator into the cache, unless they are there.
+
+    Args:
+        named: the generator.
+        progress: told the number of bytes that have just arrived.
+
+    Returns:
+        The file in the cache.
+
+    Raises:
+        GeneratorError: there is nothing to download, it cannot be had, or it is not what was expected.
+        OutputError: the cache cannot be written.
+    """
+    wanted = named.download
+    present = cached(wanted)
+    if present and file_sha256(present) == wanted.sha256:
+        return present
+    if wanted.url is None:
+        raise GeneratorError(
+            f"generator {named.name} has no direct download; pip install {named.distribution}, or get {wanted.file} "
+            f"by hand from {named.home} and give it with --generator PATH (its sha256 is {wanted.sha256})"
+        )
+    target = cache_dir() / wanted.file
+    download(wanted.url, target, size=wanted.bytes, sha256=wanted.sha256, progress=progress)
+    return target
+
+
+def download(
+    url: str, target: Path, *, size: int, sha256: str, progress: Callable[[int], object] | None = None
+) -> None:
+    """Download a file, check it, and only then give it its name.
+
+    Args:
+        url: where it is.
+        target: where it goes; replaced if it exists.
+        size: bytes that it must have.
+        sha256: digest that it must have.
+        progress: told the number of bytes that have just arrived.
+
+    Raises:
+        GeneratorError: the file cannot be had, or has another size or digest; nothing is left behind.
+        OutputError: the target cannot be written.
+    """
+    digest, received = hashlib.sha256(), 0
+    with written_whole(target) as file:
+        for chunk in _chunks(url):
+            received += len(chunk)
+            if received > size:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+            if progress:
+                progress(len(chunk))
+        if received != size or digest.hexdigest() != sha256:
+            raise _foreign(url, f"{received} bytes, sha256 {digest.hexdigest()}", f"{size} bytes, sha256 {sha256}")
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+            while chunk := response.read(CHUNK):
+                yield chunk
+    except (OSError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the server's answer, and would keep the connection open
+        raise GeneratorError(
+            f"{url}: cannot be downloaded: {error}; try again, or get it by hand and give it with --generator PATH"
+        ) from error
+
+
+def _foreign(url: str, got: str, wanted: str) -> GeneratorError:
+    return GeneratorError(f"{url}: deleted: not the file that was expected: got {got}; wanted {wanted}")

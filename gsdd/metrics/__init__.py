@@ -1,0 +1,1 @@
+"""Distances between images, each with its convention."""

@@ -1,0 +1,1 @@
+"""A .gsdd file -> HR-LR pairs."""

@@ -1,0 +1,139 @@
+"""A `.gsdd` file in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
+from gsdd.formats import container
+from gsdd.formats.manifest import Manifest
+from gsdd.generators.generator import Generator
+from gsdd.generators.load import check_fingerprint, load_generator
+from gsdd.generators.named import NAMED
+from gsdd.pairs.decode import decode
+from gsdd.pairs.names import class_folders
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """What a `.gsdd` file holds: latents and where they come from. It holds no handle and can be pickled.
+
+    Args:
+        path: the file it was read from.
+        manifest: everything about it but the tensors.
+        latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
+        class_index: int64 `[N]`, into `class_names`.
+        source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
+    """
+
+    path: Path
+    manifest: Manifest
+    latents: Tensor
+    class_index: Tensor
+    source_index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, as the source's folders had them."""
+        return tuple(entry.name for entry in self.manifest.classes)
+
+    @cached_property
+    def class_folders(self) -> tuple[str, ...]:
+        """The classes' names made safe for file systems, all different."""
+        return class_folders(self.class_names)
+
+    def name(self, number: int) -> str:
+        """Name a latent for logs and trainers: `ost.gsdd::sky/000012`."""
+        folder = self.class_folders[int(self.class_index[number])]
+        return f"{self.path.name}::{folder}/{range(len(self))[number]:06d}"
+
+    def decode(self, generator: Generator, indices: Sequence[int] | slice) -> Tensor:
+        """Compute the HR images of some latents.
+
+        Args:
+            generator: G, as from `load_generator`.
+            indices: which latents, in the order wanted.
+
+        Returns:
+            uint8 RGB `[len(indices), 3, H, W]`, on the CPU.
+        """
+        return decode(generator, self.latents[indices if isinstance(indices, slice) else list(indices)])
+
+    def load_generator(
+        self, name: str | None = None, *, device: str = "cpu", force: bool = False
+    ) -> tuple[Generator, str | None]:
+        """Load the generator that the file was made with.
+
+        Args:
+            name: a named generator or a path of weights; None takes the one that the manifest names.
+            device: where G shall run.
+            force: take other weights all the same.
+
+        Returns:
+            The generator, and a note for the user where its weights are not exactly those of the file.
+
+        Raises:
+            GeneratorNotFoundError: the weights are not on this machine.
+            FingerprintError: the weights are other ones, and `force` was not given.
+            GeneratorError: the generator does not fit latents of this shape, forced or not.
+        """
+        generator = load_generator(name or self._generator_name(), device=device)
+        note = self._check_fingerprint(generator, force)
+        self._check_shape(generator)
+        return generator, note
+
+    def _generator_name(self) -> str:
+        made_with = self.manifest.generator
+        # A manifest may come from anywhere: it picks a name from our table, never a path on this machine.
+        if made_with.name not in NAMED:
+            raise GeneratorNotFoundError(
+                f"{self.path} was made with the generator {made_with.name} ({made_with.architecture}, fingerprint "
+                f"{made_with.fingerprint[:16]}, from {made_with.origin}); give its file with --generator PATH"
+            )
+        return made_with.name
+
+    def _check_fingerprint(self, generator: Generator, force: bool) -> str | None:
+        try:
+            return check_fingerprint(generator, self.manifest.generator)
+        except FingerprintError as error:
+            if not force:
+                raise
+            return f"forced: {error}"
+
+    def _check_shape(self, generator: Generator) -> None:
+        wanted = tuple(generator.latent_shape(self.manifest.hr_size))
+        if tuple(self.latents.shape[1:]) != wanted or generator.scale != self.manifest.generator.scale:
+            raise GeneratorError(
+                f"{self.path}: generator {generator.reference.name} (x{generator.scale}) takes latents {list(wanted)} "
+                f"for {self.manifest.hr_size} px images, the file holds {list(self.latents.shape[1:])} for "
+                f"x{self.manifest.generator.scale}; use the generator {self.manifest.generator.name}"
+            )
+
+
+def open(path: str | PathLike[str]) -> Distilled:
+    """Read and check a `.gsdd` file; all of it is then in memory.
+
+    Args:
+        path: a file in either container.
+
+    Raises:
+        FormatError: the file is damaged, or of an unknown version.
+        SourceError: there is no such file.
+    """
+    contents = container.read(Path(path))
+    return Distilled(
+        path=Path(path),
+        manifest=contents.manifest,
+        latents=torch.from_numpy(container.latents_of(contents)),
+        class_index=torch.from_numpy(contents.tensors["class_index"].astype(np.int64)),
+        source_index=torch.from_numpy(contents.tensors["source_index"].astype(np.int64)),
+    )

@@ -1,0 +1,201 @@
+"""The folder that SR trainers read: `HR/`, `LR_x4/`, `meta_info.txt`, written so that a killed run can go on.
+
+Every file appears under its name only when it is whole. A marker tells whose images they are.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gsdd.errors import OutputError, RecipeError
+from gsdd.formats.atomic import write_atomically
+
+ImageFormat = Literal["png", "webp"]
+MARKER = ".gsdd-expand.json"
+# What a killed `write_atomically` leaves; the scans of BasicSR's family pass over a leading dot.
+_UNFINISHED = re.compile(r"\..+\.\d+\.part")
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Whose images a folder holds.
+
+    Args:
+        file: sha256 of the `.gsdd` file.
+        generator: fingerprint of the weights that made the images.
+        by_class: whether each class has a folder of its own.
+        image_format: how the images are stored.
+    """
+
+    file: str
+    generator: str
+    by_class: bool
+    image_format: str
+
+
+@dataclass(frozen=True)
+class PairTree:
+    """Where each pair lies.
+
+    Args:
+        root: the output folder.
+        stems: a name a pair, from `names.image_stems`.
+        image_format: "png" or lossless "webp".
+        hr_size: side of an HR image in pixels.
+        scale: HR side / LR side.
+    """
+
+    root: Path
+    stems: tuple[str, ...]
+    image_format: ImageFormat
+    hr_size: int
+    scale: int
+
+    def __post_init__(self) -> None:
+        if self.image_format not in get_args(ImageFormat):
+            raise RecipeError(f"image format: got {self.image_format!r}, wanted one of {get_args(ImageFormat)}")
+
+    @property
+    def sides(self) -> tuple[Path, Path]:
+        """The folders of the HR and of the LR images."""
+        return self.root / "HR", self.root / f"LR_x{self.scale}"
+
+    @property
+    def meta_info(self) -> Path:
+        """The list of images that BasicSR-family trainers may read."""
+        return self.root / "meta_info.txt"
+
+    def pair(self, number: int) -> tuple[Path, Path]:
+        """Name the HR and the LR image of a latent."""
+        hr, lr = (side / f"{self.stems[number]}.{self.image_format}" for side in self.sides)
+        return hr, lr
+
+    def missing(self) -> tuple[int, ...]:
+        """Number the latents whose pair is not whole on disk."""
+        return tuple(n for n in range(len(self.stems)) if not all(map(_is_there, self.pair(n))))
+
+    def folders(self) -> Iterator[Path]:
+        """List every folder inside the root that holds images."""
+        for side in self.sides:
+            yield side
+            yield from sorted({(side / stem).parent for stem in self.stems} - {side})
+
+    def make_folders(self) -> None:
+        """Make the folders that are not there.
+
+        Raises:
+            OutputError: one is a symbolic link or a file, or cannot be made.
+        """
+        for folder in self.folders():
+            _make_folder(folder)
+
+    def tidy(self) -> None:
+        """Remove what a killed run left half written."""
+        for folder in filter(_is_folder, [self.root, *self.folders()]):
+            for unfinished in filter(_is_unfinished, folder.iterdir()):
+                unfinished.unlink()
+
+    def write_pair(self, number: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8]) -> None:
+        """Store the images of a pair that are not there yet.
+
+        Args:
+            number: which latent.
+            hr: uint8 RGB `[3, H, W]`.
+            lr: uint8 RGB `[3, H/scale, W/scale]`.
+        """
+        for path, image in zip(self.pair(number), (hr, lr), strict=True):
+            if not _is_there(path):
+                write_atomically(path, encode(image, self.image_format), force=True)
+
+    def write_meta_info(self) -> None:
+        """Store one line an image, `sky_000012.png (128,128,3)`, as BasicSR's scripts do; an existing list is kept."""
+        if not _is_there(self.meta_info):
+            size = f"({self.hr_size},{self.hr_size},3)"
+            lines = (f"{stem}.{self.image_format} {size}\n" for stem in self.stems)
+            write_atomically(self.meta_info, "".join(lines).encode(), force=True)
+
+
+def encode(image: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
+    """Encode one image without loss.
+
+    Args:
+        image: uint8 RGB `[3, H, W]`.
+        image_format: "png" or "webp".
+    """
+    buffer = BytesIO()
+    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+    Image.fromarray(pixels).save(buffer, image_format, lossless=True)  # PNG knows no other way and passes over it
+    return buffer.getvalue()
+
+
+def read_marker(root: Path) -> Marker | None:
+    """Read whose images a folder holds; None if it has no marker that can be read."""
+    try:
+        return Marker(**json.loads((root / MARKER).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_marker(root: Path, marker: Marker) -> None:
+    """Record whose images the folder holds from now on."""
+    write_atomically(root / MARKER, (json.dumps(asdict(marker), indent=2) + "\n").encode(), force=True)
+
+
+def is_free(root: Path) -> bool:
+    """Tell whether a folder does not exist, or holds no file but what a killed run left half written."""
+    if not root.is_dir():
+        return not (root.exists() or root.is_symlink())
+    return all(_is_folder(entry) or _is_unfinished(entry) for entry in root.rglob("*"))
+
+
+def remove_images(tree: PairTree, *, earlier: bool) -> None:
+    """Make room for a forced run: remove the images that it will write, and those of an earlier expansion.
+
+    Args:
+        tree: what the run will write; its folders are made.
+        earlier: the folder carries a marker, so all images in it named as ours are ours.
+    """
+    doomed = {path for number in range(len(tree.stems)) for path in tree.pair(number)} | {tree.meta_info}
+    if earlier:
+        doomed |= {path for side in _sides_of(tree.root) for path in _images_below(side)}
+    for path in doomed:
+        path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_symlink():
+        raise OutputError(f"{folder} is a symbolic link, which could lead anywhere; remove it, or choose another -o")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def _sides_of(root: Path) -> Iterator[Path]:
+    return filter(_is_folder, [root / "HR", *root.glob("LR_x*")])
+
+
+def _images_below(side: Path) -> Iterator[Path]:
+    for folder in [side, *filter(_is_folder, side.iterdir())]:
+        yield from (path for path in folder.iterdir() if _IMAGE_NAME.fullmatch(path.name))
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_unfinished(path: Path) -> bool:
+    return _UNFINISHED.fullmatch(path.name) is not None
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0

@@ -1,0 +1,92 @@
+"""What a run will do, decided before anything long starts."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gsdd.data.catalog import OnBadImage, Catalog, scan
+from gsdd.data.crops import Crop, latents_per_class, plan_crops
+from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
+from gsdd.errors import RecipeError
+from gsdd.generators.generator import Generator
+from gsdd.generators.load import load_generator
+from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+
+Progress = Callable[[str, int, int, float | None], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do, known before it starts.
+
+    Attributes:
+        catalog: the usable photos.
+        counts: latents a class.
+        crops: x_k, one a latent, class after class.
+        recipe: the method's choices.
+        generator: G.
+    """
+
+    catalog: Catalog
+    counts: tuple[int, ...]
+    crops: tuple[Crop, ...]
+    recipe: Recipe
+    generator: Generator
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the classes, in file order."""
+        return tuple(entry.name for entry in self.catalog.classes)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Return the photos that cannot be used, as "class: path: reason"."""
+        return tuple(f"{bad.class_name}: {bad.path}: {bad.reason}" for bad in self.catalog.skipped)
+
+    @property
+    def conversions(self) -> tuple[str, ...]:
+        """Return what was done to photos that are not plain 8-bit RGB, as "path: what"."""
+        photos = (photo for entry in self.catalog.classes for photo in entry.photos)
+        return tuple(f"{photo.path}: {', '.join(photo.conversions)}" for photo in photos if photo.conversions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what would be made, as JSON has it; bytes are those of the latents alone."""
+        latent = math.prod(self.generator.latent_shape(self.recipe.hr_size))
+        width = {"uint8": 1, "fp16": 2, "fp32": 4}[self.recipe.codec]
+        return {
+            "latents": len(self.crops),
+            "classes": dict(zip(self.class_names, self.counts, strict=True)),
+            "images": self.catalog.images,
+            "source_bytes": self.catalog.bytes,
+            "bytes": len(self.crops) * latent * width,
+            "generator": self.generator.reference.name,
+            "recipe": self.recipe.to_dict(),
+            "skipped": self.skipped,
+            "conversions": self.conversions,
+        }
+
+
+def make_plan(
+    source: str | os.PathLike[str],
+    *,
+    preset: str = DEFAULT_PRESET,
+    generator: str = DEFAULT_GENERATOR,
+    ipc: int | Mapping[str, int] | None = None,
+    device: str = "cpu",
+    on_bad_image: OnBadImage = "skip",
+    progress: Progress | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Plan:
+    """Look at the photos and decide what a run would do; arguments as for `compress`."""
+    recipe = Recipe.from_options(preset, options)
+    loaded = load_generator(generator, device=device)
+    if recipe.hr_size % loaded.scale:
+        raise RecipeError(f"recipe: hr_size: got {recipe.hr_size}, wanted a multiple of the scale {loaded.scale}")
+    tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
+    catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
+    counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
+    crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
+    return Plan(catalog, counts, crops, recipe, loaded)

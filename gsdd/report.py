@@ -1,0 +1,194 @@
+"""A contact sheet: per class the real crop, the inverted and the distilled image, as in the paper's Fig. 3."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gsdd.data.catalog import Catalog, scan
+from gsdd.data.crops import Crop, plan_crops, read_crops
+from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
+from gsdd.formats.atomic import check_output, write_atomically
+from gsdd.generators.generator import Generator
+from gsdd.metrics.psnr import psnr
+from gsdd.pairs.distilled import Distilled
+from gsdd.pairs.distilled import open as open_distilled
+from gsdd.sheet import Row, Tile, draw_sheet
+
+PER_CLASS = 4
+
+Images = NDArray[np.uint8]
+# (generator, real crops uint8 [N, 3, H, W]) -> the images of their inverted latents, of the same shape and dtype.
+Invert = Callable[[Generator, Images], Images]
+
+
+@dataclass(frozen=True)
+class ContactSheet:
+    """A sheet that was drawn.
+
+    Args:
+        path: the PNG file.
+        width: in pixels.
+        height: in pixels.
+        note: what the user should know of the generator, if anything.
+    """
+
+    path: Path
+    width: int
+    height: int
+    note: str | None
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One image of each latent that is shown, and a text for each."""
+
+    heading: str
+    images: Images
+    captions: tuple[str, ...]
+
+
+def contact_sheet(
+    file: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    source: str | PathLike[str] | None = None,
+    generator: str | None = None,
+    invert: Invert | None = None,
+    per_class: int = PER_CLASS,
+    device: str = "cpu",
+    force: bool = False,
+    force_generator: bool = False,
+) -> ContactSheet:
+    """Draw the first latents of every class, a row a class.
+
+    Args:
+        file: the `.gsdd` file.
+        output: the PNG file to write.
+        source: the folder of photos it was made from; adds the real crop and the PSNR of each image to it.
+        generator: a named generator or a path of weights; None takes the one that the file names.
+        invert: repeats the inversion for the crops that are shown; adds the inverted image. Needs the source.
+        per_class: latents of a class that are shown, at most.
+        device: where the generator runs.
+        force: replace the output if it exists.
+        force_generator: use a generator whose weights are not those that the file was made with.
+
+    Returns:
+        Where the sheet is, and its size.
+
+    Raises:
+        FormatError: the file is damaged.
+        GeneratorError: the generator is not here, or not the file's.
+        OutputError: the output exists, is not named .png, or cannot be written.
+        RecipeError: an option has no meaning.
+        SourceError: the folder is not the one that the file was made from.
+    """
+    _check(Path(output), source, invert, per_class, force)
+    distilled = open_distilled(file)
+    shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
+    columns = [] if source is None else [_real(distilled, Path(source), shown)]
+    model, note = distilled.load_generator(generator, device=device, force=force_generator)
+    if invert is not None:
+        columns.append(_compared("inverted", invert(model, columns[0].images), columns))
+    columns.append(_compared("distilled", distilled.decode(model, shown).numpy(), columns))
+    sheet = draw_sheet(
+        distilled.path.name, _facts(distilled, columns), [c.heading for c in columns], _rows(distilled, shown, columns)
+    )
+    buffer = BytesIO()
+    sheet.save(buffer, "png", optimize=True)
+    write_atomically(Path(output), buffer.getvalue(), force=force)
+    return ContactSheet(Path(output), sheet.width, sheet.height, note)
+
+
+def _check(output: Path, source: object, invert: object, per_class: int, force: bool) -> None:
+    if output.suffix.lower() != ".png":
+        raise OutputError(f"{output}: a contact sheet is a PNG file; give a name that ends in .png")
+    if per_class < 1:
+        raise RecipeError(f"latents a class: got {per_class}, wanted at least 1")
+    if invert is not None and source is None:
+        raise RecipeError("the inverted images need the real crops: give the source folder too")
+    check_output(output, force=force)
+
+
+def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator[int]:
+    seen = Counter[int]()
+    for number, index in enumerate(class_index):
+        if seen[index] < per_class:
+            yield number
+        seen[index] += 1
+
+
+def _real(distilled: Distilled, source: Path, shown: Sequence[int]) -> _Column:
+    catalog, crops = planned_crops(distilled, source)
+    chosen = [crops[number] for number in shown]
+    names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
+    images = read_crops(catalog, chosen, distilled.manifest.hr_size)
+    return _Column("real crop", images, tuple(Path(name).name for name in names))
+
+
+def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Crop, ...]]:
+    """Find the real crop that each latent of a file started from.
+
+    Args:
+        distilled: the file.
+        source: the folder of photos it was made from.
+
+    Returns:
+        The catalog of the folder, and a crop a latent.
+
+    Raises:
+        SourceError: the folder is not the one that the file was made from.
+        FormatError: the file does not say with which seed its crops were drawn.
+    """
+    manifest = distilled.manifest
+    catalog = scan(source, min_size=manifest.hr_size)
+    if catalog.sha256 != manifest.source.sha256 or len(catalog.classes) != len(manifest.classes):
+        raise SourceError(
+            f"{source}: not the folder that {distilled.path} was made from, or changed since (photos with sha256 "
+            f"{catalog.sha256[:16]}, wanted {manifest.source.sha256[:16]}); give the right one, or none"
+        )
+    seed = manifest.recipe.get("seed")
+    if type(seed) is not int:
+        raise FormatError(f"{distilled.path}: the recipe has the seed {seed!r}, wanted a whole number")
+    crops = plan_crops(catalog, [each.latents for each in manifest.classes], manifest.hr_size, seed)
+    if [crop.photo_index for crop in crops] != distilled.source_index.tolist():
+        raise SourceError(
+            f"{source}: its crops are not those of {distilled.path}; another version of gsdd made the file"
+        )
+    return catalog, crops
+
+
+def _compared(heading: str, images: Images, earlier: Sequence[_Column]) -> _Column:
+    if not earlier:
+        return _Column(heading, images, ("",) * len(images))
+    decibels = psnr(torch.from_numpy(images), torch.from_numpy(earlier[0].images))
+    return _Column(heading, images, tuple(f"{value:.1f} dB" for value in decibels.tolist()))
+
+
+def _facts(distilled: Distilled, columns: Sequence[_Column]) -> list[str]:
+    manifest = distilled.manifest
+    latent = "x".join(str(length) for length in distilled.latents.shape[1:])
+    facts = (
+        f"{len(manifest.classes)} classes, {len(distilled)} latents of {latent}, "
+        f"HR {manifest.hr_size}x{manifest.hr_size} by {manifest.generator.name}"
+    )
+    if len(columns) > 1:
+        return [facts, "dB: PSNR to the real crop, RGB, uint8, no border shaved"]
+    return [facts, "distilled images; with the source folder they stand beside their real crops"]
+
+
+def _rows(distilled: Distilled, shown: Sequence[int], columns: Sequence[_Column]) -> list[Row]:
+    groups: list[list[tuple[Tile, ...]]] = [[] for _ in distilled.class_names]
+    for position, number in enumerate(shown):
+        tiles = tuple(Tile(column.images[position], column.captions[position]) for column in columns)
+        groups[int(distilled.class_index[number])].append(tiles)
+    return [
+        Row(entry.name, f"{len(tiles)} of {entry.latents}", tuple(tiles))
+        for entry, tiles in zip(distilled.manifest.classes, groups, strict=True)
+    ]

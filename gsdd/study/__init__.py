@@ -1,0 +1,1 @@
+"""Experiments: held-out objective, the paper's tables and figures."""

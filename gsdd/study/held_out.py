@@ -1,0 +1,89 @@
+"""Does a distilled set match? L_dis where the run never looked, and how alike the latents of a class became."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsdd.data.degradation import to_float
+from gsdd.distill.chunks import chunk_indices
+from gsdd.distill.embedding import Embedding
+from gsdd.distill.spaces import Spaces
+from gsdd.generators.generator import Generator
+from gsdd.kernels.matching import Matching, matching
+from gsdd.pairs.decode import decode
+
+REAL_BATCH = 32
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The objective on draws of (theta, omega) that no run uses, against all given real crops.
+
+    Attributes:
+        class_names: one a class.
+        embeddings: the draws.
+        real_means: mean of the embedded real crops, `[C, D]` a draw.
+    """
+
+    class_names: tuple[str, ...]
+    embeddings: tuple[Embedding, ...]
+    real_means: tuple[Tensor, ...]
+
+    @classmethod
+    def prepare(cls, spaces: Spaces, class_names: tuple[str, ...], real: tuple[Tensor, ...], draws: int) -> "HeldOut":
+        """Draw the spaces and embed the real side once.
+
+        Args:
+            spaces: where (theta, omega) are drawn; their "held-out" numbers are never a run's.
+            class_names: one a class.
+            real: real crops a class, uint8 `[M_c, 3, H, W]`.
+            draws: how many (theta, omega).
+        """
+        embeddings = tuple(spaces.embedding("held-out", number, class_names) for number in range(draws))
+        return cls(class_names, embeddings, tuple(embedding.real_means(real, REAL_BATCH) for embedding in embeddings))
+
+    @torch.no_grad()
+    def matching(self, latents: Tensor, counts: tuple[int, ...], pairs: Tensor, generator: Generator) -> Matching:
+        """Evaluate Eq. 7 and 8, averaged over the draws.
+
+        Args:
+            latents: as stored and decoded, float32 `[N, 3, h, w]`, class after class.
+            counts: latents a class.
+            pairs: x_k, uint8 `[N, 3, H, W]`.
+            generator: G.
+
+        Returns:
+            L_dis and R a class.
+        """
+        images = decode(generator, latents)
+        classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+        terms = [
+            matching(_embed(embedding, images, classes), counts, means, _embed(embedding, pairs, classes), 0.1)
+            for embedding, means in zip(self.embeddings, self.real_means, strict=True)
+        ]
+        return Matching(
+            torch.stack([term.distribution for term in terms]).mean(dim=0),
+            torch.stack([term.pairs for term in terms]).mean(dim=0),
+            0.1,
+        )
+
+
+def _embed(embedding: Embedding, images: Tensor, classes: Tensor) -> Tensor:
+    chunks = chunk_indices(torch.arange(len(images)))
+    return torch.cat([embedding(to_float(images[index]), classes[index])[:real] for index, real in chunks])
+
+
+def pairwise_distance(values: Tensor, counts: tuple[int, ...]) -> Tensor:
+    """Average the distance between the members of each class: what homogenisation would shrink.
+
+    Args:
+        values: latents or images, float32 `[N, ...]`, class after class.
+        counts: members of each class.
+
+    Returns:
+        Mean root-mean-square difference of two members, `[C]`; NaN for a class of one.
+    """
+    flat = values.flatten(1)
+    scale = flat.shape[1] ** -0.5
+    return torch.stack([torch.pdist(part).mean() * scale for part in flat.split(list(counts))])

@@ -1,0 +1,1 @@
+"""Tensors in, tensors out: the ops that augment and average. Knows nothing of files, generators, recipes."""

@@ -1,0 +1,75 @@
+"""`gsdd info`: what a file is, as text and as JSON."""
+
+import json
+
+import pytest
+from sample_file import forge, take_apart, write_sample
+
+from gsdd.cli.main import exit_code
+from gsdd.formats.container import read
+
+
+@pytest.fixture
+def sound(tmp_path):
+    return write_sample(tmp_path / "a.gsdd")
+
+
+def test_the_text_has_what_a_person_asks_for(sound, capsys):
+    assert exit_code(["info", str(sound)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for line in [
+        f"file        {sound} (safetensors, format 1.0, 2,332 bytes)",
+        "latents     3 of 3x2x2, codec uint8",
+        "pairs       HR 8x8, LR 2x2 by bicubic with antialiasing",
+        "            Gebäude       2",
+        "generator   realesr-animevideov3 (SRVGGNetCompact, x4, 621,424 parameters)",
+        "source      3 photos, 12,345 bytes; 1 skipped, 0 ignored",
+        'recipe      budget=null, layers=[1, 2], lr=0.001, preset="quick", siamese=true',
+    ]:
+        assert line in out.splitlines()
+
+
+def test_json_has_the_whole_manifest_and_what_only_the_file_tells(sound, capsys):
+    assert exit_code(["info", "--json", str(sound)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    own = {name: document.pop(name) for name in ("path", "container", "bytes", "latents", "latent_shape")}
+    assert own == {
+        "path": str(sound),
+        "container": "safetensors",
+        "bytes": 2332,
+        "latents": 3,
+        "latent_shape": [3, 2, 2],
+    }
+    assert document == json.loads(read(sound).document.text)
+    assert document["classes"] == [{"latents": 2, "name": "Gebäude"}, {"latents": 1, "name": "sky"}]
+    assert document["source"]["images"] == 3
+
+
+def test_what_a_file_says_cannot_steer_the_terminal(sound, capsys):
+    manifest, tensors = take_apart(sound.read_bytes())
+    manifest["source"]["licence"] = "\x1b[2J\nfile        other"
+    sound.write_bytes(forge(manifest, tensors))
+    assert exit_code(["info", str(sound)]) == 0
+    out = capsys.readouterr().out
+    assert "            licence ?[2J?file        other" in out.splitlines()
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("arguments", [["--source", "."], ["--generator", "realesrgan-x4plus"], ["--force"]])
+def test_options_of_the_contact_sheet_alone_are_a_usage_error(sound, arguments, capsys):
+    assert exit_code(["info", str(sound), *arguments]) == 2
+    assert "go with --contact-sheet" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_a_failure_in_one_line(tmp_path, capsys):
+    assert exit_code(["info", str(tmp_path / "none.gsdd")]) == 1
+    assert capsys.readouterr() == ("", f"gsdd: {tmp_path / 'none.gsdd'}: no such file\n")
+
+
+def test_an_unsound_file_prints_nothing_and_exits_3(sound, capsys):
+    sound.write_bytes(sound.read_bytes()[:-1])
+    assert exit_code(["info", "--json", str(sound)]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1

@@ -1,0 +1,146 @@
+"""Eq. 7-9: the loop that moves latents, against one autograd pass over the written-out formula."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from small_job import RECIPE, crops, generator, source
+
+from gsdd.data.degradation import to_float
+from gsdd.distill import generator_pass
+from gsdd.distill.deadline import Deadline
+from gsdd.distill.distiller import DistillationSource, distill
+from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
+from gsdd.distill.inversion import starting_latents
+from gsdd.distill.spaces import Spaces
+from gsdd.features.normalise import normalise
+from gsdd.kernels.augment import augment
+from gsdd.randomness import numpy_stream
+
+
+def spaces(photos, recipe) -> Spaces:
+    return Spaces.from_recipe(recipe, source(photos).real, torch.device("cpu"))
+
+
+def run(photos, recipe, **more):
+    job = source(photos)
+    return distill(job, starting_latents(job.pairs, 4, recipe), generator(), spaces(photos, recipe), recipe, **more)
+
+
+def written_out_loss(photos, recipe, z: torch.Tensor) -> torch.Tensor:
+    """Eq. 9 of step 0 with every latent, image by image."""
+    job, embedding = source(photos), spaces(photos, recipe).embedding("training", 0, ("one", "two"))
+
+    def embed(images, number):
+        return embedding.psi(augment(normalise(images), embedding.omega.take(torch.full((len(images),), number))))
+
+    total = torch.zeros(())
+    for number, (name, rows) in enumerate([("one", slice(0, 3)), ("two", slice(3, 5))]):
+        order = numpy_stream(recipe.seed, f"real batch of {name}", 0).permutation(len(job.real[number]))
+        real = embed(to_float(job.real[number][torch.from_numpy(order[: recipe.real_batch])]), number).mean(dim=0)
+        made = torch.cat([embed(generator()(latent[None]), number) for latent in z[rows]])
+        pairs = embed(to_float(job.pairs[rows]), number)
+        l_dis = ((made.mean(dim=0) - real) ** 2).sum()
+        r = ((made - pairs) ** 2).sum(dim=1).mean()
+        total = total + (1 - recipe.lam) * l_dis + recipe.lam * r
+    return total
+
+
+@pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
+def test_a_step_is_adam_on_eq_9(photos, features):
+    recipe = replace(RECIPE, features=features, iterations=1, lr=0.01, latent_batch=0)
+    start = starting_latents(source(photos).pairs, 4, recipe)
+    z = start.clone().requires_grad_(True)
+    losses = []
+    moved = run(photos, recipe, progress=lambda done, total, loss: losses.append(loss)).latents - start
+    loss = written_out_loss(photos, recipe, z)
+    gradient = torch.autograd.grad(loss, z)[0]
+    assert losses == [pytest.approx(loss.item(), rel=1e-4)]
+    clear = gradient.abs() > 1e-3 * gradient.abs().max()
+    torch.testing.assert_close(moved[clear], -0.01 * gradient.sign()[clear], rtol=0.02, atol=1e-5)
+
+
+def test_the_mean_over_features_is_the_sum_over_their_number(photos):
+    losses = {}
+    for reduction in ("sum", "mean"):
+        recipe = replace(RECIPE, iterations=1, reduction=reduction)
+        run(photos, recipe, progress=lambda done, total, loss, key=reduction: losses.update({key: loss}))
+    assert losses["sum"] / losses["mean"] == pytest.approx(RECIPE.feature_filters, rel=1e-5)
+
+
+def test_a_class_moves_at_most_its_latent_batch_in_a_step(photos):
+    recipe = replace(RECIPE, iterations=1, latent_batch=1)
+    start = starting_latents(source(photos).pairs, 4, recipe)
+    moved = (run(photos, recipe).latents - start).abs().flatten(1).amax(dim=1) > 0
+    assert (int(moved[:3].sum()), int(moved[3:].sum())) == (1, 1)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(photos):
+    first = run(photos, RECIPE).latents
+    assert torch.equal(first, run(photos, RECIPE).latents)
+    assert not torch.equal(first, run(photos, replace(RECIPE, seed=1)).latents)
+
+
+def test_no_iterations_leave_the_inverted_latents(photos):
+    recipe = replace(RECIPE, iterations=0)
+    assert torch.equal(run(photos, recipe).latents, starting_latents(source(photos).pairs, 4, recipe))
+
+
+def test_a_deadline_ends_the_loop_and_says_how_far_it_got(photos):
+    began = time.monotonic()
+    result = run(photos, replace(RECIPE, iterations=100_000), deadline=Deadline.after(2.0))
+    assert time.monotonic() - began < 4
+    assert 0 < result.iterations < 100_000
+
+
+def test_a_class_draws_the_same_omega_beside_any_other_classes(photos):
+    draws = spaces(photos, RECIPE)
+    alone, beside = (draws.embedding("training", 4, names).omega for names in (("two",), ("one", "two")))
+    assert torch.equal(alone.strategies, beside.strategies[1:])
+    assert torch.equal(alone.values, beside.values[1:])
+
+
+def test_held_out_draws_are_not_the_runs(photos):
+    draws = spaces(photos, RECIPE)
+    training, held_out = (draws.embedding(purpose, 0, ("one",)) for purpose in ("training", "held-out"))
+    x = normalise(to_float(crops(photos)[:1]))
+    assert not torch.allclose(training.psi(x), held_out.psi(x))
+
+
+class TestGeneratorPass:
+    def passes(self, photos, kept_chunks: int, monkeypatch) -> tuple[torch.Tensor, torch.Tensor]:
+        z = starting_latents(crops(photos)[:16], 4, RECIPE)
+        size = graph_bytes(generator(), z[:8])
+        monkeypatch.setattr(generator_pass, "GRAPH_BYTES", kept_chunks * size)
+        made = GeneratorPass(generator(), z, size)
+        torch.cat(made.images).square().sum().backward()
+        return torch.cat(made.images).detach(), made.backward()
+
+    def test_the_gradient_is_autograds(self, photos, monkeypatch):
+        z = starting_latents(crops(photos)[:16], 4, RECIPE).requires_grad_(True)
+        generator()(z).square().sum().backward()
+        torch.testing.assert_close(self.passes(photos, 2, monkeypatch)[1], z.grad, rtol=1e-4, atol=1e-4)
+
+    @pytest.mark.parametrize("kept", [0, 1])
+    def test_dropping_graphs_changes_no_bit(self, photos, kept, monkeypatch):
+        images, gradient = self.passes(photos, 2, monkeypatch)
+        fewer_images, fewer_gradient = self.passes(photos, kept, monkeypatch)
+        assert torch.equal(images, fewer_images)
+        assert torch.equal(gradient, fewer_gradient)
+
+    def test_graph_bytes_counts_what_autograd_keeps(self):
+        """The compact net: 17 PReLU inputs and 17 convolution inputs of 64 channels, apart from the 3-channel ends."""
+        z = torch.rand(8, 3, 8, 8)
+        feature_map = 8 * 64 * 8 * 8 * 4
+        assert 30 * feature_map < graph_bytes(generator(), z) < 40 * feature_map
+
+
+def test_sources_need_not_have_equal_classes(photos):
+    images = crops(photos)
+    job = DistillationSource(("a",), (1,), images[:1], (images[:2],))
+    recipe = replace(RECIPE, iterations=1)
+    moved = distill(
+        job, starting_latents(job.pairs, 4, recipe), generator(), spaces(photos, recipe), recipe
+    ).latents
+    assert moved.shape == (1, 3, 8, 8)

@@ -1,0 +1,90 @@
+"""Eq. 3-5: the search for a crop's latent."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from small_job import RECIPE, SIDE, crops, generator, source
+
+from gsdd.data.degradation import to_float
+from gsdd.distill.deadline import Deadline
+from gsdd.distill.inversion import feature_distance, invert, pixel_distance, starting_latents
+from gsdd.distill.spaces import Spaces
+from gsdd.features.normalise import normalise
+from gsdd.metrics.psnr import psnr
+from gsdd.pairs.decode import decode
+
+
+def psi_of(photos):
+    return Spaces.from_recipe(RECIPE, source(photos).real, torch.device("cpu")).fixed_psi()
+
+
+def inverted(photos, recipe, count=3, **more):
+    pairs = crops(photos)[:count]
+    return invert(pairs, starting_latents(pairs, 4, recipe), generator(), psi_of(photos), recipe, **more)
+
+
+def test_d_f_is_the_squared_norm_over_the_number_of_features():
+    a, b = torch.rand(4, 7, dtype=torch.float64), torch.rand(4, 7, dtype=torch.float64)
+    wanted = [np.linalg.norm(x - y) ** 2 / 7 for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(feature_distance(a, b).numpy(), wanted)
+
+
+def test_d_p_is_the_squared_norm_over_the_number_of_values():
+    a, b = torch.rand(2, 3, 5, 6, dtype=torch.float64), torch.rand(2, 3, 5, 6, dtype=torch.float64)
+    wanted = [np.linalg.norm((x - y).ravel()) ** 2 / 90 for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(pixel_distance(a, b).numpy(), wanted)
+
+
+def test_a_step_is_adam_on_eq_3(photos):
+    """Adam's first step moves every value by lr against the gradient's sign, whatever the gradient's size."""
+    recipe = replace(RECIPE, inversion_steps=1, inversion_lr=0.01, inversion_features=0.5)
+    pairs, psi = crops(photos)[:3], psi_of(photos)
+    z = starting_latents(pairs, 4, recipe).requires_grad_(True)
+    x, image = to_float(pairs), generator()(z)
+    loss = 0.5 * feature_distance(psi(normalise(image)), psi(normalise(x))) + pixel_distance(image, x)
+    gradient = torch.autograd.grad(loss.sum(), z)[0]
+    moved = inverted(photos, recipe).latents - z.detach()
+    clear = gradient.abs() > 1e-6
+    torch.testing.assert_close(moved[clear], -0.01 * gradient.sign()[clear], rtol=0.02, atol=1e-5)
+
+
+def test_the_start_is_the_down_sampled_crop_or_noise_that_depends_on_the_seed_alone(photos):
+    pairs = crops(photos)[:3]
+    assert starting_latents(pairs, 4, RECIPE).shape == (3, 3, SIDE // 4, SIDE // 4)
+    noise = replace(RECIPE, start="noise")
+    drawn = starting_latents(pairs, 4, noise)
+    assert torch.equal(drawn[:2], starting_latents(crops(photos)[5:7], 4, noise))
+    assert not torch.equal(drawn, starting_latents(pairs, 4, replace(noise, seed=1)))
+
+
+def test_inversion_brings_the_image_nearer_to_its_crop(photos):
+    recipe = replace(RECIPE, inversion_steps=30)
+    pairs = crops(photos)[:3]
+    before = psnr(decode(generator(), starting_latents(pairs, 4, recipe)), pairs)
+    after = psnr(decode(generator(), inverted(photos, recipe).latents), pairs)
+    assert bool((after > before + 0.5).all())
+
+
+def test_a_latent_does_not_depend_on_how_many_others_there_are(photos):
+    assert torch.equal(inverted(photos, RECIPE, 3).latents, inverted(photos, RECIPE, 11).latents[:3])
+
+
+def test_no_steps_leave_the_start(photos):
+    recipe = replace(RECIPE, inversion_steps=0)
+    assert torch.equal(inverted(photos, recipe).latents, starting_latents(crops(photos)[:3], 4, recipe))
+
+
+def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
+    recipe = replace(RECIPE, inversion_steps=10_000)
+    began = time.monotonic()
+    result = inverted(photos, recipe, 9, deadline=Deadline.after(2.0))
+    assert time.monotonic() - began < 4
+    assert 0 < result.steps < 10_000
+
+
+def test_progress_counts_every_chunks_steps(photos):
+    seen = []
+    inverted(photos, RECIPE, 9, progress=lambda done, total, loss: seen.append((done, total)))
+    assert seen == [(k, 10) for k in range(1, 11)]

@@ -1,0 +1,106 @@
+"""Output files appear whole or not at all, and replace nothing unasked."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gsdd.errors import OutputError
+from gsdd.formats.atomic import check_output, write_atomically
+
+
+def test_the_bytes_are_there_and_nothing_else_is(tmp_path):
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"abc"}
+
+
+def test_the_file_has_the_permissions_that_the_umask_gives(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert (tmp_path / "a.gsdd").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"old"), lambda path: path.symlink_to("nowhere")])
+def test_an_existing_name_is_refused_and_kept(tmp_path, make):
+    path = tmp_path / "a.gsdd"
+    make(path)
+    with pytest.raises(OutputError, match=r"a\.gsdd: exists already; --force"):
+        write_atomically(path, b"new")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.gsdd"]
+    assert path.is_symlink() or path.read_bytes() == b"old"
+
+
+def test_force_replaces_a_file(tmp_path):
+    path = tmp_path / "a.gsdd"
+    path.write_bytes(b"old")
+    write_atomically(path, b"new", force=True)
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_is_never_replaced(tmp_path, force):
+    with pytest.raises(OutputError, match="is a folder"):
+        write_atomically(tmp_path, b"new", force=force)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("no/a.gsdd", "there is no folder"), ("file/a.gsdd", "there is no folder"), ("n" * 300, "cannot be written")],
+)
+def test_a_path_that_cannot_be_written_is_told_in_one_line(tmp_path, path, text):
+    (tmp_path / "file").write_bytes(b"")
+    for attempt in (check_output, lambda path: write_atomically(path, b"new")):
+        with pytest.raises(OutputError, match=text) as caught:
+            attempt(tmp_path / path)
+        assert str(tmp_path / path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_taken_while_the_bytes_are_written_is_kept(tmp_path, monkeypatch):
+    path = tmp_path / "a.gsdd"
+    synced = os.fsync
+
+    def take_the_name(descriptor: int) -> None:
+        synced(descriptor)
+        path.write_bytes(b"of another process")
+
+    monkeypatch.setattr(os, "fsync", take_the_name)
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomically(path, b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"of another process"]
+
+
+def test_a_file_system_without_hard_links_is_written_to_all_the_same(tmp_path, monkeypatch):
+    def no_links(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomically(tmp_path / "a.gsdd", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"abc"]
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_half_written(tmp_path):
+    (tmp_path / "a.gsdd").write_bytes(b"old")
+    script = (
+        "import resource, sys; from pathlib import Path; from gsdd.errors import OutputError;"
+        "from gsdd.formats.atomic import write_atomically\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: write_atomically(Path(sys.argv[1]), bytes(10_000), force=True)\n"
+        "except OutputError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "a.gsdd"], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == f"{tmp_path / 'a.gsdd'}: cannot be written: File too large\n"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"old"}
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path):
+    (tmp_path / f".a.gsdd.{os.getpid()}.part").write_bytes(b"half")
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"abc"}
