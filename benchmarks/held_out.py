@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.data.crops import grid_crops, read_crops
+from gsdd.compressor import real_crops
+from gsdd.data.crops import read_crops
 from gsdd.data.degradation import to_float
 from gsdd.distill.distiller import DistillationSource, distill
 from gsdd.distill.inversion import invert, starting_latents
@@ -30,13 +31,8 @@ from gsdd.plan import Plan, make_plan
 from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003
+ALL_CROPS = 1_000_000
 DRAWS = {"local-fourier": 24, "resnet18": 8}
-
-
-def tiles(work: Plan, limit: int | None) -> tuple[Tensor, ...]:
-    size, seed = work.recipe.hr_size, work.recipe.seed
-    plans = [grid_crops(work.catalog, number, size, limit=limit, seed=seed) for number in range(len(work.counts))]
-    return tuple(torch.from_numpy(read_crops(work.catalog, crops, size)) for crops in plans)
 
 
 def through_codec(latents: Tensor, name: str) -> Tensor:
@@ -61,7 +57,7 @@ def run(source: Path, generator: str, family: str, seed: int, lams: list[float],
     """One inversion, then one distillation a lambda from it."""
     work = make_plan(source, preset="quick", generator=generator, seed=seed, features=family)
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-    real = tiles(work, work.recipe.real_crops)
+    real = real_crops(work.catalog, work.recipe)
     spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
     start = starting_latents(pairs, work.generator.scale, work.recipe)
     inverted = invert(pairs, start, work.generator, spaces.fixed_psi(), work.recipe).latents
@@ -116,20 +112,23 @@ def spread(rows: list[dict], family: str, key: str) -> list[str]:
 @click.option("--generator", default="realesr-animevideov3")
 @click.option("--family", "families", multiple=True, default=["local-fourier", "resnet18"])
 @click.option("--seeds", default=5, help="Seeds for the spread; the first 3 make the table.")
-def main(source: Path, file: Path, generator: str, families: tuple[str, ...], seeds: int) -> None:
+@click.option("--lam", "lams", multiple=True, default=[0.1, 0.0], help="lambda; the table shows 0.1.")
+def main(
+    source: Path, file: Path, generator: str, families: tuple[str, ...], seeds: int, lams: tuple[float, ...]
+) -> None:
     """Run what is missing, then print the tables."""
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     done = {(row["family"], row["seed"]) for row in rows}
     for family in families:
         everything = make_plan(source, preset="quick", generator=generator, seed=HELD_OUT_SEED, features=family)
-        real = tiles(everything, None)
+        real = real_crops(everything.catalog, replace(everything.recipe, real_crops=ALL_CROPS))
         spaces = Spaces.from_recipe(everything.recipe, real, everything.generator.device)
         held_out = HeldOut.prepare(spaces, everything.class_names, real, DRAWS[family])
         for seed in range(seeds):
             if (family, seed) in done:
                 continue
             began = time.monotonic()
-            new = run(source, generator, family, seed, [0.1, 0.0], held_out)
+            new = run(source, generator, family, seed, list(lams), held_out)
             rows += new
             with file.open("a") as lines:
                 lines.writelines(json.dumps(row) + "\n" for row in new)

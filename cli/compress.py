@@ -14,7 +14,7 @@ from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A length of time such as 90s, 10m or 1h30m."""
 
     name = "duration"

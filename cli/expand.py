@@ -1,14 +1,16 @@
 """`gsdd expand`: a `.gsdd` file -> HR and LR images."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gsdd.cli.options import force_option, json_option, note, print_json, quiet_option
 from gsdd.cli.progress import StageBars
-from gsdd.pairs.expand import ExpandReport
-from gsdd.pairs.expand import expand as expand_file
-from gsdd.pairs.tree import ImageFormat
+
+if TYPE_CHECKING:
+    from gsdd.pairs.expand import ExpandReport
+    from gsdd.pairs.tree import ImageFormat
 
 
 @click.command()
@@ -28,7 +30,7 @@ def expand(
     file: Path,
     output: Path | None,
     by_class: bool,
-    image_format: ImageFormat,
+    image_format: "ImageFormat",
     batch_size: int,
     generator: str | None,
     force_generator: bool,
@@ -42,7 +44,13 @@ def expand(
 
     The folder gets HR/, LR_x4/ (antialiased bicubic) and meta_info.txt. The same command again completes what is
     missing and changes nothing else.
+
+    \b
+    Example:
+      gsdd expand ost.gsdd -o ost_pairs/
     """
+    from gsdd.pairs.expand import expand as expand_file
+
     with StageBars(hidden=quiet) as bars:
         report = expand_file(
             file,
@@ -62,7 +70,7 @@ def expand(
     _print(report, dry_run, as_json, quiet)
 
 
-def _print(report: ExpandReport, dry_run: bool, as_json: bool, quiet: bool) -> None:
+def _print(report: "ExpandReport", dry_run: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json({**report.to_dict(), "dry_run": dry_run})
     elif quiet:
@@ -71,7 +79,7 @@ def _print(report: ExpandReport, dry_run: bool, as_json: bool, quiet: bool) -> N
         click.echo(_summary(report, dry_run))
 
 
-def _summary(report: ExpandReport, dry_run: bool) -> str:
+def _summary(report: "ExpandReport", dry_run: bool) -> str:
     written = "to write" if dry_run else "written"
     sizes = f"HR {report.hr_size}x{report.hr_size}, LR {report.lr_size}x{report.lr_size}"
     return (

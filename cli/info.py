@@ -11,6 +11,8 @@ from gsdd.cli.options import force_option, json_option, note, print_json
 from gsdd.formats.container import Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
 
+PER_CLASS = 4
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -22,9 +24,16 @@ from gsdd.formats.manifest import DEGRADATION, Manifest
     help="The photos, to show each latent's real crop beside it.",
 )
 @click.option("--generator", metavar="NAME|PATH", help="Weights to draw with; default: those that the file names.")
+@click.option("--per-class", type=click.IntRange(min=1), help="Latents of a class on the sheet.  [default: 4]")
 @force_option
 def info(
-    file: Path, as_json: bool, contact_sheet: Path | None, source: Path | None, generator: str | None, force: bool
+    file: Path,
+    as_json: bool,
+    contact_sheet: Path | None,
+    source: Path | None,
+    generator: str | None,
+    per_class: int | None,
+    force: bool,
 ) -> None:
     """Tell what FILE is: its classes, generator, recipe and source.
 
@@ -32,22 +41,24 @@ def info(
     Example:
         gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
     """
-    if contact_sheet is None and (source is not None or generator is not None or force):
-        raise click.UsageError("--source, --generator and --force go with --contact-sheet.")
+    if contact_sheet is None and (per_class or source is not None or generator is not None or force):
+        raise click.UsageError("--source, --generator, --per-class and --force go with --contact-sheet.")
     contents = read(file)
     if as_json:
         print_json(_document(file, contents))
     else:
         click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
     if contact_sheet is not None:
-        _draw(file, contact_sheet, source, generator, force)
+        _draw(file, contact_sheet, source=source, generator=generator, per_class=per_class or PER_CLASS, force=force)
 
 
-def _draw(file: Path, output: Path, source: Path | None, generator: str | None, force: bool) -> None:
+def _draw(file: Path, output: Path, **options: Any) -> None:  # noqa: ANN401
     from gsdd import report
 
-    report.contact_sheet(file, output, source=source, generator=generator, force=force)
+    sheet = report.contact_sheet(file, output, **options)
     note(f"contact sheet: {output}")
+    if sheet.note:
+        note(f"note: {sheet.note}")
 
 
 def _document(file: Path, contents: Contents) -> dict[str, Any]:

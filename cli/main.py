@@ -48,7 +48,8 @@ def cli() -> None:
 
 
 def _complain(text: str) -> None:
-    click.echo("gsdd: " + " ".join(text.split()), err=True)
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    click.echo("gsdd: " + " ".join(printable.split()), err=True)
 
 
 def run(arguments: list[str] | None = None) -> None:

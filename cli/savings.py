@@ -1,13 +1,15 @@
 """`gsdd savings`: what a file saves against the photos and against image codecs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gsdd.cli.options import json_option, note, print_json, quiet_option
 from gsdd.cli.progress import StageBars
-from gsdd.savings import SAMPLE, Rival, Savings
-from gsdd.savings import savings as measure_savings
+
+if TYPE_CHECKING:
+    from gsdd.savings import Rival, Savings
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -15,12 +17,19 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sample", default=SAMPLE, show_default=True, help="Photos to re-encode for the codecs' sizes.")
+@click.option("--sample", default=16, show_default=True, help="Photos to re-encode for the codecs' sizes.")
 @click.option("--seed", default=0, show_default=True, help="Picks the sample.")
 @json_option
 @quiet_option
 def savings(source: Path, file: Path, sample: int, seed: int, as_json: bool, quiet: bool) -> None:
-    """Compare FILE with the photos in SOURCE, as found and as image codecs would store them."""
+    """Compare FILE with the photos in SOURCE, as found and as image codecs would store them.
+
+    \b
+    Example:
+      gsdd savings ost/ ost.gsdd
+    """
+    from gsdd.savings import savings as measure_savings
+
     with StageBars(hidden=quiet) as bars:
 
         def progress(stage: str, done: int, total: int) -> None:
@@ -35,12 +44,12 @@ def savings(source: Path, file: Path, sample: int, seed: int, as_json: bool, qui
         click.echo(table(report))
 
 
-def table(report: Savings) -> str:
+def table(report: "Savings") -> str:
     """Lay a storage report out for people."""
     return "\n".join([*_facts(report), "", *_comparison(report), "", *_legend(report)])
 
 
-def _facts(report: Savings) -> list[str]:
+def _facts(report: "Savings") -> list[str]:
     side = report.hr_size
     return [
         f"images kept  {report.latents} for {report.images}: {report.images_saved:.1%} saved by count "
@@ -52,19 +61,19 @@ def _facts(report: Savings) -> list[str]:
     ]
 
 
-def _comparison(report: Savings) -> list[str]:
+def _comparison(report: "Savings") -> list[str]:
     head = f"{'':34}{'size':>10}{'file saves':>13}{'with generator':>17}"
     whole = [_line(f"all {report.images} photos, {rival.name}", rival) for rival in report.whole_source]
     crops = [_line(f"{report.latents} random crops, {rival.name}", rival) for rival in report.random_crops]
     return [head, *whole, *crops]
 
 
-def _line(name: str, rival: Rival) -> str:
+def _line(name: str, rival: "Rival") -> str:
     size = ("~" if rival.estimated else "") + _size(rival.bytes)
     return f"{name:34}{size:>10}{rival.saved:>13.1%}{rival.saved_with_generator:>17.1%}"
 
 
-def _legend(report: Savings) -> list[str]:
+def _legend(report: "Savings") -> list[str]:
     side = report.hr_size
     return [
         f"~ scaled up from {report.sampled} of {report.images} photos (by pixels) and a random {side}x{side} crop of "

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from gsdd.errors import OutputError
 
@@ -48,13 +49,16 @@ def check_not_source(path: Path, source: Path) -> None:
             raise OutputError(f"{path}: is the source itself; give another name")
 
 
-def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a file under a temporary name beside its place, then give it its name.
+@contextmanager
+def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file beside its place that takes its name when the block ends well, and vanishes otherwise.
 
     Args:
         path: the file to be written.
-        data: all its bytes.
         force: whether to replace a file of that name.
+
+    Yields:
+        The file, open for writing bytes.
 
     Raises:
         OutputError: it exists, or cannot be written; what was there is untouched and nothing is left behind.
@@ -63,7 +67,11 @@ def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _told_as_output_error(path):
         try:
-            _write_synced(part, data)
+            part.unlink(missing_ok=True)
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             if force:
                 part.replace(path)
             else:
@@ -72,12 +80,19 @@ def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
             part.unlink(missing_ok=True)
 
 
-def _write_synced(part: Path, data: bytes) -> None:
-    part.unlink(missing_ok=True)
-    with part.open("xb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
+def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: the file to be written.
+        data: all its bytes.
+        force: whether to replace a file of that name.
+
+    Raises:
+        OutputError: as for `written_whole`.
+    """
+    with written_whole(path, force=force) as file:
+        file.write(data)
 
 
 def _give_name(part: Path, path: Path) -> None:

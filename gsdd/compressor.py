@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.data.catalog import OnBadImage
+from gsdd.data.catalog import Catalog, OnBadImage
 from gsdd.data.crops import grid_crops, read_crops
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.distiller import DistillationSource, distill
 from gsdd.distill.inversion import invert, starting_latents
-from gsdd.distill.recipe import DEFAULT_PRESET
+from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import Spaces
-from gsdd.errors import OutputError
 from gsdd.formats import container as files
+from gsdd.formats.atomic import check_output
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
+from gsdd.generators.generator import Generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+from gsdd.metrics.psnr import psnr
+from gsdd.pairs.decode import decode
 from gsdd.plan import Plan, Progress, make_plan
 
 # With a time budget: the part of it that inversion may use. Matching starts from what it reached.
@@ -36,8 +39,8 @@ class CompressReport:
         latents: latents in it.
         classes: latents by class name.
         bytes: size of the file.
-        inversion_steps: steps that every latent got.
-        iterations: steps of distribution matching.
+        run: `inversion_steps` that every latent got, `iterations` of matching, and the mean PSNR of G(z) to its crop in
+            dB (RGB, uint8, no border shaved) at the start, `psnr_start`, and after the inversion, `psnr_inverted`.
         skipped: photos that could not be used, as "class: path: reason".
         conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
     """
@@ -46,14 +49,13 @@ class CompressReport:
     latents: int
     classes: Mapping[str, int]
     bytes: int
-    inversion_steps: int
-    iterations: int
+    run: Mapping[str, float]
     skipped: tuple[str, ...]
     conversions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values by name, as JSON has them."""
-        return {**asdict(self), "path": str(self.path), "classes": dict(self.classes)}
+        return {**asdict(self), "path": str(self.path), "classes": dict(self.classes), "run": dict(self.run)}
 
 
 def compress(
@@ -101,13 +103,15 @@ def compress(
     Source: GSDD paper, Eq. 3-9.
     """
     deadline = Deadline.after(time_budget)
-    target = _free_output(Path(output), force)
+    target = Path(output)
+    check_output(target, force=force)
     work = make_plan(
         source, preset=preset, generator=generator, ipc=ipc, device=device, on_bad_image=on_bad_image,
         progress=progress, **options,
     )  # fmt: skip
+    manifest = _manifest(work, licence)
     run = _search(work, deadline, progress)
-    manifest = _manifest(work, run, licence)
+    manifest = replace(manifest, run=run.facts)
     classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
     files.write(
         target, manifest, run.latents.numpy(), classes.int().numpy(), _photo_index(work),
@@ -119,29 +123,25 @@ def compress(
 @dataclass(frozen=True)
 class _Search:
     latents: Tensor
-    inversion_steps: int
-    iterations: int
+    facts: Mapping[str, float]
 
 
-def _free_output(target: Path, force: bool) -> Path:
-    """Refuse an output that cannot be written before hours are spent on it."""
-    folder = target.absolute().parent
-    if target.is_dir() or (target.exists() and not force):
-        what = "a folder" if target.is_dir() else "a file"
-        raise OutputError(f"output {target}: got {what} that exists, wanted a new name; choose another or use --force")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(f"output {target}: folder {folder} is missing or not writable; create it or choose another")
-    return target
+def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
+    """Read the crops that a run matches with.
 
+    Args:
+        catalog: the photos.
+        recipe: `hr_size`, `real_crops` and `seed`.
 
-def real_crops(work: Plan) -> tuple[Tensor, ...]:
-    """Read the crops that a run matches with: at most `real_crops` tiles a class, uint8 `[M_c, 3, H, W]`."""
-    size, seed = work.recipe.hr_size, work.recipe.seed
+    Returns:
+        At most `real_crops` tiles a class, uint8 `[M_c, 3, hr_size, hr_size]`.
+    """
+    size = recipe.hr_size
     tiles = [
-        grid_crops(work.catalog, number, size, limit=work.recipe.real_crops, seed=seed)
-        for number in range(len(work.counts))
+        grid_crops(catalog, number, size, limit=recipe.real_crops, seed=recipe.seed)
+        for number in range(len(catalog.classes))
     ]
-    return tuple(torch.from_numpy(read_crops(work.catalog, crops, size)) for crops in tiles)
+    return tuple(torch.from_numpy(read_crops(catalog, crops, size)) for crops in tiles)
 
 
 def _search(work: Plan, deadline: Deadline, progress: Progress | None) -> _Search:
@@ -150,17 +150,26 @@ def _search(work: Plan, deadline: Deadline, progress: Progress | None) -> _Searc
 
     recipe, generator = work.recipe, work.generator
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
-    real = real_crops(work)
+    real = real_crops(work.catalog, recipe)
     spaces = Spaces.from_recipe(recipe, real, generator.device)
     share = deadline.share(INVERSION_SHARE if recipe.iterations else 1.0)
     start = starting_latents(pairs, generator.scale, recipe)
     inverted = invert(pairs, start, generator, spaces.fixed_psi(), recipe, share, tell("inversion"))
     source = DistillationSource(work.class_names, work.counts, pairs, real)
+    facts = {
+        "psnr_start": _mean_psnr(start, pairs, generator),
+        "psnr_inverted": _mean_psnr(inverted.latents, pairs, generator),
+    }
     moved = distill(source, inverted.latents, generator, spaces, recipe, deadline, tell("distillation"))
-    return _Search(moved.latents, inverted.steps, moved.iterations)
+    return _Search(moved.latents, {"inversion_steps": inverted.steps, "iterations": moved.iterations, **facts})
 
 
-def _manifest(work: Plan, run: _Search, licence: str) -> Manifest:
+def _mean_psnr(latents: Tensor, pairs: Tensor, generator: Generator) -> float:
+    """Average the PSNR of G(z) to its crop over the latents, in dB: RGB, uint8, no border shaved, two decimals."""
+    return round(float(psnr(decode(generator, latents), pairs).mean()), 2)
+
+
+def _manifest(work: Plan, licence: str) -> Manifest:
     catalog = work.catalog
     return Manifest(
         generator=ManifestGenerator(**asdict(work.generator.reference)),
@@ -168,7 +177,7 @@ def _manifest(work: Plan, run: _Search, licence: str) -> Manifest:
         codec=work.recipe.codec,
         classes=tuple(map(ManifestClass, work.class_names, work.counts)),
         recipe=work.recipe.to_dict(),
-        run={"inversion_steps": run.inversion_steps, "iterations": run.iterations},
+        run={},
         source=ManifestSource(
             images=catalog.images,
             bytes=catalog.bytes,
@@ -197,8 +206,7 @@ def _report(target: Path, work: Plan, run: _Search) -> CompressReport:
         latents=len(run.latents),
         classes=dict(zip(work.class_names, work.counts, strict=True)),
         bytes=target.stat().st_size,
-        inversion_steps=run.inversion_steps,
-        iterations=run.iterations,
+        run=run.facts,
         skipped=work.skipped,
         conversions=work.conversions,
     )

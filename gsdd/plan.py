@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gsdd.data.catalog import OnBadImage, Catalog, scan
+from gsdd.data.catalog import Catalog, OnBadImage, scan
 from gsdd.data.crops import Crop, latents_per_class, plan_crops
+from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
-from gsdd.errors import RecipeError
+from gsdd.distill.spaces import feature_spec
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
@@ -81,12 +82,18 @@ def make_plan(
     **options: Any,  # noqa: ANN401
 ) -> Plan:
     """Look at the photos and decide what a run would do; arguments as for `compress`."""
-    recipe = Recipe.from_options(preset, options)
+    recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(generator, device=device)
-    if recipe.hr_size % loaded.scale:
-        raise RecipeError(f"recipe: hr_size: got {recipe.hr_size}, wanted a multiple of the scale {loaded.scale}")
+    loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
     crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
     return Plan(catalog, counts, crops, recipe, loaded)
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    """Read the parts of a recipe that are text, so that a slip is told before any photo is read."""
+    Dsa.from_recipe(recipe)
+    feature_spec(recipe)
+    return recipe

@@ -1,7 +1,7 @@
 """A contact sheet: per class the real crop, the inverted and the distilled image, as in the paper's Fig. 3."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike
@@ -19,13 +19,12 @@ from gsdd.generators.generator import Generator
 from gsdd.metrics.psnr import psnr
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
+from gsdd.reinvert import invert_again
 from gsdd.sheet import Row, Tile, draw_sheet
 
 PER_CLASS = 4
 
 Images = NDArray[np.uint8]
-# (generator, real crops uint8 [N, 3, H, W]) -> the images of their inverted latents, of the same shape and dtype.
-Invert = Callable[[Generator, Images], Images]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,6 @@ def contact_sheet(
     *,
     source: str | PathLike[str] | None = None,
     generator: str | None = None,
-    invert: Invert | None = None,
     per_class: int = PER_CLASS,
     device: str = "cpu",
     force: bool = False,
@@ -71,9 +69,9 @@ def contact_sheet(
     Args:
         file: the `.gsdd` file.
         output: the PNG file to write.
-        source: the folder of photos it was made from; adds the real crop and the PSNR of each image to it.
+        source: the folder of photos it was made from; adds the real crop, the image that the inversion gave (which is
+            computed again: the file holds only what distillation made of it) and the PSNR of each to the crop.
         generator: a named generator or a path of weights; None takes the one that the file names.
-        invert: repeats the inversion for the crops that are shown; adds the inverted image. Needs the source.
         per_class: latents of a class that are shown, at most.
         device: where the generator runs.
         force: replace the output if it exists.
@@ -89,13 +87,11 @@ def contact_sheet(
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.
     """
-    _check(Path(output), source, invert, per_class, force)
+    _check(Path(output), per_class, force)
     distilled = open_distilled(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
-    columns = [] if source is None else [_real(distilled, Path(source), shown)]
     model, note = distilled.load_generator(generator, device=device, force=force_generator)
-    if invert is not None:
-        columns.append(_compared("inverted", invert(model, columns[0].images), columns))
+    columns = [] if source is None else _real_and_inverted(distilled, Path(source), shown, model)
     columns.append(_compared("distilled", distilled.decode(model, shown).numpy(), columns))
     sheet = draw_sheet(
         distilled.path.name, _facts(distilled, columns), [c.heading for c in columns], _rows(distilled, shown, columns)
@@ -106,13 +102,11 @@ def contact_sheet(
     return ContactSheet(Path(output), sheet.width, sheet.height, note)
 
 
-def _check(output: Path, source: object, invert: object, per_class: int, force: bool) -> None:
+def _check(output: Path, per_class: int, force: bool) -> None:
     if output.suffix.lower() != ".png":
         raise OutputError(f"{output}: a contact sheet is a PNG file; give a name that ends in .png")
     if per_class < 1:
         raise RecipeError(f"latents a class: got {per_class}, wanted at least 1")
-    if invert is not None and source is None:
-        raise RecipeError("the inverted images need the real crops: give the source folder too")
     check_output(output, force=force)
 
 
@@ -124,12 +118,13 @@ def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator
         seen[index] += 1
 
 
-def _real(distilled: Distilled, source: Path, shown: Sequence[int]) -> _Column:
+def _real_and_inverted(distilled: Distilled, source: Path, shown: Sequence[int], generator: Generator) -> list[_Column]:
     catalog, crops = planned_crops(distilled, source)
     chosen = [crops[number] for number in shown]
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
     images = read_crops(catalog, chosen, distilled.manifest.hr_size)
-    return _Column("real crop", images, tuple(Path(name).name for name in names))
+    real = _Column("real crop", images, tuple(Path(name).name for name in names))
+    return [real, _compared("inverted", invert_again(distilled.manifest, catalog, generator, images), [real])]
 
 
 def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Crop, ...]]:

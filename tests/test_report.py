@@ -10,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio
 import gsdd
 from gsdd.data.crops import read_crops
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
+from gsdd.reinvert import invert_again, recipe_of
 from gsdd.report import contact_sheet, planned_crops
 from gsdd.sheet import LABEL_WIDTH, MARGIN, Row, Tile, draw_sheet
 
@@ -34,24 +35,25 @@ def holds(sheet, image):
 
 
 def test_the_sheet_shows_real_inverted_and_distilled_images_unchanged(file, photos, tmp_path):
-    asked = []
-
-    def invert(generator, crops):
-        asked.append((generator.fingerprint, crops.copy()))
-        return 255 - crops
-
-    report = contact_sheet(file, tmp_path / "sheet.png", source=photos, invert=invert, per_class=2)
+    report = contact_sheet(file, tmp_path / "sheet.png", source=photos, per_class=2)
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     distilled = gsdd.open(file)
     shown = [0, 1, 5, 6, 8, 9]
     catalog, crops = planned_crops(distilled, photos)
     real = read_crops(catalog, [crops[number] for number in shown], 128)
     assert sheet.shape == (report.height, report.width, 3)
-    assert asked[0][0] == compact_generator().fingerprint
-    assert np.array_equal(asked[0][1], real)
-    for images in (real, 255 - real, distilled.decode(compact_generator(), shown).numpy()):
+    inverted = invert_again(distilled.manifest, catalog, compact_generator(), real)
+    for images in (real, inverted, distilled.decode(compact_generator(), shown).numpy()):
         assert all(holds(sheet, image) for image in images)
     assert not holds(sheet, distilled.decode(compact_generator(), [2]).numpy()[0])
+
+
+def test_the_inversion_is_repeated_with_the_steps_that_the_run_made(file):
+    manifest = gsdd.open(file).manifest
+    assert recipe_of(manifest).inversion_steps == 2
+    assert recipe_of(replace(manifest, run={"inversion_steps": 1})).inversion_steps == 1
+    with pytest.raises(RecipeError, match="unknown options"):
+        recipe_of(replace(manifest, recipe={"later": 1}))
 
 
 def test_the_planned_crops_are_those_that_the_latents_were_made_from(file, photos):
@@ -93,8 +95,9 @@ def test_a_file_whose_crops_cannot_be_planned_again_is_refused(file, photos):
 
 def test_nothing_is_replaced_unless_forced(file, tmp_path):
     (tmp_path / "sheet.png").write_bytes(b"mine")
-    with pytest.raises(OutputError):
-        contact_sheet(file, tmp_path / "sheet.png")
+    for anything in (file, tmp_path / "nowhere.gsdd"):
+        with pytest.raises(OutputError):
+            contact_sheet(anything, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes() == b"mine"
     contact_sheet(file, tmp_path / "sheet.png", force=True)
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
@@ -105,8 +108,6 @@ def test_options_without_meaning_are_refused(file, tmp_path):
         contact_sheet(file, tmp_path / "sheet.jpg")
     with pytest.raises(RecipeError):
         contact_sheet(file, tmp_path / "sheet.png", per_class=0)
-    with pytest.raises(RecipeError, match="source"):
-        contact_sheet(file, tmp_path / "sheet.png", invert=lambda _, crops: crops)
     assert not list(tmp_path.iterdir())
 
 

@@ -113,7 +113,7 @@ class _Loop:
         loss = matching(features, counts, real_means, pair_features, self._recipe.lam).total
         if self._recipe.reduction == "mean":
             loss = loss / features.shape[1]
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._move(chunks, generated.backward())
         return float(loss.detach())
 

@@ -127,7 +127,7 @@ class _ChunkInversion:
             features = self._psi(normalise(images))
             loss = loss + self._feature_weight * feature_distance(features, self._crop_features)
         self._adam.zero_grad()
-        loss.sum().backward()  # type: ignore[no-untyped-call]
+        loss.sum().backward()
         self._adam.step()
         self.step_seconds = time.monotonic() - began
         return float(loss.detach().mean())

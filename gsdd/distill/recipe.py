@@ -88,7 +88,7 @@ def _check_value(entry: "Field[Any]", value: Any) -> None:  # noqa: ANN401
 
 
 PRESETS: Mapping[str, Recipe] = {
-    "quick": Recipe(inversion_steps=60, iterations=60, real_batch=16),
+    "quick": Recipe(inversion_steps=90, iterations=50, real_batch=16),
     "standard": Recipe(),
     "paper": Recipe(features="resnet18", iterations=500_000, inversion_steps=1000),
 }

@@ -45,15 +45,9 @@ class Spaces:
             device: where embeddings compute.
 
         Raises:
-            RecipeError: unknown features, layers or strategies, or unreadable weights.
+            RecipeError: unreadable weights.
         """
-        spec = FeatureSpec(
-            family=recipe.features,
-            filters=recipe.feature_filters,
-            layers=tuple(recipe.feature_layers.split(",")),
-            weights=Path(recipe.feature_weights) if recipe.feature_weights else None,
-        )
-        draw_psi = feature_drawer(spec, _calibration(real, recipe).to(device))
+        draw_psi = feature_drawer(feature_spec(recipe), _calibration(real, recipe).to(device))
         return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, (recipe.hr_size, recipe.hr_size), device)
 
     def fixed_psi(self) -> FeatureExtractor:
@@ -74,6 +68,20 @@ class Spaces:
         ]
         omega = Augmentation(torch.cat([row.strategies for row in rows]), torch.cat([row.values for row in rows]))
         return Embedding(self.draw_psi(self.seed, f"{purpose} theta", number), omega, self.device)
+
+
+def feature_spec(recipe: Recipe) -> FeatureSpec:
+    """Read which psi a recipe asks for.
+
+    Raises:
+        RecipeError: unknown layers, or weights that are not there.
+    """
+    return FeatureSpec(
+        family=recipe.features,
+        filters=recipe.feature_filters,
+        layers=tuple(recipe.feature_layers.split(",")),
+        weights=Path(recipe.feature_weights) if recipe.feature_weights else None,
+    )
 
 
 def _calibration(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gsdd.errors import RecipeError
 from gsdd.features.local_fourier import draw_local_fourier
-from gsdd.features.resnet18 import draw_resnet18, load_resnet18
+from gsdd.features.resnet18 import LAYERS, draw_resnet18, load_resnet18
 
 Family = Literal["local-fourier", "resnet18"]
 FAMILIES: tuple[str, ...] = get_args(Family)
@@ -39,6 +39,19 @@ class FeatureSpec:
     layers: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
     weights: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what makes no psi, before any photo is read."""
+        if self.family not in FAMILIES:
+            raise RecipeError(f"features: got {self.family!r}, wanted one of {FAMILIES}")
+        if not self.layers or [name for name in LAYERS if name in self.layers] != list(self.layers):
+            raise RecipeError(f"feature layers: got {self.layers}, wanted some of {LAYERS}, in this order")
+        if self.weights is not None and self.family != "resnet18":
+            raise RecipeError(f"feature weights {self.weights}: features {self.family!r} have none, only resnet18 does")
+        if self.weights is not None and not self.weights.is_file():
+            raise RecipeError(
+                f"feature weights {self.weights}: no such file; give torchvision's resnet18"
+            )
+
 
 def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str, int], FeatureExtractor]:
     """Prepare the map (seed, purpose, number) -> psi_theta.
@@ -53,16 +66,11 @@ def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str
         weights the same psi each time.
 
     Raises:
-        RecipeError: unknown family, or weights for a family that has none.
+        RecipeError: the weights are not those of a ResNet18.
     """
+    if spec.weights is not None:
+        trained = load_resnet18(spec.weights, spec.layers)
+        return lambda seed, purpose, number: trained
     if spec.family == "resnet18":
-        if spec.weights is not None:
-            trained = load_resnet18(spec.weights, spec.layers)
-            return lambda seed, purpose, number: trained
         return lambda seed, purpose, number: draw_resnet18(spec.layers, calibration, seed, purpose, number)
-    if spec.family == "local-fourier" and spec.weights is None:
-        return lambda seed, purpose, number: draw_local_fourier(spec.filters, calibration.device, seed, purpose, number)
-    raise RecipeError(
-        f"features: got {spec.family!r}" + (" with weights" if spec.weights else "") + f", wanted one of {FAMILIES}; "
-        "only resnet18 takes weights"
-    )
+    return lambda seed, purpose, number: draw_local_fourier(spec.filters, calibration.device, seed, purpose, number)

@@ -47,9 +47,6 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
         purpose: what the draw is for.
         number: which draw.
 
-    Raises:
-        RecipeError: an unknown layer.
-
     Source: "randomly sampled embedding space", GSDD paper, Eq. 7; He et al., CVPR 2016.
     """
     network = _empty_resnet18().to_empty(device="cpu")
@@ -61,7 +58,7 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
             module.momentum = None  # plain averages, so one pass gives the calibration set's own statistics
-    extractor = ResNet18(_finished(network, calibration.device), _checked(layers))
+    extractor = ResNet18(_finished(network, calibration.device), layers)
     network.train()
     with torch.no_grad():
         extractor(calibration)
@@ -77,7 +74,7 @@ def load_resnet18(weights: Path, layers: tuple[str, ...]) -> ResNet18:
         layers: layers whose spatial means are the features, in network order.
 
     Raises:
-        RecipeError: the file does not hold the tensors of a ResNet18, or an unknown layer.
+        RecipeError: the file does not hold the tensors of a ResNet18.
     """
     network = _empty_resnet18().to_empty(device="cpu")
     try:
@@ -89,7 +86,7 @@ def load_resnet18(weights: Path, layers: tuple[str, ...]) -> ResNet18:
             f"feature weights {weights}: got {type(error).__name__}: {str(error)[:200]}; wanted a tensors-only .pth or "
             ".safetensors file with torchvision's resnet18 keys"
         ) from error
-    return ResNet18(_finished(network, torch.device("cpu")).eval(), _checked(layers))
+    return ResNet18(_finished(network, torch.device("cpu")).eval(), layers)
 
 
 def _read_state(weights: Path) -> dict[str, Tensor]:
@@ -112,10 +109,4 @@ def _empty_resnet18() -> nn.Module:
 
 
 def _finished(network: nn.Module, device: torch.device) -> nn.Module:
-    return network.requires_grad_(False).to(device=device, memory_format=torch.channels_last)
-
-
-def _checked(layers: tuple[str, ...]) -> tuple[str, ...]:
-    if not layers or [name for name in LAYERS if name in layers] != list(layers):
-        raise RecipeError(f"feature layers: got {layers}, wanted some of {LAYERS}, in this order")
-    return layers
+    return network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 
-from gsdd.errors import GeneratorError
-from gsdd.generators.files import CHUNK, file_sha256, written_whole
+from gsdd.errors import GeneratorError, OutputError
+from gsdd.formats.atomic import written_whole
+from gsdd.formats.container import file_digest
 from gsdd.generators.named import NamedGenerator
 from gsdd.generators.places import cache_dir, cached
 
 TIMEOUT_SECONDS = 60
+CHUNK = 1 << 20
 
 
 def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None) -> Path:
@@ -31,7 +33,7 @@ def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None
     """
     wanted = named.download
     present = cached(wanted)
-    if present and file_sha256(present) == wanted.sha256:
+    if present and file_digest(present) == wanted.sha256:
         return present
     if wanted.url is None:
         raise GeneratorError(
@@ -60,7 +62,8 @@ def download(
         OutputError: the target cannot be written.
     """
     digest, received = hashlib.sha256(), 0
-    with written_whole(target) as file:
+    _make_folder(target.parent)
+    with written_whole(target, force=True) as file:
         for chunk in _chunks(url):
             received += len(chunk)
             if received > size:
@@ -71,6 +74,13 @@ def download(
                 progress(len(chunk))
         if received != size or digest.hexdigest() != sha256:
             raise _foreign(url, f"{received} bytes, sha256 {digest.hexdigest()}", f"{size} bytes, sha256 {sha256}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}; $GSDD_CACHE names another") from error
 
 
 def _chunks(url: str) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from gsdd.errors import OutputError
-from gsdd.generators.files import written_whole
+from gsdd.formats.atomic import write_atomically
 from gsdd.generators.generator import Generator
 
 
@@ -24,10 +24,8 @@ def export(generator: Generator, path: Path, *, force: bool = False) -> None:
 
     if path.suffix.lower() != ".safetensors":
         raise OutputError(f"{path}: weights are exported as .safetensors; got the suffix {path.suffix!r}")
-    if path.exists() and not force:
-        raise OutputError(f"{path}: exists already; choose another name or add --force")
-    with written_whole(path) as file:
-        file.write(save({name: _plain(value) for name, value in generator.network.state_dict().items()}))
+    tensors = {name: _plain(value) for name, value in generator.network.state_dict().items()}
+    write_atomically(path, save(tensors), force=force)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

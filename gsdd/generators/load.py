@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 
 from gsdd.errors import FingerprintError, GeneratorNotFoundError
-from gsdd.generators.files import file_sha256
+from gsdd.formats.container import file_digest
 from gsdd.generators.fingerprint import fingerprint, fingerprint_fp16
 from gsdd.generators.generator import SCALE, Generator, GeneratorReference
 from gsdd.generators.named import NAMED, NamedGenerator, find_named
@@ -133,7 +133,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _load_cached(named: NamedGenerator, path: Path) -> Generator:
-    digest = file_sha256(path)
+    digest = file_digest(path)
     if digest != named.download.sha256:
         raise FingerprintError(
             f"{path}: not the official weights of {named.name}: got sha256 {digest}, wanted {named.download.sha256}; "

@@ -82,21 +82,11 @@ def identify(state_dict: Mapping[str, Any], path: Path) -> Identified:
     """
     descriptor = _describe(state_dict, path)
     kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
-    got = (
-        getattr(descriptor, "purpose", None),
-        descriptor.scale,
-        descriptor.input_channels,
-        descriptor.output_channels,
-    )
-    if got != ("SR", SCALE, CHANNELS, CHANNELS):
-        raise GeneratorError(
-            f"{path}: {kind}: purpose {got[0]}, x{got[1]}, {got[2]} channels in and {got[3]} out; "
-            f"wanted super-resolution x{SCALE} with {CHANNELS} channels in and out"
-        )
-    sizes = descriptor.size_requirements
+    _check_task(descriptor, kind, path)
     network: torch.nn.Module = descriptor.model.float()
     if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
         raise GeneratorError(f"{path}: {kind}: some weights are NaN or infinite; get the file again")
+    sizes = descriptor.size_requirements
     found = Identified(network, kind, sizes.multiple_of or 1, sizes.minimum or 1)
     _probe(found, path)
     return found
@@ -111,7 +101,9 @@ def quietly() -> Iterator[None]:
 
 
 def _describe(state_dict: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - spandrel is untyped for mypy
-    with quietly():
+    # Constructors fill their layers with random numbers before the weights arrive: fork_rng keeps the global
+    # generator as the caller had it.
+    with quietly(), torch.random.fork_rng(devices=[]):
         from spandrel import ModelLoader
 
         try:
@@ -121,6 +113,16 @@ def _describe(state_dict: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401
                 f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
                 "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
             ) from error
+
+
+def _check_task(descriptor: Any, kind: str, path: Path) -> None:  # noqa: ANN401 - spandrel is untyped for mypy
+    purpose = getattr(descriptor, "purpose", "unknown")
+    scale, channels_in, channels_out = descriptor.scale, descriptor.input_channels, descriptor.output_channels
+    if (purpose, scale, channels_in, channels_out) != ("SR", SCALE, CHANNELS, CHANNELS):
+        raise GeneratorError(
+            f"{path}: {kind}: purpose {purpose}, x{scale}, {channels_in} channels in and {channels_out} out; "
+            f"wanted super-resolution x{SCALE} with {CHANNELS} channels in and out"
+        )
 
 
 def _probe(found: Identified, path: Path) -> None:

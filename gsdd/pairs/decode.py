@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import downscale, to_float, to_uint8
+from gsdd.distill.chunks import CHUNK
 from gsdd.generators.generator import Generator
-
-CHUNK = 8
 
 
 def decode(generator: Generator, latents: Tensor) -> Tensor:
@@ -46,7 +45,7 @@ def low_resolution(images: Tensor, scale: int) -> Tensor:
 
 def _decode_chunk(generator: Generator, latents: Tensor) -> Tensor:
     padding = latents[-1:].expand(CHUNK - len(latents), -1, -1, -1)
-    full = torch.cat([latents, padding]).contiguous().to(generator.device, torch.float32)
+    full = torch.cat([latents, padding]).to(generator.device, torch.float32)
     return to_uint8(generator(full)[: len(latents)]).cpu()
 
 

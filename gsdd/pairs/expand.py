@@ -1,16 +1,18 @@
 """A `.gsdd` file -> HR and LR images on disk, in the shape that SR trainers read."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from gsdd.distill.chunks import CHUNK
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.container import file_digest
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
-from gsdd.pairs.decode import CHUNK, low_resolution
+from gsdd.pairs.decode import low_resolution
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.pairs.names import image_stems
@@ -147,8 +149,7 @@ def _check_owner(root: Path, found: Marker | None, claim: Marker, force: bool) -
 
 
 def _has_weights_of(distilled: Distilled, found: Marker | None) -> bool:
-    wanted = distilled.manifest.generator
-    return found is not None and found.generator in (wanted.fingerprint, wanted.fingerprint_fp16)
+    return found is not None and found.generator == distilled.manifest.generator.fingerprint
 
 
 def _take(tree: PairTree, found: Marker | None, claim: Marker, force: bool) -> None:
@@ -172,22 +173,20 @@ def _write_pairs(
     batch_size: int,
     progress: Progress | None,
 ) -> None:
-    wanted, done = frozenset(missing), len(distilled) - len(missing)
-    report = progress or (lambda done, total: None)
+    report, done = progress or (lambda done, total: None), len(distilled) - len(missing)
     report(done, len(distilled))
-    chunks = sorted({number // CHUNK for number in missing})
-    for position, chunk in enumerate(chunks, start=1):
-        done += _write_chunk(distilled, generator, tree, chunk, wanted)
+    chunks = Counter(number // CHUNK for number in missing)
+    for position, (chunk, count) in enumerate(chunks.items(), start=1):
+        _write_chunk(distilled, generator, tree, chunk)
+        done += count
         if position % max(1, batch_size // CHUNK) == 0 or position == len(chunks):
             report(done, len(distilled))
 
 
-def _write_chunk(distilled: Distilled, generator: Generator, tree: PairTree, chunk: int, wanted: frozenset[int]) -> int:
+def _write_chunk(distilled: Distilled, generator: Generator, tree: PairTree, chunk: int) -> None:
     # A chunk has the same members whatever is missing of it, so a resumed run computes what the first one would have.
     members = range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(distilled)))
     hr = distilled.decode(generator, members)
     lr = low_resolution(hr, tree.scale)
     for number, hr_image, lr_image in zip(members, hr.numpy(), lr.numpy(), strict=True):
-        if number in wanted:
-            tree.write_pair(number, hr_image, lr_image)
-    return len(wanted.intersection(members))
+        tree.write_pair(number, hr_image, lr_image)

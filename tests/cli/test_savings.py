@@ -1,3 +1,4 @@
+import inspect
 import json
 
 import pytest
@@ -32,6 +33,13 @@ def test_the_table_tells_the_figures_of_the_report(photos, file, capsys):
     for line, rival in zip(lines, (*report.whole_source, *report.random_crops), strict=True):
         assert rival.name in line
         assert line.split()[-2:] == [f"{rival.saved:.1%}", f"{rival.saved_with_generator:.1%}"]
+
+
+def test_the_command_samples_as_many_photos_as_the_function():
+    from gsdd.cli.savings import savings as command
+
+    sample = next(option for option in command.params if option.name == "sample")
+    assert sample.default == inspect.signature(savings).parameters["sample"].default == 16
 
 
 def test_every_line_of_the_table_fits_a_terminal(photos, file):

@@ -140,7 +140,5 @@ def test_sources_need_not_have_equal_classes(photos):
     images = crops(photos)
     job = DistillationSource(("a",), (1,), images[:1], (images[:2],))
     recipe = replace(RECIPE, iterations=1)
-    moved = distill(
-        job, starting_latents(job.pairs, 4, recipe), generator(), spaces(photos, recipe), recipe
-    ).latents
+    moved = distill(job, starting_latents(job.pairs, 4, recipe), generator(), spaces(photos, recipe), recipe).latents
     assert moved.shape == (1, 3, 8, 8)

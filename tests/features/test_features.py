@@ -1,6 +1,7 @@
 """psi is a function of one image; local-fourier against its formula, resnet18 against torchvision's own forward."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,13 +112,15 @@ def test_files_that_are_not_resnet18_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spec",
+    "options",
     [
-        FeatureSpec(family="vgg"),
-        FeatureSpec(family="resnet18", layers=("layer2", "layer1")),
-        FeatureSpec(family="resnet18", layers=()),
+        {"family": "vgg"},
+        {"family": "resnet18", "layers": ("layer2", "layer1")},
+        {"family": "resnet18", "layers": ()},
+        {"family": "resnet18", "weights": Path("nowhere.pth")},
+        {"family": "local-fourier", "weights": Path(__file__)},
     ],
 )
-def test_features_that_do_not_exist_are_refused(spec):
+def test_features_that_do_not_exist_are_refused(options):
     with pytest.raises(RecipeError, match="feature"):
-        feature_drawer(spec, normalise(crops(2)))(0, "theta", 0)
+        FeatureSpec(**options)

@@ -1,15 +1,18 @@
 import importlib
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
+from gsdd.formats.container import file_digest
 from gsdd.formats.manifest import ManifestGenerator
 from gsdd.generators.download import fetch
 from gsdd.generators.export import export
-from gsdd.generators.files import file_sha256
 from gsdd.generators.load import check_fingerprint, load_generator, load_named
 from gsdd.generators.named import DEFAULT, NAMED, Download, NamedGenerator
 from gsdd.generators.places import cache_dir, find_weights
@@ -29,7 +32,7 @@ def downloadable(tmp_path) -> NamedGenerator:
     """The compact generator as if its package were not installed and its official file were at a file:// address."""
     official = tmp_path / "official.safetensors"
     export(load_named(COMPACT), official)
-    download = Download(official.as_uri(), official.name, official.stat().st_size, file_sha256(official))
+    download = Download(official.as_uri(), official.name, official.stat().st_size, file_digest(official))
     return replace(COMPACT, package="no_such_package", download=download)
 
 
@@ -110,6 +113,15 @@ def test_a_file_is_found_by_a_bare_name_with_a_known_suffix_and_under_home(tmp_p
     monkeypatch.setenv("HOME", str(tmp_path))
     for text in ("mine.safetensors", "./mine.safetensors", "~/mine.safetensors", str(tmp_path / "mine.safetensors")):
         assert load_generator(text).reference.name == "mine.safetensors"
+
+
+def test_loading_leaves_every_global_random_state_as_it_was():
+    def states() -> tuple[object, ...]:
+        return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
+
+    before = states()
+    load_generator("realesrgan-x4plus-anime")
+    assert states() == before
 
 
 def test_the_cache_follows_the_environment(monkeypatch, tmp_path):

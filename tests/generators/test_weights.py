@@ -170,9 +170,7 @@ def test_a_file_of_another_kind_is_refused_by_its_suffix(tmp_path):
 
 def test_loading_prints_nothing_and_lets_no_warning_of_the_libraries_through(tmp_path, compact):
     torch.save(compact, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
-    script = (
-        "import sys; from gsdd.generators.load import load_generator as f; [f(name) for name in sys.argv[1:]]"
-    )
+    script = "import sys; from gsdd.generators.load import load_generator as f; [f(name) for name in sys.argv[1:]]"
     command = [sys.executable, "-W", "always", "-c", script, str(tmp_path / "a.pth"), COMPACT.name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")

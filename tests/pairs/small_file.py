@@ -13,6 +13,7 @@ from PIL import Image
 from gsdd.data.catalog import scan
 from gsdd.data.crops import plan_crops, read_crops
 from gsdd.data.degradation import downscale, to_float
+from gsdd.distill.recipe import Recipe
 from gsdd.formats import container
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.generator import Generator
@@ -66,7 +67,7 @@ def write_small_file(
         hr_size=hr_size,
         codec="uint8",
         classes=tuple(ManifestClass(name, count) for name, count in classes),
-        recipe={"seed": seed},
+        recipe=Recipe(hr_size=hr_size, seed=seed, inversion_steps=2).to_dict(),
         run={},
         source=ManifestSource(catalog.images, catalog.bytes, catalog.sha256, len(catalog.skipped), 0, "unknown"),
         training={},

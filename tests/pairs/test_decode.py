@@ -8,8 +8,9 @@ from pairs.numpy_bicubic import downscale_by_hand
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 
 import gsdd
-from gsdd.errors import FingerprintError, GeneratorNotFoundError
-from gsdd.pairs.decode import CHUNK, decode, low_resolution
+from gsdd.distill.chunks import CHUNK
+from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
+from gsdd.pairs.decode import decode, low_resolution
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,12 @@ def test_another_generator_is_refused_unless_forced(distilled):
     generator, note = distilled.load_generator("realesrgan-x4plus-anime", force=True)
     assert generator.reference.name == "realesrgan-x4plus-anime"
     assert note.startswith("forced: ")
+
+
+def test_a_generator_of_another_scale_is_refused_even_if_forced(distilled):
+    made_with = replace(distilled.manifest.generator, scale=2)
+    with pytest.raises(GeneratorError, match="takes latents"):
+        replace(distilled, manifest=replace(distilled.manifest, generator=made_with)).load_generator(force=True)
 
 
 def test_a_manifest_cannot_point_at_a_file_on_this_machine(distilled, tmp_path):

@@ -312,9 +312,10 @@ def test_other_weights_are_refused_unless_forced(file, tmp_path):
     assert not (tmp_path / "e").exists()
     report = gsdd.expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True)
     assert report.note.startswith("forced: ")
-    (tmp_path / "e" / "HR" / "animal_000000.png").unlink()
-    with pytest.raises(OutputError, match="made with other weights"):
-        gsdd.expand(file, tmp_path / "e")
+    for image in ("HR/animal_000000.png", "LR_x4/animal_000000.png"):
+        with pytest.raises(OutputError, match="made with other weights"):
+            gsdd.expand(file, tmp_path / "e")
+        (tmp_path / "e" / image).unlink()
 
 
 def test_the_same_weights_from_a_file_go_on_with_the_same_folder(expanded, file, tmp_path):
