@@ -29,8 +29,10 @@ links:                  ## what static tools read: gsdd with its siblings in pla
 types: $(INSTALLED) links
 	$(BIN)/mypy
 
-bench: $(INSTALLED)     ## held-out objective of a real run; the table of docs/method.md
-	$(BIN)/python benchmarks/held_out.py --help
+PHOTOS ?= ../shared/data/mini-ost/train
+bench: $(INSTALLED)     ## held-out objective of real runs on PHOTOS: the tables of docs/method.md
+	mkdir -p build
+	$(BIN)/python benchmarks/held_out.py $(PHOTOS) --rows build/held_out.jsonl
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) demo

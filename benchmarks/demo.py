@@ -19,7 +19,7 @@ import click
 from gsdd.data.sample_photos import package_photos
 
 GSDD = str(Path(sys.executable).with_name("gsdd"))
-COMPRESS = ("--ipc", "1", "--preset", "quick", "--inversion-steps", "30", "--iterations", "20", "--time-budget", "6m")
+COMPRESS = ("--ipc", "1", "--preset", "quick", "--inversion-steps", "30", "--iterations", "20", "--time-budget", "5m")
 
 
 def gsdd(*words: str | Path) -> dict[str, Any]:
@@ -33,35 +33,58 @@ def gsdd(*words: str | Path) -> dict[str, Any]:
     return document
 
 
-def table(rows: list[tuple[str, str]]) -> str:
+def megabytes(count: int) -> str:
+    """Write bytes for people."""
+    return f"{count / 1e6:.2f} MB"
+
+
+def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what was made and what it saved."""
+    run = made["run"]
+    rivals = {rival["name"]: rival for rival in saved["whole_source"]}
+    return [
+        ("generator", f"{saved['generator']}, {megabytes(saved['generator_bytes'])} in fp16, shared by all files"),
+        ("latents", f"{made['latents']} in {len(made['classes'])} classes"),
+        (
+            "inversion",
+            f"{run['inversion_steps']} steps: {run['psnr_start']} dB -> {run['psnr_inverted']} dB to the real crops",
+        ),
+        ("distillation", f"{run['iterations']} steps"),
+        ("file", f"{saved['file_bytes']:,} bytes, {saved['bits_per_hr_pixel']:.2f} bits an HR pixel"),
+        *((f"against {name}", _saving(rival)) for name, rival in rivals.items()),
+        (f"against {saved['random_crops'][-1]['name']} crops", _saving(saved["random_crops"][-1])),
+        ("pairs", f"{pairs['pairs']} in {pairs['folder']}: HR {pairs['hr_size']} px, LR {pairs['lr_size']} px"),
+    ]
+
+
+def _saving(rival: dict[str, Any]) -> str:
+    about = "about " if rival["estimated"] else ""
+    return (
+        f"{about}{megabytes(rival['bytes'])}: {rival['saved']:.1%} saved, "
+        f"{rival['saved_with_generator']:.1%} with the generator counted"
+    )
+
+
+def table(lines: list[tuple[str, str]]) -> str:
     """Lay out two columns."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in lines)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
-    """Compress, say what was saved, expand, draw a contact sheet."""
+    """Compress, verify, say what was saved, expand, draw a contact sheet, all in FOLDER."""
     began = time.monotonic()
     photos = package_photos(folder / "photos")
     file, sheet = folder / "demo.gsdd", folder / "contact_sheet.png"
     made = gsdd("compress", photos, "-o", file, *COMPRESS, "--force")
     gsdd("verify", file)
     saved = gsdd("savings", photos, file)
-    pairs = gsdd("expand", file, "-o", folder / "demo_expanded", "--force")
+    pairs = gsdd("expand", file, "-o", folder / "pairs", "--force")
     gsdd("info", file, "--contact-sheet", sheet, "--source", photos, "--force")
-    click.echo(
-        table(
-            [
-                ("photos", f"{photos}: {saved}"),
-                ("latents", f"{made['latents']} in {len(made['classes'])} classes"),
-                ("pairs", str(pairs)),
-                ("contact sheet", str(sheet)),
-                ("time", f"{time.monotonic() - began:.0f} s"),
-            ]
-        )
-    )
+    minutes = (time.monotonic() - began) / 60
+    click.echo(f"\n{table([*rows(made, saved, pairs), ('contact sheet', str(sheet)), ('time', f'{minutes:.1f} min')])}")
 
 
 if __name__ == "__main__":

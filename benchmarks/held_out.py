@@ -42,8 +42,8 @@ def through_codec(latents: Tensor, name: str) -> Tensor:
 
 def judge(held_out: HeldOut, work: Plan, latents: Tensor, pairs: Tensor) -> dict[str, Any]:
     stored = through_codec(latents, work.recipe.codec)
-    terms = held_out.matching(stored, work.counts, pairs, work.generator)
     images = decode(work.generator, stored)
+    terms = held_out.matching(images, work.counts, pairs)
     return {
         "l_dis": terms.distribution.tolist(),
         "r": terms.pairs.tolist(),

@@ -176,7 +176,7 @@ def _manifest(work: Plan, licence: str) -> Manifest:
         hr_size=work.recipe.hr_size,
         codec=work.recipe.codec,
         classes=tuple(map(ManifestClass, work.class_names, work.counts)),
-        recipe=work.recipe.to_dict(),
+        recipe=_recipe(work.recipe),
         run={},
         source=ManifestSource(
             images=catalog.images,
@@ -194,6 +194,12 @@ def _manifest(work: Plan, licence: str) -> Manifest:
             "augmentation": "random aligned crops, flips and rotations",
         },
     )
+
+
+def _recipe(recipe: Recipe) -> dict[str, Any]:
+    """Name feature weights by their digest: a file tells nothing of the machine that it was made on."""
+    weights = recipe.feature_weights and f"sha256 {files.file_digest(Path(recipe.feature_weights))}"
+    return {**recipe.to_dict(), "feature_weights": weights}
 
 
 def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":

@@ -1,5 +1,6 @@
 """The main job on real photos: what a file holds, that it is reproducible, and what is refused before work begins."""
 
+import hashlib
 import random
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import gsdd
 from gsdd.data.catalog import scan
 from gsdd.data.crops import plan_crops, read_crops
 from gsdd.errors import GeneratorError, OutputError, RecipeError, SourceError
+from gsdd.features.resnet18 import LAYERS, draw_resnet18
 from gsdd.formats import container as files
 
 SMALL = {
@@ -84,6 +86,16 @@ def test_resnet18_features_and_counts_a_class_work_too(photos, tmp_path):
     first = scan(photos, min_size=32).classes[0].name
     distilled = small(photos, tmp_path / "a.gsdd", features="resnet18", ipc={first: 3, "*": 1}, calibration=4)
     assert [entry.latents for entry in distilled.manifest.classes][:2] == [3, 1]
+
+
+def test_the_file_names_feature_weights_by_their_digest_not_by_a_path(photos, tmp_path):
+    weights = tmp_path / "resnet18.pth"
+    psi = draw_resnet18(LAYERS, torch.rand(4, 3, 32, 32), 0, "theta", 0)
+    torch.save(psi.network.state_dict(), weights)
+    distilled = small(photos, tmp_path / "a.gsdd", features="resnet18", feature_weights=str(weights), ipc=1)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert distilled.manifest.recipe["feature_weights"] == f"sha256 {digest}"
+    assert str(tmp_path).encode() not in (tmp_path / "a.gsdd").read_bytes()
 
 
 def test_a_time_budget_ends_the_run_with_a_valid_file(photos, tmp_path):

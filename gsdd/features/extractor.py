@@ -48,9 +48,7 @@ class FeatureSpec:
         if self.weights is not None and self.family != "resnet18":
             raise RecipeError(f"feature weights {self.weights}: features {self.family!r} have none, only resnet18 does")
         if self.weights is not None and not self.weights.is_file():
-            raise RecipeError(
-                f"feature weights {self.weights}: no such file; give torchvision's resnet18"
-            )
+            raise RecipeError(f"feature weights {self.weights}: no such file; give torchvision's resnet18")
 
 
 def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str, int], FeatureExtractor]:

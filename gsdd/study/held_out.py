@@ -9,11 +9,10 @@ from gsdd.data.degradation import to_float
 from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.embedding import Embedding
 from gsdd.distill.spaces import Spaces
-from gsdd.generators.generator import Generator
 from gsdd.kernels.matching import Matching, matching
-from gsdd.pairs.decode import decode
 
 REAL_BATCH = 32
+LAM = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,28 +43,26 @@ class HeldOut:
         return cls(class_names, embeddings, tuple(embedding.real_means(real, REAL_BATCH) for embedding in embeddings))
 
     @torch.no_grad()
-    def matching(self, latents: Tensor, counts: tuple[int, ...], pairs: Tensor, generator: Generator) -> Matching:
+    def matching(self, images: Tensor, counts: tuple[int, ...], pairs: Tensor) -> Matching:
         """Evaluate Eq. 7 and 8, averaged over the draws.
 
         Args:
-            latents: as stored and decoded, float32 `[N, 3, h, w]`, class after class.
+            images: G(z) of latents as stored and decoded, uint8 `[N, 3, H, W]`, class after class.
             counts: latents a class.
             pairs: x_k, uint8 `[N, 3, H, W]`.
-            generator: G.
 
         Returns:
-            L_dis and R a class.
+            L_dis and R a class, and Eq. 9 with the paper's lambda.
         """
-        images = decode(generator, latents)
         classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         terms = [
-            matching(_embed(embedding, images, classes), counts, means, _embed(embedding, pairs, classes), 0.1)
+            matching(_embed(embedding, images, classes), counts, means, _embed(embedding, pairs, classes), LAM)
             for embedding, means in zip(self.embeddings, self.real_means, strict=True)
         ]
         return Matching(
             torch.stack([term.distribution for term in terms]).mean(dim=0),
             torch.stack([term.pairs for term in terms]).mean(dim=0),
-            0.1,
+            LAM,
         )
 
 

@@ -12,6 +12,7 @@ from gsdd.cli.main import exit_code
 from gsdd.formats import container as files
 
 FLIPS = 2000
+COMMANDS = ("verify", "info", "expand")
 
 
 def header_length(data: bytes) -> int:
@@ -36,7 +37,7 @@ def flips_that_pass(path: Path, places: list[int], changes: list[int], capsys: p
     with path.open("r+b", buffering=0) as file:
         for place, change in zip(places, changes, strict=True):
             os.pwrite(file.fileno(), bytes([data[place] ^ change]), place)
-            passed += [place for command in ("verify", "info") if not is_refused(path, command, capsys)]
+            passed += [place for command in COMMANDS if not is_refused(path, command, capsys)]
             os.pwrite(file.fileno(), data[place : place + 1], place)
     assert path.read_bytes() == data
     return passed

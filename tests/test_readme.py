@@ -1,0 +1,45 @@
+"""What the README shows is run, and what it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from pairs.small_file import copy_photos, write_small_file
+
+from gsdd.cli.main import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_training_loop_runs(tmp_path, monkeypatch):
+    write_small_file(tmp_path / "ost.gsdd", copy_photos(tmp_path / "photos"))
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    names: dict = {}
+    exec(code, names)
+    assert len(names["pairs"]) == 12
+    assert names["pairs"][0][0].shape == (3, 16, 16)
+    assert torch.isfinite(names["loss"])
+
+
+def test_every_command_is_shown_and_exists():
+    shown = set(re.findall(r"^\$ gsdd (\w+)", README, re.MULTILINE))
+    assert shown == set(cli.list_commands(None))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+def test_links_and_named_files_exist(page):
+    text = page.read_text()
+    linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+    named = re.findall(r"`((?:gsdd|kernels|formats|cli|tests|benchmarks|docs)/[\w/]+\.(?:py|md))", text)
+    assert all((page.parent / link).exists() for link in linked)
+    assert all((ROOT / name).exists() for name in named)
+
+
+def test_every_test_that_the_method_page_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "method.md").read_text()))
+    code = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert all(f"def {name}(" in code for name in named)
