@@ -16,6 +16,7 @@ from gsdd.formats.atomic import check_not_source, check_output, write_atomically
 from gsdd.formats.codec import CODECS
 from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import Manifest
+from gsdd.formats.remote import is_url, read_url
 from gsdd.formats.tensors import check_tensor, describe
 
 ContainerName = Literal["safetensors", "hdf5"]
@@ -93,11 +94,11 @@ def write(
     write_atomically(path, dump(document, tensors), force=force)
 
 
-def read(path: Path) -> Contents:
+def read(path: Path | str) -> Contents:
     """Read a .gsdd file and check every byte of it.
 
     Args:
-        path: the file; its first bytes tell the container.
+        path: the file, or its URL; its first bytes tell the container.
 
     Returns:
         Its contents.
@@ -105,6 +106,7 @@ def read(path: Path) -> Contents:
     Raises:
         FormatError: not a .gsdd file, damaged, of an unknown version, or nonsense.
         SourceError: no such file, or it cannot be opened.
+        MissingExtraError: the URL's protocol needs a package that is not installed.
     """
     try:
         name, data = _read_bytes(path)
@@ -162,8 +164,12 @@ def _container(name: str) -> tuple[_Dump, _Load]:
     return CONTAINERS[name]
 
 
-def _read_bytes(path: Path) -> tuple[str, bytes]:
+def _read_bytes(place: Path | str) -> tuple[str, bytes]:
     """Read a file whole, once its first bytes have shown that it is worth it."""
+    if is_url(place):
+        data = read_url(str(place))
+        return _sniff(data[:_HEAD]), data
+    path = Path(place)
     try:
         # Opening a pipe would wait for its other end.
         if not stat.S_ISREG(path.stat().st_mode):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
 from gsdd.formats import container
 from gsdd.formats.manifest import Manifest
+from gsdd.formats.remote import is_url
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import check_fingerprint, load_generator
 from gsdd.generators.named import NAMED
@@ -123,15 +125,17 @@ def open(path: str | PathLike[str]) -> Distilled:
     """Read and check a `.gsdd` file; all of it is then in memory.
 
     Args:
-        path: a file in either container.
+        path: a file in either container, or its URL.
 
     Raises:
         FormatError: the file is damaged, or of an unknown version.
         SourceError: there is no such file.
+        MissingExtraError: the URL's protocol needs a package that is not installed.
     """
-    contents = container.read(Path(path))
+    place = str(path)
+    contents = container.read(place)
     return Distilled(
-        path=Path(path),
+        path=Path(urlsplit(place).path if is_url(place) else place),
         manifest=contents.manifest,
         latents=torch.from_numpy(container.latents_of(contents)),
         class_index=torch.from_numpy(contents.tensors["class_index"].astype(np.int64)),
