@@ -32,7 +32,7 @@ class Recipe:
     lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
     features: Family = _option("local-fourier", "Family of psi.")
     feature_filters: int = _option(512, "D of local-fourier.", 1)
-    feature_layers: str = _option("layer1,layer2,layer3,layer4", "Layers of resnet18 that are pooled, with commas.")
+    feature_layers: str = _option("layer1,layer2", "Layers of resnet18 that are pooled, with commas.")
     feature_weights: str = _option("", "Pre-trained resnet18 weights (path); empty re-draws theta each step.")
     calibration: int = _option(32, "Real crops that set the statistics of resnet18's norms, once a theta.", 2)
     reduction: Reduction = _option("sum", "Squared distances are summed (the norm of Eq. 7) or averaged over D.")

@@ -36,7 +36,7 @@ class FeatureSpec:
 
     family: Family = "local-fourier"
     filters: int = 512
-    layers: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
+    layers: tuple[str, ...] = ("layer1", "layer2")
     weights: Path | None = None
 
     def __post_init__(self) -> None:
