@@ -18,16 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.compressor import real_crops
 from gsdd.data.crops import read_crops
 from gsdd.data.degradation import to_float
 from gsdd.distill.distiller import DistillationSource, distill
-from gsdd.distill.inversion import invert, starting_latents
+from gsdd.distill.inversion import invert
 from gsdd.distill.spaces import Spaces
 from gsdd.formats.codec import CODECS
-from gsdd.metrics.psnr import psnr
+from gsdd.metrics.psnr import psnr, psnr_of_error
 from gsdd.pairs.decode import decode
-from gsdd.plan import Plan, make_plan
+from gsdd.plan import Plan, make_plan, real_crops
 from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003
@@ -59,10 +58,10 @@ def run(source: Path, generator: str, family: str, seed: int, lams: list[float],
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
     real = real_crops(work.catalog, work.recipe)
     spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
-    start = starting_latents(pairs, work.generator.scale, work.recipe)
-    inverted = invert(pairs, start, work.generator, spaces.fixed_psi(), work.recipe).latents
+    found = invert(pairs, work.generator, spaces.fixed_psi(), work.recipe)
+    inverted = found.latents
     before = judge(held_out, work, inverted, pairs)
-    before["psnr_start"] = float(psnr(decode(work.generator, start), pairs).mean())
+    before["psnr_start"] = float(psnr_of_error(found.error_start).mean())
     rows = []
     for lam in lams:
         recipe = replace(work.recipe, lam=lam)
@@ -77,6 +76,8 @@ def run(source: Path, generator: str, family: str, seed: int, lams: list[float],
 
 def interval(values: list[float]) -> str:
     """Mean and the half-width of its 95 % interval (Student's t)."""
+    if len(values) < 2:
+        return f"{np.mean(values):.4f}"
     t = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}[len(values)]
     return f"{np.mean(values):.4f} +- {t * np.std(values, ddof=1) / len(values) ** 0.5:.4f}"
 
@@ -99,7 +100,7 @@ def spread(rows: list[dict], family: str, key: str) -> list[str]:
         "|---|---|---|",
         f"| inverted | {interval(list(inverted.values()))} | |",
     ]
-    for lam in (0.0, 0.1):
+    for lam in sorted({row["lam"] for row in rows}):
         mine = [row for row in rows if row["lam"] == lam]
         change = [row["distilled"][key] - inverted[row["seed"]] for row in mine]
         lines.append(f"| lambda {lam} | {interval([row['distilled'][key] for row in mine])} | {interval(change)} |")

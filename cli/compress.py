@@ -10,6 +10,7 @@ import click
 from gsdd.cli.options import Command, force_option, json_option, note, print_json, quiet_option
 from gsdd.cli.progress import StageBars
 from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
+from gsdd.generators.named import DEFAULT
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -43,7 +44,7 @@ def recipe_options(command: Command) -> Command:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: SOURCE.gsdd]")
 @click.option("--ipc", help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100]")
-@click.option("--generator", default="realesrgan-x4plus", show_default=True, help="Name or path; see gsdd generators.")
+@click.option("--generator", default=DEFAULT, show_default=True, help="Name or path; see gsdd generators.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), default=DEFAULT_PRESET, show_default=True)
 @recipe_options
 @click.option("--container", type=click.Choice(["safetensors", "hdf5"]), default="safetensors", show_default=True)
@@ -87,7 +88,10 @@ def compress(
 
 
 def _plan(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
+    from gsdd.formats.atomic import check_output
     from gsdd.plan import make_plan
+
+    check_output(target, force=options["force"])
 
     ignored = {"container", "licence", "force"}
     work = make_plan(

@@ -11,8 +11,6 @@ from gsdd.cli.options import force_option, json_option, note, print_json
 from gsdd.formats.container import Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
 
-PER_CLASS = 4
-
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -24,6 +22,8 @@ PER_CLASS = 4
     help="The photos, to show each latent's real crop beside it.",
 )
 @click.option("--generator", metavar="NAME|PATH", help="Weights to draw with; default: those that the file names.")
+@click.option("--device", help="Where the generator runs.  [default: cpu]")
+@click.option("--feature-weights", type=click.Path(path_type=Path), help="Weights of psi, if the run was given some.")
 @click.option("--per-class", type=click.IntRange(min=1), help="Latents of a class on the sheet.  [default: 4]")
 @force_option
 def info(
@@ -31,9 +31,8 @@ def info(
     as_json: bool,
     contact_sheet: Path | None,
     source: Path | None,
-    generator: str | None,
-    per_class: int | None,
     force: bool,
+    **options: Any,  # noqa: ANN401
 ) -> None:
     """Tell what FILE is: its classes, generator, recipe and source.
 
@@ -41,15 +40,15 @@ def info(
     Example:
         gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
     """
-    if contact_sheet is None and (per_class or source is not None or generator is not None or force):
-        raise click.UsageError("--source, --generator, --per-class and --force go with --contact-sheet.")
+    if contact_sheet is None and (source is not None or force or any(value is not None for value in options.values())):
+        raise click.UsageError("--source, --force and the options of the drawing go with --contact-sheet.")
     contents = read(file)
+    if contact_sheet is not None:
+        _draw(file, contact_sheet, source=source, force=force, **{k: v for k, v in options.items() if v is not None})
     if as_json:
         print_json(_document(file, contents))
     else:
         click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
-    if contact_sheet is not None:
-        _draw(file, contact_sheet, source=source, generator=generator, per_class=per_class or PER_CLASS, force=force)
 
 
 def _draw(file: Path, output: Path, **options: Any) -> None:  # noqa: ANN401

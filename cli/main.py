@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gsdd.errors import FormatError, GsddError
+from gsdd.errors import FormatError, GsddError, RecipeError
 
 COMMANDS = {
     "compress": "gsdd.cli.compress",
@@ -22,6 +22,7 @@ COMMANDS = {
 }
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_FORMAT = 3
 EXIT_INTERRUPTED = 130
 
@@ -79,9 +80,15 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         return EXIT_INTERRUPTED
+    except RecipeError as error:
+        _complain(str(error))
+        return EXIT_USAGE
     except FormatError as error:
         _complain(str(error))
         return EXIT_FORMAT
     except (GsddError, OSError) as error:
         _complain(str(error))
+        return EXIT_FAILED
+    except (MemoryError, RuntimeError) as error:  # torch tells of missing memory and devices as RuntimeError
+        _complain(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'out of memory'}")
         return EXIT_FAILED

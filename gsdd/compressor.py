@@ -10,20 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.data.catalog import Catalog, OnBadImage
-from gsdd.data.crops import grid_crops, read_crops
+from gsdd.data.catalog import OnBadImage
+from gsdd.data.crops import read_crops
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.distiller import DistillationSource, distill
-from gsdd.distill.inversion import invert, starting_latents
+from gsdd.distill.inversion import invert
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_output
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
-from gsdd.generators.generator import Generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
-from gsdd.metrics.psnr import psnr
-from gsdd.pairs.decode import decode
+from gsdd.metrics.psnr import psnr_of_error
 from gsdd.plan import Plan, Progress, make_plan
 
 # With a time budget: the part of it that inversion may use. Matching starts from what it reached.
@@ -126,47 +124,30 @@ class _Search:
     facts: Mapping[str, float]
 
 
-def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
-    """Read the crops that a run matches with.
-
-    Args:
-        catalog: the photos.
-        recipe: `hr_size`, `real_crops` and `seed`.
-
-    Returns:
-        At most `real_crops` tiles a class, uint8 `[M_c, 3, hr_size, hr_size]`.
-    """
-    size = recipe.hr_size
-    tiles = [
-        grid_crops(catalog, number, size, limit=recipe.real_crops, seed=recipe.seed)
-        for number in range(len(catalog.classes))
-    ]
-    return tuple(torch.from_numpy(read_crops(catalog, crops, size)) for crops in tiles)
-
-
 def _search(work: Plan, deadline: Deadline, progress: Progress | None) -> _Search:
     def tell(stage: str) -> Callable[[int, int, float], None] | None:
         return None if progress is None else lambda done, total, loss: progress(stage, done, total, loss)
 
     recipe, generator = work.recipe, work.generator
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
-    real = real_crops(work.catalog, recipe)
+    real = work.real_crops()
     spaces = Spaces.from_recipe(recipe, real, generator.device)
     share = deadline.share(INVERSION_SHARE if recipe.iterations else 1.0)
-    start = starting_latents(pairs, generator.scale, recipe)
-    inverted = invert(pairs, start, generator, spaces.fixed_psi(), recipe, share, tell("inversion"))
+    inverted = invert(pairs, generator, spaces.fixed_psi(), recipe, deadline=share, progress=tell("inversion"))
     source = DistillationSource(work.class_names, work.counts, pairs, real)
-    facts = {
-        "psnr_start": _mean_psnr(start, pairs, generator),
-        "psnr_inverted": _mean_psnr(inverted.latents, pairs, generator),
-    }
     moved = distill(source, inverted.latents, generator, spaces, recipe, deadline, tell("distillation"))
-    return _Search(moved.latents, {"inversion_steps": inverted.steps, "iterations": moved.iterations, **facts})
+    facts = {
+        "inversion_steps": inverted.steps,
+        "iterations": moved.iterations,
+        "psnr_start": _mean_decibels(inverted.error_start),
+        "psnr_inverted": _mean_decibels(inverted.error),
+    }
+    return _Search(moved.latents, facts)
 
 
-def _mean_psnr(latents: Tensor, pairs: Tensor, generator: Generator) -> float:
-    """Average the PSNR of G(z) to its crop over the latents, in dB: RGB, uint8, no border shaved, two decimals."""
-    return round(float(psnr(decode(generator, latents), pairs).mean()), 2)
+def _mean_decibels(errors: Tensor) -> float:
+    """Average PSNRs; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
+    return round(float(psnr_of_error(errors).clamp(max=100).mean()), 2)
 
 
 def _manifest(work: Plan, licence: str) -> Manifest:

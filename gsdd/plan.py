@@ -1,22 +1,28 @@
 """What a run will do, decided before anything long starts."""
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from gsdd.data.catalog import Catalog, OnBadImage, scan
-from gsdd.data.crops import Crop, latents_per_class, plan_crops
+from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import feature_spec
+from gsdd.formats.codec import CODECS
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 
 Progress = Callable[[str, int, int, float | None], None]
+
+# class_index and source_index of a latent.
+INDEX_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class Plan:
         """Return the classes, in file order."""
         return tuple(entry.name for entry in self.catalog.classes)
 
+    def real_crops(self) -> tuple[Tensor, ...]:
+        """Read the crops that a run matches with: at most `real_crops` tiles a class, uint8 `[M_c, 3, H, W]`."""
+        return real_crops(self.catalog, self.recipe)
+
     @property
     def skipped(self) -> tuple[str, ...]:
         """Return the photos that cannot be used, as "class: path: reason"."""
@@ -54,15 +64,15 @@ class Plan:
         return tuple(f"{photo.path}: {', '.join(photo.conversions)}" for photo in photos if photo.conversions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what would be made, as JSON has it; bytes are those of the latents alone."""
-        latent = math.prod(self.generator.latent_shape(self.recipe.hr_size))
-        width = {"uint8": 1, "fp16": 2, "fp32": 4}[self.recipe.codec]
+        """Return what would be made, as JSON has it; bytes are those of the tensors, a few kB of text come on top."""
+        shape = (len(self.crops), *self.generator.latent_shape(self.recipe.hr_size))
+        tensors = CODECS[self.recipe.codec].layouts(shape).values()
         return {
             "latents": len(self.crops),
             "classes": dict(zip(self.class_names, self.counts, strict=True)),
             "images": self.catalog.images,
             "source_bytes": self.catalog.bytes,
-            "bytes": len(self.crops) * latent * width,
+            "bytes": sum(tensor.nbytes for tensor in tensors) + INDEX_BYTES * len(self.crops),
             "generator": self.generator.reference.name,
             "recipe": self.recipe.to_dict(),
             "skipped": self.skipped,
@@ -83,13 +93,27 @@ def make_plan(
 ) -> Plan:
     """Look at the photos and decide what a run would do; arguments as for `compress`."""
     recipe = _checked(Recipe.from_options(preset, options))
-    loaded = load_generator(generator, device=device)
+    loaded = load_generator(os.fspath(generator), device=device)
     loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
     crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
     return Plan(catalog, counts, crops, recipe, loaded)
+
+
+def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
+    """Read the crops that a run with this recipe matches with.
+
+    Args:
+        catalog: the photos.
+        recipe: `hr_size`, `real_crops` and `seed`.
+
+    Returns:
+        uint8 `[M_c, 3, hr_size, hr_size]` a class.
+    """
+    tiles = read_tiles(catalog, recipe.hr_size, limit=recipe.real_crops, seed=recipe.seed)
+    return tuple(map(torch.from_numpy, tiles))
 
 
 def _checked(recipe: Recipe) -> Recipe:

@@ -59,6 +59,7 @@ def contact_sheet(
     *,
     source: str | PathLike[str] | None = None,
     generator: str | None = None,
+    feature_weights: Path | None = None,
     per_class: int = PER_CLASS,
     device: str = "cpu",
     force: bool = False,
@@ -72,6 +73,7 @@ def contact_sheet(
         source: the folder of photos it was made from; adds the real crop, the image that the inversion gave (which is
             computed again: the file holds only what distillation made of it) and the PSNR of each to the crop.
         generator: a named generator or a path of weights; None takes the one that the file names.
+        feature_weights: the weights of psi, if the run was given some; for the inverted images.
         per_class: latents of a class that are shown, at most.
         device: where the generator runs.
         force: replace the output if it exists.
@@ -91,7 +93,7 @@ def contact_sheet(
     distilled = open_distilled(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
     model, note = distilled.load_generator(generator, device=device, force=force_generator)
-    columns = [] if source is None else _real_and_inverted(distilled, Path(source), shown, model)
+    columns = [] if source is None else _real_and_inverted(distilled, Path(source), shown, model, feature_weights)
     columns.append(_compared("distilled", distilled.decode(model, shown).numpy(), columns))
     sheet = draw_sheet(
         distilled.path.name, _facts(distilled, columns), [c.heading for c in columns], _rows(distilled, shown, columns)
@@ -118,13 +120,16 @@ def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator
         seen[index] += 1
 
 
-def _real_and_inverted(distilled: Distilled, source: Path, shown: Sequence[int], generator: Generator) -> list[_Column]:
+def _real_and_inverted(
+    distilled: Distilled, source: Path, shown: Sequence[int], generator: Generator, feature_weights: Path | None
+) -> list[_Column]:
     catalog, crops = planned_crops(distilled, source)
     chosen = [crops[number] for number in shown]
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
     images = read_crops(catalog, chosen, distilled.manifest.hr_size)
     real = _Column("real crop", images, tuple(Path(name).name for name in names))
-    return [real, _compared("inverted", invert_again(distilled.manifest, catalog, generator, images), [real])]
+    inverted = invert_again(distilled.manifest, catalog, generator, images, shown, feature_weights)
+    return [real, _compared("inverted", inverted, [real])]
 
 
 def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Crop, ...]]:

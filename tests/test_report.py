@@ -42,7 +42,7 @@ def test_the_sheet_shows_real_inverted_and_distilled_images_unchanged(file, phot
     catalog, crops = planned_crops(distilled, photos)
     real = read_crops(catalog, [crops[number] for number in shown], 128)
     assert sheet.shape == (report.height, report.width, 3)
-    inverted = invert_again(distilled.manifest, catalog, compact_generator(), real)
+    inverted = invert_again(distilled.manifest, catalog, compact_generator(), real, shown)
     for images in (real, inverted, distilled.decode(compact_generator(), shown).numpy()):
         assert all(holds(sheet, image) for image in images)
     assert not holds(sheet, distilled.decode(compact_generator(), [2]).numpy()[0])

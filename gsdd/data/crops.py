@@ -276,3 +276,24 @@ def read_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int) -> npt.NDA
         for _ in in_threads(partial(_cut, catalog=catalog, rows=rows, crops=pixels), rows):
             pass
     return pixels
+
+
+def read_tiles(
+    catalog: Catalog, hr_size: int, *, limit: int | None = None, seed: int = 0
+) -> list[npt.NDArray[np.uint8]]:
+    """Read the tiles of every class.
+
+    Args:
+        catalog: the source photos.
+        hr_size: side of a tile in pixels.
+        limit: at most so many a class, chosen with the seed; None for all.
+        seed: the run's seed.
+
+    Returns:
+        uint8 RGB `[M_c, 3, hr_size, hr_size]` a class.
+
+    Raises:
+        SourceError: if a photo is gone or has changed since the catalog was made.
+    """
+    plans = [grid_crops(catalog, c, hr_size, limit=limit, seed=seed) for c in range(len(catalog.classes))]
+    return [read_crops(catalog, tiles, hr_size) for tiles in plans]

@@ -20,7 +20,7 @@ class Deadline:
         return cls() if seconds is None else cls(time.monotonic() + seconds)
 
     def share(self, fraction: float) -> "Deadline":
-        """Return the deadline of work that may use this fraction, in [0, 1], of what is left."""
+        """Return the deadline of work that may use this fraction of what is left; above 1 it is overtime."""
         return Deadline(time.monotonic() + fraction * self.left)
 
     @property

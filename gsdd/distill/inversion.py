@@ -1,13 +1,13 @@
 """GAN inversion: the latent whose image is nearest to a crop (Eq. 3-5)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gsdd.data.degradation import downscale, to_float
+from gsdd.data.degradation import downscale, to_float, to_uint8
 from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.recipe import Recipe
@@ -18,6 +18,11 @@ from gsdd.randomness import torch_stream
 
 Progress = Callable[[int, int, float], None]
 
+# A step, and the forward pass that measures the result.
+FINISHING_STEPS = 1.5
+# Later chunks make the first one's number of steps even where the machine has become slower, up to this.
+OVERTIME = 1.5
+
 
 @dataclass(frozen=True)
 class Inverted:
@@ -26,19 +31,24 @@ class Inverted:
     Attributes:
         latents: z', float32 `[N, 3, h, w]` on the CPU.
         steps: Adam steps that every latent got at least; fewer than asked where a deadline came.
+        error_start: mean squared error of the uint8 G(z) to its crop before the first step, float64 `[N]`.
+        error: the same after the last step.
     """
 
     latents: Tensor
     steps: int
+    error_start: Tensor
+    error: Tensor
 
 
-def starting_latents(crops: Tensor, scale: int, recipe: Recipe) -> Tensor:
+def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequence[int] | None = None) -> Tensor:
     """Choose z before the inversion.
 
     Args:
         crops: HR crops x_k, uint8 `[N, 3, H, W]`.
         scale: of the generator.
         recipe: `start` and `seed`.
+        numbers: which latents of the run these are; None counts from 0.
 
     Returns:
         z, float32 `[N, 3, H/scale, W/scale]`: the generator was trained to turn a down-sampled photo into the photo,
@@ -47,8 +57,8 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe) -> Tensor:
     small = downscale(to_float(crops), scale)
     if recipe.start == "downscale":
         return small
-    drawn = [torch.randn(small.shape[1:], generator=torch_stream(recipe.seed, "start", k)) for k in range(len(small))]
-    return 0.5 + 0.1 * torch.stack(drawn)
+    streams = [torch_stream(recipe.seed, "start", k) for k in (range(len(crops)) if numbers is None else numbers)]
+    return 0.5 + 0.1 * torch.stack([torch.randn(small.shape[1:], generator=stream) for stream in streams])
 
 
 def feature_distance(image_features: Tensor, crop_features: Tensor) -> Tensor:
@@ -63,23 +73,24 @@ def pixel_distance(images: Tensor, crops: Tensor) -> Tensor:
 
 def invert(
     crops: Tensor,
-    latents: Tensor,
     generator: Generator,
     psi: FeatureExtractor,
     recipe: Recipe,
+    *,
+    numbers: Sequence[int] | None = None,
     deadline: Deadline | None = None,
     progress: Progress | None = None,
 ) -> Inverted:
     """Find z' = argmin w D_f + D_p for every crop by Adam, eight latents at a time.
 
     Args:
-        crops: HR crops x_k, uint8 `[N, 3, H, W]`.
-        latents: where to start, float32 `[N, 3, h, w]`.
+        crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1.
         generator: G, frozen.
         psi: the extractor of D_f.
-        recipe: `inversion_steps`, `inversion_lr` and `inversion_features`.
-        deadline: when to stop; every chunk gets an equal share of the time.
-        progress: called with latent steps done, latent steps in all, and the mean loss of the chunk.
+        recipe: start, steps, learning rate and the weight of D_f.
+        numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
+        deadline: when to stop. The first chunk finds how many steps fit; the others make as many.
+        progress: called with chunk steps done, chunk steps in all, and the mean loss of the chunk.
 
     Returns:
         z' and the steps that were made.
@@ -87,37 +98,46 @@ def invert(
     Source: GSDD paper, Eq. 3-5; Creswell and Bharath 2019.
     """
     deadline = deadline or Deadline()
-    inverted, fewest = latents.clone(), recipe.inversion_steps
+    start = starting_latents(crops, generator.scale, recipe, numbers)
     chunks = list(chunk_indices(torch.arange(len(crops))))
+    budget, wanted, done = deadline.share(1 / len(chunks)), recipe.inversion_steps, []
     for number, (index, real) in enumerate(chunks):
-        share = deadline.share(1 / (len(chunks) - number))
-        search = _ChunkInversion(crops[index], latents[index], generator, psi, recipe)
+        search = _ChunkInversion(crops[index], start[index], real, generator, psi, recipe)
         steps = 0
-        while steps < recipe.inversion_steps and not share.passed(search.step_seconds):
+        while steps < wanted and not budget.passed(FINISHING_STEPS * search.step_seconds):
             loss = search.step()
             steps += 1
             if progress:
-                progress(number * recipe.inversion_steps + steps, len(chunks) * recipe.inversion_steps, loss)
-        inverted[index[:real]] = search.latents[:real]
-        fewest = min(fewest, steps)
-    return Inverted(inverted, fewest)
+                progress(number * wanted + steps, len(chunks) * wanted, loss)
+        done.append(search.finish(steps))
+        budget, wanted = deadline.share(OVERTIME), steps
+    return _joined(done)
+
+
+def _joined(parts: list[Inverted]) -> Inverted:
+    return Inverted(
+        torch.cat([part.latents for part in parts]),
+        min(part.steps for part in parts),
+        torch.cat([part.error_start for part in parts]),
+        torch.cat([part.error for part in parts]),
+    )
 
 
 class _ChunkInversion:
     def __init__(
-        self, crops: Tensor, latents: Tensor, generator: Generator, psi: FeatureExtractor, recipe: Recipe
+        self, crops: Tensor, latents: Tensor, real: int, generator: Generator, psi: FeatureExtractor, recipe: Recipe
     ) -> None:
-        device = generator.device
         self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
-        self._crops = to_float(crops).to(device)
+        self._pixels, self._real = crops, real
+        self._crops = to_float(crops).to(generator.device)
         self._crop_features = psi(normalise(self._crops)) if self._feature_weight else None
-        self._z = latents.clone().to(device).requires_grad_(True)
+        self._z = latents.clone().to(generator.device).requires_grad_(True)
         self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
+        self._error_start = self._error()
         self.step_seconds = 0.0
 
-    @property
-    def latents(self) -> Tensor:
-        return self._z.detach().cpu()
+    def finish(self, steps: int) -> Inverted:
+        return Inverted(self._z.detach().cpu()[: self._real], steps, self._error_start, self._error())
 
     def step(self) -> float:
         began = time.monotonic()
@@ -131,3 +151,8 @@ class _ChunkInversion:
         self._adam.step()
         self.step_seconds = time.monotonic() - began
         return float(loss.detach().mean())
+
+    @torch.no_grad()
+    def _error(self) -> Tensor:
+        images = to_uint8(self._generator(self._z)).cpu()
+        return pixel_distance(images.double(), self._pixels.double())[: self._real]

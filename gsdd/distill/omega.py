@@ -55,11 +55,13 @@ class Dsa:
         """Read the strategies of a recipe, such as "color_crop_flip".
 
         Raises:
-            RecipeError: an unknown or repeated strategy.
+            RecipeError: an unknown, repeated or misplaced strategy.
         """
         names = tuple(recipe.dsa.split("_")) if recipe.dsa else ()
-        if set(names) - set(STRATEGIES) or len(set(names)) < len(names):
-            raise RecipeError(f"recipe: dsa: got {recipe.dsa!r}, wanted some of {STRATEGIES}, each once, joined by _")
+        if [name for name in STRATEGIES if name in names] != list(names):
+            raise RecipeError(
+                f"recipe: dsa: got {recipe.dsa!r}, wanted some of {STRATEGIES}, in this order, joined by _"
+            )
         return cls(names, recipe.dsa_mode)
 
     def draw(self, stream: np.random.Generator, height: int, width: int) -> Augmentation:

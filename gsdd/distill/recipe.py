@@ -1,15 +1,16 @@
 """Everything that decides what a run computes; it travels in the file."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from gsdd.errors import RecipeError
+from gsdd.features.family import Family
 
 Start = Literal["downscale", "noise"]
 Mode = Literal["single", "multiple"]
 Codec = Literal["uint8", "fp16", "fp32"]
-Family = Literal["local-fourier", "resnet18"]
 Reduction = Literal["sum", "mean"]
 
 
@@ -80,7 +81,7 @@ def _check_value(entry: "Field[Any]", value: Any) -> None:  # noqa: ANN401
     if choices:
         sound = value in choices
     elif entry.type is float:
-        sound = isinstance(value, int | float) and not isinstance(value, bool)
+        sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     else:
         sound = isinstance(value, entry.type) and not isinstance(value, bool)  # type: ignore[arg-type]
     if not sound or (least is not None and not value >= least) or (most is not None and not value <= most):

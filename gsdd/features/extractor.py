@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 from torch import Tensor
 
 from gsdd.errors import RecipeError
+from gsdd.features.family import FAMILIES, Family
 from gsdd.features.local_fourier import draw_local_fourier
 from gsdd.features.resnet18 import LAYERS, draw_resnet18, load_resnet18
-
-Family = Literal["local-fourier", "resnet18"]
-FAMILIES: tuple[str, ...] = get_args(Family)
 
 
 class FeatureExtractor(Protocol):
@@ -67,7 +65,7 @@ def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str
         RecipeError: the weights are not those of a ResNet18.
     """
     if spec.weights is not None:
-        trained = load_resnet18(spec.weights, spec.layers)
+        trained = load_resnet18(spec.weights, spec.layers, calibration.device)
         return lambda seed, purpose, number: trained
     if spec.family == "resnet18":
         return lambda seed, purpose, number: draw_resnet18(spec.layers, calibration, seed, purpose, number)

@@ -11,8 +11,7 @@ from gsdd.randomness import torch_stream
 
 PATCH = 7
 STRIDE = 3
-# Projections of a normalised patch get standard deviations from about 0.2 to 7: from the linear range of the cosine
-# (means and covariances) to the range where it tells textures apart.
+# Norms of the filters, 0.22 to 7.1: from where the cosine is nearly linear in a patch to where it tells textures apart.
 LOG10_SCALES = (-0.65, 0.85)
 
 
@@ -43,6 +42,9 @@ def draw_local_fourier(filters: int, device: torch.device, seed: int, purpose: s
         seed: the run's seed.
         purpose: what the draw is for.
         number: which draw.
+
+    Returns:
+        psi with this theta.
 
     Source: random Fourier features, Rahimi and Recht, NIPS 2007; local patches for SR condensation, Peng et al.,
     arXiv 2505.21099.

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gsdd.errors import RecipeError
+from gsdd.errors import GeneratorError, RecipeError
+from gsdd.generators.weights import read_state_dict
 from gsdd.randomness import torch_stream
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -47,8 +48,18 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
         purpose: what the draw is for.
         number: which draw.
 
+    Returns:
+        psi with this theta.
+
+    Raises:
+        RecipeError: fewer than two crops to calibrate with.
+
     Source: "randomly sampled embedding space", GSDD paper, Eq. 7; He et al., CVPR 2016.
     """
+    if len(calibration) < 2:
+        raise RecipeError(
+            f"resnet18: got {len(calibration)} real crops to set its norms, wanted at least 2; add photos"
+        )
     network = _empty_resnet18().to_empty(device="cpu")
     stream = torch_stream(seed, purpose, number)
     for module in network.modules():
@@ -66,36 +77,28 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
     return extractor
 
 
-def load_resnet18(weights: Path, layers: tuple[str, ...]) -> ResNet18:
+def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device) -> ResNet18:
     """Read pre-trained theta.
 
     Args:
         weights: .pth (tensors only, no pickled code) or .safetensors in torchvision's keys.
         layers: layers whose spatial means are the features, in network order.
+        device: where theta shall lie.
+
+    Returns:
+        psi, the same at every step.
 
     Raises:
         RecipeError: the file does not hold the tensors of a ResNet18.
     """
     network = _empty_resnet18().to_empty(device="cpu")
     try:
-        state = _read_state(weights)
-        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+        state = {key: value for key, value in read_state_dict(weights).items() if not key.startswith("fc.")}
         network.load_state_dict(state, strict=True)
-    except Exception as error:  # unpickling and loading raise many kinds
-        raise RecipeError(
-            f"feature weights {weights}: got {type(error).__name__}: {str(error)[:200]}; wanted a tensors-only .pth or "
-            ".safetensors file with torchvision's resnet18 keys"
-        ) from error
-    return ResNet18(_finished(network, torch.device("cpu")).eval(), layers)
-
-
-def _read_state(weights: Path) -> dict[str, Tensor]:
-    if weights.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(weights)
-    state: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
-    return state
+    except (GeneratorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(f"feature weights {weights}: {reason}; wanted torchvision's resnet18") from error
+    return ResNet18(_finished(network, device).eval(), layers)
 
 
 def _empty_resnet18() -> nn.Module:

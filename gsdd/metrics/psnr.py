@@ -27,7 +27,19 @@ def psnr(images: Tensor, references: Tensor) -> Tensor:
     """
     _check(images, references)
     error = (images.double() - references.double()).square().mean(dim=(1, 2, 3))
-    peak = UINT8_RANGE if images.dtype == torch.uint8 else FLOAT_RANGE
+    return psnr_of_error(error, UINT8_RANGE if images.dtype == torch.uint8 else FLOAT_RANGE)
+
+
+def psnr_of_error(error: Tensor, peak: float = UINT8_RANGE) -> Tensor:
+    """Express mean squared errors as PSNR.
+
+    Args:
+        error: mean squared errors, at least 0, any shape.
+        peak: the data range.
+
+    Returns:
+        dB, same shape; `inf` where the error is 0.
+    """
     return 10 * torch.log10(peak**2 / error)
 
 

@@ -1,7 +1,7 @@
 """Latents -> HR images, in chunks that never change shape; HR -> LR."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
@@ -52,9 +52,10 @@ def _decode_chunk(generator: Generator, latents: Tensor) -> Tensor:
 @contextmanager
 def _exact_fp32(device_type: str) -> Iterator[None]:
     """Shut out what a caller's trainer may have switched on: autocast, TF32, kernels picked by timing."""
-    with (
-        torch.no_grad(),
-        torch.autocast(device_type, enabled=False),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast(device_type, enabled=False))
+        if device_type == "cuda":
+            flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+            stack.enter_context(flags)
         yield

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -135,7 +135,7 @@ def open(path: str | PathLike[str]) -> Distilled:
     place = str(path)
     contents = container.read(place)
     return Distilled(
-        path=Path(urlsplit(place).path if is_url(place) else place),
+        path=Path(PurePosixPath(urlsplit(place).path).name if is_url(place) else place),
         manifest=contents.manifest,
         latents=torch.from_numpy(container.latents_of(contents)),
         class_index=torch.from_numpy(contents.tensors["class_index"].astype(np.int64)),

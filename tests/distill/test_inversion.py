@@ -12,7 +12,7 @@ from gsdd.distill.deadline import Deadline
 from gsdd.distill.inversion import feature_distance, invert, pixel_distance, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.features.normalise import normalise
-from gsdd.metrics.psnr import psnr
+from gsdd.metrics.psnr import psnr, psnr_of_error
 from gsdd.pairs.decode import decode
 
 
@@ -22,7 +22,7 @@ def psi_of(photos):
 
 def inverted(photos, recipe, count=3, **more):
     pairs = crops(photos)[:count]
-    return invert(pairs, starting_latents(pairs, 4, recipe), generator(), psi_of(photos), recipe, **more)
+    return invert(pairs, generator(), psi_of(photos), recipe, **more)
 
 
 def test_d_f_is_the_squared_norm_over_the_number_of_features():
@@ -55,16 +55,19 @@ def test_the_start_is_the_down_sampled_crop_or_noise_that_depends_on_the_seed_al
     assert starting_latents(pairs, 4, RECIPE).shape == (3, 3, SIDE // 4, SIDE // 4)
     noise = replace(RECIPE, start="noise")
     drawn = starting_latents(pairs, 4, noise)
-    assert torch.equal(drawn[:2], starting_latents(crops(photos)[5:7], 4, noise))
+    assert torch.equal(drawn[1:], starting_latents(crops(photos)[5:7], 4, noise, numbers=[1, 2]))
     assert not torch.equal(drawn, starting_latents(pairs, 4, replace(noise, seed=1)))
 
 
 def test_inversion_brings_the_image_nearer_to_its_crop(photos):
     recipe = replace(RECIPE, inversion_steps=30)
     pairs = crops(photos)[:3]
+    result = inverted(photos, recipe)
     before = psnr(decode(generator(), starting_latents(pairs, 4, recipe)), pairs)
-    after = psnr(decode(generator(), inverted(photos, recipe).latents), pairs)
+    after = psnr(decode(generator(), result.latents), pairs)
     assert bool((after > before + 0.5).all())
+    torch.testing.assert_close(psnr_of_error(result.error_start), before)
+    torch.testing.assert_close(psnr_of_error(result.error), after)
 
 
 def test_a_latent_does_not_depend_on_how_many_others_there_are(photos):
@@ -76,12 +79,21 @@ def test_no_steps_leave_the_start(photos):
     assert torch.equal(inverted(photos, recipe).latents, starting_latents(crops(photos)[:3], 4, recipe))
 
 
+def test_a_latent_depends_on_its_number_and_not_on_its_place(photos):
+    recipe = replace(RECIPE, start="noise")
+    some = invert(crops(photos)[1:3], generator(), psi_of(photos), recipe, numbers=[1, 2])
+    assert torch.equal(inverted(photos, recipe).latents[1:], some.latents)
+
+
 def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
     recipe = replace(RECIPE, inversion_steps=10_000)
     began = time.monotonic()
     result = inverted(photos, recipe, 9, deadline=Deadline.after(2.0))
     assert time.monotonic() - began < 4
     assert 0 < result.steps < 10_000
+    # Every chunk made as many steps: the run can be repeated.
+    again = inverted(photos, replace(RECIPE, inversion_steps=result.steps), 9)
+    assert torch.equal(again.latents, result.latents)
 
 
 def test_progress_counts_every_chunks_steps(photos):

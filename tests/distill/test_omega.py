@@ -74,7 +74,7 @@ def test_no_strategies_leave_images_alone():
     assert {int(row.strategies[0]) for row in draws(Dsa.from_recipe(Recipe(dsa="")), 5)} == {0}
 
 
-@pytest.mark.parametrize("text", ["colour", "crop_crop", "crop-flip", "_"])
+@pytest.mark.parametrize("text", ["colour", "crop_crop", "crop-flip", "_", "scale_color"])
 def test_unknown_strategies_are_refused(text):
     with pytest.raises(RecipeError, match="dsa"):
         Dsa.from_recipe(Recipe(dsa=text))

@@ -22,6 +22,7 @@ def test_options_override_a_preset_and_none_keeps_it():
     [
         ({"lambda": 0.1}, "unknown options"),
         ({"lam": 1.5}, "lam: got 1.5"),
+        ({"lr": float("inf")}, "lr: got inf"),
         ({"lam": float("nan")}, "lam: got nan"),
         ({"iterations": -1}, "iterations: got -1"),
         ({"iterations": 1.5}, "iterations: got 1.5"),

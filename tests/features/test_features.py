@@ -98,7 +98,7 @@ def test_given_weights_are_used_every_time(tmp_path):
     source = draw_resnet18(LAYERS, normalise(crops(4)), 5, "theta", 0)
     file = tmp_path / "resnet18.pth"
     torch.save(source.network.state_dict(), file)
-    drawer = feature_drawer(FeatureSpec(family="resnet18", weights=file), normalise(crops(4, 9)))
+    drawer = feature_drawer(FeatureSpec(family="resnet18", layers=LAYERS, weights=file), normalise(crops(4, 9)))
     x = normalise(crops(2))
     assert torch.equal(drawer(0, "theta", 0)(x), source(x))
     assert torch.equal(drawer(1, "theta", 9)(x), source(x))
