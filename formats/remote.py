@@ -14,6 +14,9 @@ def read_url(url: str) -> bytes:
     Args:
         url: any protocol that fsspec knows.
 
+    Returns:
+        The file's bytes.
+
     Raises:
         MissingExtraError: the protocol needs a package that is not installed.
         SourceError: the file cannot be had.

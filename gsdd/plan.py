@@ -91,7 +91,26 @@ def make_plan(
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401
 ) -> Plan:
-    """Look at the photos and decide what a run would do; arguments as for `compress`."""
+    """Look at the photos and decide what a run would do.
+
+    Args:
+        source: as for `gsdd.compress`, and so are the rest.
+        preset: `quick`, `standard` or `paper`.
+        generator: name or path.
+        ipc: latents a class.
+        device: where torch computes.
+        on_bad_image: `skip` or `fail`.
+        progress: called with stage, photos done, photos in all, and None.
+        **options: fields of `Recipe` that override the preset.
+
+    Returns:
+        The plan, with the generator loaded.
+
+    Raises:
+        SourceError: no usable photos.
+        RecipeError: options that make no run.
+        GeneratorError: no usable generator.
+    """
     recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(os.fspath(generator), device=device)
     loaded.latent_shape(recipe.hr_size)

@@ -61,6 +61,9 @@ class Augmentation:
 
         Args:
             index: rows to take, int64 `[M]`.
+
+        Returns:
+            omega of M images.
         """
         index = index.to(self.values.device)
         return Augmentation(self.strategies[index], self.values[index])

@@ -52,7 +52,13 @@ class Dsa:
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> "Dsa":
-        """Read the strategies of a recipe, such as "color_crop_flip".
+        """Read the strategies of a recipe.
+
+        Args:
+            recipe: `dsa`, such as "color_crop_flip", and `dsa_mode`.
+
+        Returns:
+            The distribution of omega.
 
         Raises:
             RecipeError: an unknown, repeated or misplaced strategy.

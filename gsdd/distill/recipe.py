@@ -58,6 +58,9 @@ class Recipe:
             preset: one of `PRESETS`.
             options: values by field name; None means "as in the preset".
 
+        Returns:
+            The recipe.
+
         Raises:
             RecipeError: unknown preset or option, or a value out of range.
         """

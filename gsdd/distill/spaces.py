@@ -44,6 +44,9 @@ class Spaces:
             real: real crops a class, uint8 `[M_c, 3, H, W]`; some of them calibrate norms.
             device: where embeddings compute.
 
+        Returns:
+            The distribution of (theta, omega).
+
         Raises:
             RecipeError: unreadable weights.
         """
@@ -61,6 +64,9 @@ class Spaces:
             purpose: what the draw is for; "training" and "held-out" never share numbers.
             number: step, or draw number.
             class_names: classes; omega depends on the name alone, so a class draws the same beside any others.
+
+        Returns:
+            psi_theta(A(., omega_c)).
         """
         rows = [
             self.dsa.draw(numpy_stream(self.seed, f"{purpose} omega of {name}", number), *self.size)

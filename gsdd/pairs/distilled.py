@@ -127,6 +127,9 @@ def open(path: str | PathLike[str]) -> Distilled:
     Args:
         path: a file in either container, or its URL.
 
+    Returns:
+        What the file holds.
+
     Raises:
         FormatError: the file is damaged, or of an unknown version.
         SourceError: there is no such file.

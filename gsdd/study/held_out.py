@@ -37,7 +37,10 @@ class HeldOut:
             spaces: where (theta, omega) are drawn; their "held-out" numbers are never a run's.
             class_names: one a class.
             real: real crops a class, uint8 `[M_c, 3, H, W]`.
-            draws: how many (theta, omega).
+            draws: how many (theta, omega), at least 1.
+
+        Returns:
+            The prepared objective.
         """
         embeddings = tuple(spaces.embedding("held-out", number, class_names) for number in range(draws))
         return cls(class_names, embeddings, tuple(embedding.real_means(real, REAL_BATCH) for embedding in embeddings))
