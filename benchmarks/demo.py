@@ -59,10 +59,13 @@ def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> 
 
 def _saving(rival: dict[str, Any]) -> str:
     about = "about " if rival["estimated"] else ""
-    return (
-        f"{about}{megabytes(rival['bytes'])}: {rival['saved']:.1%} saved, "
-        f"{rival['saved_with_generator']:.1%} with the generator counted"
-    )
+    alone, both = _share(rival["saved"]), _share(rival["saved_with_generator"])
+    return f"{about}{megabytes(rival['bytes'])}: file alone {alone}, with the generator {both}"
+
+
+def _share(saved: float) -> str:
+    """Say a saving in percent, and a loss of more than that as a multiple."""
+    return f"{saved:.1%} saved" if saved > -1 else f"{1 - saved:,.0f} times as large"
 
 
 def table(lines: list[tuple[str, str]]) -> str:
