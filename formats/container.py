@@ -1,6 +1,5 @@
 """Write, read and convert .gsdd files. FORMAT.md is the specification."""
 
-import hashlib
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -150,12 +149,6 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
     check_output(target, force=force)
     contents = read(source)
     write_atomically(target, dump(contents.document, contents.tensors), force=force)
-
-
-def file_digest(path: Path) -> str:
-    """Compute the sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _container(name: str) -> tuple[_Dump, _Load]:

@@ -19,6 +19,7 @@ from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_output
+from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.metrics.psnr import psnr_of_error
@@ -179,7 +180,7 @@ def _manifest(work: Plan, licence: str) -> Manifest:
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:
     """Name feature weights by their digest: a file tells nothing of the machine that it was made on."""
-    weights = recipe.feature_weights and f"sha256 {files.file_digest(Path(recipe.feature_weights))}"
+    weights = recipe.feature_weights and f"sha256 {file_digest(Path(recipe.feature_weights))}"
     return {**recipe.to_dict(), "feature_weights": weights}
 
 

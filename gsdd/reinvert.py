@@ -13,7 +13,7 @@ from gsdd.distill.inversion import invert
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.errors import RecipeError
-from gsdd.formats.container import file_digest
+from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest
 from gsdd.generators.generator import Generator
 from gsdd.pairs.decode import decode

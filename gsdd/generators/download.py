@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gsdd.errors import GeneratorError, OutputError
 from gsdd.formats.atomic import written_whole
-from gsdd.formats.container import file_digest
+from gsdd.formats.digest import file_digest
 from gsdd.generators.named import NamedGenerator
 from gsdd.generators.places import cache_dir, cached
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 
 from gsdd.errors import FingerprintError, GeneratorNotFoundError
-from gsdd.formats.container import file_digest
+from gsdd.formats.digest import file_digest
 from gsdd.generators.fingerprint import fingerprint, fingerprint_fp16
 from gsdd.generators.generator import SCALE, Generator, GeneratorReference
 from gsdd.generators.named import NAMED, NamedGenerator, find_named

@@ -9,7 +9,7 @@ from typing import Any
 
 from gsdd.distill.chunks import CHUNK
 from gsdd.errors import OutputError, RecipeError
-from gsdd.formats.container import file_digest
+from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.pairs.decode import low_resolution

@@ -87,9 +87,11 @@ def test_other_weights_need_their_own_flag(file, capsys):
     assert "note: forced: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--generator", "nothing-of-that-name"], ["--batch-size", "0"]])
-def test_what_cannot_be_done_is_one_line_and_exit_1(file, capsys, arguments, tmp_path):
-    assert exit_code(["expand", str(file), *arguments]) == 1
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--generator", "nothing-of-that-name"], 1), (["--batch-size", "0"], 2)]
+)
+def test_what_cannot_be_done_is_one_line_and_an_exit_code(file, capsys, arguments, code, tmp_path):
+    assert exit_code(["expand", str(file), *arguments]) == code
     assert capsys.readouterr().err.count("\n") == 1
     assert not list(tmp_path.iterdir())
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
-from gsdd.formats.container import file_digest
+from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import ManifestGenerator
 from gsdd.generators.download import fetch
 from gsdd.generators.export import export
