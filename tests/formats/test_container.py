@@ -14,6 +14,7 @@ from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SOURCE_INDEX, write_samp
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats import container as files
 from gsdd.formats.codec import CODECS
+from gsdd.formats.digest import file_digest
 
 CODEC_NAMES = ["fp32", "fp16", "uint8"]
 CONTAINER_NAMES = ["safetensors", "hdf5"]
@@ -78,7 +79,7 @@ def test_arrays_in_any_memory_order_are_written_alike(tmp_path):
 
 def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(tmp_path):
     path = write_sample(tmp_path / "a.gsdd")
-    assert files.file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
