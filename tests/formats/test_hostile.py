@@ -1,42 +1,16 @@
 """Files that were made to harm: every digest is right, the content is not. Each is a FormatError and nothing else."""
 
 import copy
-import hashlib
-import io
 import json
 import struct
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 from sample_file import DTYPES, MANIFEST, entry_of, forge, lay_out, sign, spell, take_apart, write_sample
 
 from gsdd.errors import FormatError
 from gsdd.formats import container as files
-
-
-@pytest.fixture
-def sound(tmp_path) -> tuple[dict, dict[str, bytes]]:
-    return take_apart(write_sample(tmp_path / "sound.gsdd").read_bytes())
-
-
-@pytest.fixture
-def refusal(tmp_path):
-    """Read bytes that must be refused; give the message."""
-
-    def read(data: bytes) -> str:
-        path = tmp_path / "hostile.gsdd"
-        path.write_bytes(data)
-        with pytest.raises(FormatError) as caught:
-            files.read(path)
-        text = str(caught.value)
-        assert text.startswith(f"{path}: ")
-        assert text.isprintable()
-        assert len(text) < len(str(path)) + 400
-        return text
-
-    return read
 
 
 def accepted(tmp_path, data: bytes) -> files.Contents:
@@ -331,96 +305,6 @@ def test_a_header_that_differs_from_the_manifests_is_refused(refusal, sound):
     for what, data in headers(sound).items():
         assert data != forge(*sound), what
         refusal(data)
-
-
-def wrap(body: bytes) -> bytes:
-    """An HDF5 part behind a user block that tells the truth about it."""
-    block = f"gsdd-hdf5 1\nlength {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
-    return block.encode().ljust(512, b"\0") + body
-
-
-def hdf5(fill) -> bytes:
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", userblock_size=512) as file:
-        fill(file)
-    return wrap(buffer.getvalue()[512:])
-
-
-def fill_soundly(file: h5py.File, sound, leave_out: str = "") -> None:
-    manifest, tensors = sound
-    file["gsdd"] = np.bytes_(sign(manifest).encode())
-    for name in set(tensors) - {leave_out}:
-        entry = manifest["tensors"][name]
-        file[name] = np.frombuffer(tensors[name], DTYPES[entry["dtype"]]).reshape(entry["shape"])
-
-
-def test_hdf5_that_another_program_laid_out_by_the_spec_is_accepted(tmp_path, sound):
-    assert accepted(tmp_path, hdf5(lambda file: fill_soundly(file, sound))).manifest == MANIFEST
-
-
-def replaced(sound, name: str, make):
-    def fill(file: h5py.File) -> None:
-        fill_soundly(file, sound, leave_out=name)
-        if name in file:
-            del file[name]
-        make(file)
-
-    return hdf5(fill)
-
-
-@pytest.mark.parametrize(
-    ("make", "text"),
-    [
-        (lambda file: None, "wanted ['class_index',"),
-        (lambda file: file.create_group("latents"), "not a plain contiguous dataset"),
-        (lambda file: file.create_dataset("latents", (3, 3, 2, 2), "u1", chunks=True), "not a plain contiguous"),
-        (lambda file: file.create_dataset("latents", (3, 3, 2, 2), "u1"), "stores 0 bytes; it claims 36"),
-        (lambda file: file.create_dataset("latents", (2**20, 2**20), "u1"), "wanted U8 [3, 3, 2, 2]"),
-        (lambda file: file.create_dataset("latents", data=np.zeros((3, 3, 2, 2), "i1")), "wanted U8"),
-        (lambda file: file.create_dataset("latents", data=np.zeros((3, 3, 2, 2), "u1")), "latents: is damaged"),
-        (lambda file: file.create_dataset("latents", (36,), "u1", external="/etc/passwd"), "not a plain contiguous"),
-        (lambda file: file.__setitem__("latents", h5py.ExternalLink("/etc/passwd", "/x")), "no dataset latents of its"),
-        (lambda file: file.__setitem__("latents", h5py.SoftLink("/class_index")), "no dataset latents of its own"),
-    ],
-)
-def test_hdf5_with_another_thing_in_the_place_of_a_tensor_is_refused(refusal, sound, make, text):
-    assert text in refusal(replaced(sound, "latents", make))
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda file: None,
-        lambda file: file.create_dataset("gsdd", data="text of variable length"),
-        lambda file: file.create_dataset("gsdd", data=np.bytes_(b"\xff")),
-        lambda file: file.create_dataset("gsdd", data=np.bytes_(b"{}")),
-        lambda file: file.create_dataset("gsdd", (), "S2000000000"),
-        lambda file: file.create_dataset("gsdd", (), "S2000"),
-        lambda file: file.create_dataset("gsdd", data=np.zeros(4, "S10")),
-        lambda file: file.create_dataset("gsdd", data=7),
-        lambda file: file.create_group("gsdd"),
-    ],
-)
-def test_hdf5_without_a_manifest_is_refused(refusal, sound, make):
-    refusal(replaced(sound, "gsdd", make))
-
-
-def test_hdf5_with_something_more_is_refused(refusal, sound):
-    assert "'more'" in refusal(replaced(sound, "", lambda file: file.create_group("more")))
-
-
-def test_bytes_that_are_no_hdf5_are_refused(refusal):
-    assert "the HDF5 part cannot be read" in refusal(wrap(b"\x89HDF\r\n\x1a\n" + bytes(100)))
-
-
-def test_another_version_of_the_hdf5_container_is_refused(refusal):
-    assert "HDF5 container version 2 is unknown" in refusal(b"gsdd-hdf5 2\n" + bytes(600))
-
-
-def test_the_user_block_has_one_spelling(refusal, tmp_path):
-    data = write_sample(tmp_path / "a.h5", container="hdf5").read_bytes()
-    for old, new in [(b"length ", b"length 0"), (b"\nsha256", b"\r\nsha256"), (b"\n\0", b"\nx")]:
-        refusal(data[:512].replace(old, new, 1)[:512] + data[512:])
 
 
 def test_a_manifest_made_in_python_obeys_the_same_rules():
