@@ -5,14 +5,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gsdd.compressor import compress
+    from gsdd.pairs.dataset import DistilledPairs
     from gsdd.pairs.distilled import Distilled, open
     from gsdd.pairs.expand import expand
+    from gsdd.pairs.loader import ResumableLoader
+    from gsdd.pairs.sampler import ResumableSampler
+    from gsdd.pairs.stream import DistilledStream
 
 __version__ = "0.1.0"
-__all__ = ["Distilled", "compress", "expand", "open"]
+__all__ = [
+    "Distilled",
+    "DistilledPairs",
+    "DistilledStream",
+    "ResumableLoader",
+    "ResumableSampler",
+    "compress",
+    "expand",
+    "open",
+]
 
 _HOMES = {
     "Distilled": "gsdd.pairs.distilled",
+    "DistilledPairs": "gsdd.pairs.dataset",
+    "DistilledStream": "gsdd.pairs.stream",
+    "ResumableLoader": "gsdd.pairs.loader",
+    "ResumableSampler": "gsdd.pairs.sampler",
     "compress": "gsdd.compressor",
     "expand": "gsdd.pairs.expand",
     "open": "gsdd.pairs.distilled",

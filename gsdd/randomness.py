@@ -15,6 +15,20 @@ def _key(seed: int, purpose: str, ids: tuple[int, ...]) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
+def hashed(seed: int, purpose: str, *ids: int) -> int:
+    """Turn a purpose into one random number, where a stream would be too dear.
+
+    Args:
+        seed: any integer.
+        purpose: what the number is for.
+        ids: numbers that tell apart the draws of one purpose.
+
+    Returns:
+        64 random bits.
+    """
+    return int.from_bytes(_key(seed, purpose, ids)[:8], "little")
+
+
 def numpy_stream(seed: int, purpose: str, *ids: int) -> np.random.Generator:
     """Open the stream of numbers of one purpose.
 
@@ -42,4 +56,4 @@ def torch_stream(seed: int, purpose: str, *ids: int) -> torch.Generator:
         A CPU `torch.Generator` of its own; the global one is untouched.
     """
     generator = torch.Generator(device="cpu")
-    return generator.manual_seed(int.from_bytes(_key(seed, purpose, ids)[:8], "little") >> 1)
+    return generator.manual_seed(hashed(seed, purpose, *ids) >> 1)

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ["data", "generators", "features", "distill", "pairs", "metrics", "students", "baselines", "study"]
+ROOMS = [
+    "data",
+    "generators",
+    "features",
+    "distill",
+    "pairs",
+    "metrics",
+    "students",
+    "baselines",
+    "study",
+    "integrations",
+]
 BASE = {"errors", "randomness"}
 FOLDERS = {"kernels": ROOT / "kernels", "formats": ROOT / "formats", "cli": ROOT / "cli"} | {
     room: ROOT / "gsdd" / room for room in ROOMS

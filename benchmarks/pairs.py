@@ -1,0 +1,146 @@
+"""How fast pairs are served: a `.gsdd` file against a plain dataset over the PNG tree that `gsdd expand` wrote of it.
+
+    python benchmarks/pairs.py ../shared/data/mini-ost/train
+
+Both give aligned 96x96 crops with random flips to the same kind of DataLoader: RGB float32 in [0, 1] in the trainer's
+process. One line a repetition, then the medians; then how long the first batch takes after nothing but the path is known.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+import gsdd
+from gsdd.data.sample_photos import package_photos
+
+GENERATOR = "realesr-animevideov3"
+GT_SIZE, SCALE = 96, 4
+
+
+class PngPairs(Dataset[dict[str, Any]]):
+    """What one writes for a folder of pairs: decode both, crop, flip, to float."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pairs = list(zip(sorted((folder / "HR").iterdir()), sorted((folder / "LR_x4").iterdir()), strict=True))
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        hr, lr = (np.asarray(Image.open(path)) for path in self._pairs[index])
+        top, left, flip = torch.randint(0, lr.shape[0] - GT_SIZE // SCALE + 1, (3,)).tolist()
+        gt = _crop(hr, top * SCALE, left * SCALE, GT_SIZE)
+        lq = _crop(lr, top, left, GT_SIZE // SCALE)
+        if flip % 2:
+            gt, lq = gt[:, ::-1], lq[:, ::-1]
+        paths = (str(path) for path in self._pairs[index])
+        return dict(zip(("gt", "lq", "gt_path", "lq_path"), (_tensor(gt), _tensor(lq), *paths), strict=True))
+
+
+def _crop(image: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    return image[top : top + size, left : left + size]
+
+
+def _tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255)
+
+
+def rate(dataset: Dataset[Any], workers: int, batch_size: int, seconds: float) -> float:
+    """Measure pairs a second; the workers' start and the first epoch's first batches are not counted."""
+    loader = DataLoader(
+        dataset, batch_size=batch_size, shuffle=True, drop_last=True, num_workers=workers,
+        persistent_workers=workers > 0,
+    )  # fmt: skip
+    next(iter(loader))
+    served, began = 0, time.perf_counter()
+    while time.perf_counter() < began + seconds:
+        for batch in loader:
+            gt, lq = (batch[key] if batch[key].is_floating_point() else batch[key] / 255 for key in ("gt", "lq"))
+            served += len(gt)
+            if time.perf_counter() > began + seconds:
+                break
+    assert gt.dtype == lq.dtype == torch.float32
+    return served / (time.perf_counter() - began)
+
+
+def first_batch(file: Path, workers: int, batch_size: int) -> float:
+    """Measure the seconds from a path to a batch of shuffled pairs."""
+    began = time.perf_counter()
+    pairs = gsdd.DistilledPairs(file, gt_size=GT_SIZE)
+    next(iter(DataLoader(pairs, batch_size=batch_size, shuffle=True, num_workers=workers)))
+    return time.perf_counter() - began
+
+
+def decoding(file: Path) -> float:
+    """Measure the seconds that all latents take to decode, the generator being loaded already."""
+    distilled = gsdd.open(file)
+    generator, _ = distilled.load_generator()
+    began = time.perf_counter()
+    distilled.decode(generator, range(len(distilled)))
+    return time.perf_counter() - began
+
+
+def prepare(photos: Path, folder: Path, latents: int) -> tuple[Path, Path]:
+    """Make a file of about that many latents, neither inverted nor distilled: serving does not know; and expand it."""
+    classes = sum(1 for entry in photos.iterdir() if entry.is_dir())
+    file, tree = folder / "a.gsdd", folder / "pairs"
+    gsdd.compress(
+        photos, file, generator=GENERATOR, ipc=-(-latents // classes), inversion_steps=0, iterations=0, real_crops=1
+    )
+    gsdd.expand(file, tree)
+    return file, tree
+
+
+@click.command()
+@click.argument("photos", type=click.Path(path_type=Path, exists=True), required=False)
+@click.option("--latents", default=700, show_default=True)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--seconds", default=4.0, show_default=True, help="For each dataset and repetition.")
+@click.option("--repeats", default=5, show_default=True)
+def main(photos: Path | None, latents: int, workers: int, batch_size: int, seconds: float, repeats: int) -> None:
+    """Serve pairs of PHOTOS, or of the photos of installed packages."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file, tree = prepare(photos or package_photos(folder / "photos"), folder, latents)
+        rows = {
+            "PNG tree": PngPairs(tree),
+            "DistilledPairs": gsdd.DistilledPairs(file, gt_size=GT_SIZE, repeat=20),
+            "DistilledPairs, uint8": gsdd.DistilledPairs(file, gt_size=GT_SIZE, repeat=20, dtype="uint8"),
+        }
+        click.echo(f"{len(rows['PNG tree'])} pairs, batches of {batch_size}, {workers} workers; pairs a second")
+        _compare(
+            repeats, {name: lambda data=data: rate(data, workers, batch_size, seconds) for name, data in rows.items()}
+        )
+        click.echo("first batch: seconds")
+        _compare(
+            repeats,
+            {
+                f"decoding {len(rows['PNG tree'])} latents": lambda: decoding(file),
+                "first batch, 0 workers": lambda: first_batch(file, 0, batch_size),
+                f"first batch, {workers} workers": lambda: first_batch(file, workers, batch_size),
+            },
+        )
+
+
+def _compare(repeats: int, rows: dict[str, Callable[[], float]]) -> None:
+    """Measure the rows in turn, so that a slow minute is everybody's; the first row is what the others are told in."""
+    measured = [[measure() for measure in rows.values()] for _ in range(repeats)]
+    base = [row[0] for row in measured]
+    for name, column in zip(rows, zip(*measured, strict=True), strict=True):
+        values = " ".join(f"{value:10.4g}" for value in column)
+        ratio = statistics.median(value / first for value, first in zip(column, base, strict=True))
+        click.echo(f"{name:24} {values}   median {statistics.median(column):.4g}, ratio {ratio:.3g}")
+
+
+if __name__ == "__main__":
+    main()

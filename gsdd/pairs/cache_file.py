@@ -1,0 +1,93 @@
+"""A file that keeps decoded pairs from one run to the next."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsdd.errors import OutputError
+from gsdd.pairs.distilled import Distilled
+
+
+@dataclass(frozen=True)
+class CacheFile:
+    """Where the pairs of some latents and a generator are kept; the bytes are those of `SharedArrays`.
+
+    Attributes:
+        folder: it lies here.
+        name: a function of the latents and the weights alone.
+        size: in bytes.
+    """
+
+    folder: Path
+    name: str
+    size: int
+
+    @classmethod
+    def of(cls, folder: Path, distilled: Distilled, fingerprint: str, size: int) -> "CacheFile":
+        """Name the file of these latents under the generator of that fingerprint."""
+        latents = hashlib.sha256(distilled.latents.numpy().tobytes()).hexdigest()
+        return cls(folder, f"{latents[:24]}-{fingerprint[:24]}.pairs", size)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / self.name
+
+    def open_whole(self) -> int | None:
+        """Open the file if it is there, whole.
+
+        Returns:
+            A descriptor, or None.
+        """
+        with suppress(FileNotFoundError):
+            if self.path.stat().st_size == self.size:
+                return os.open(self.path, os.O_RDWR)
+        return None
+
+    def begin(self) -> tuple[int, Path]:
+        """Make room for the pairs under a name that tells that they are not whole.
+
+        Returns:
+            A descriptor of `size` zero bytes, and the name.
+
+        Raises:
+            OutputError: the folder cannot be written, or has no room.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._remove_orphans()
+            part = self.folder / f".{self.name}.{os.getpid()}.part"
+            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            return self._reserve(descriptor, part), part
+        except OSError as error:
+            raise OutputError(f"{self.folder}: no room for decoded pairs: {error.strerror or error}") from error
+
+    def finish(self, descriptor: int, part: Path) -> None:
+        """Give the file its name, now that all pairs are in it."""
+        os.fsync(descriptor)
+        part.replace(self.path)
+
+    def _reserve(self, descriptor: int, part: Path) -> int:
+        try:
+            # The lock shows to `_remove_orphans` of others that somebody is at it.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Without room set aside, a disk that fills up later would end the process by SIGBUS.
+            os.posix_fallocate(descriptor, 0, self.size)
+        except OSError:
+            os.close(descriptor)
+            part.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def _remove_orphans(self) -> None:
+        for part in self._parts():
+            with suppress(OSError), part.open("rb+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+
+    def _parts(self) -> Iterator[Path]:
+        return self.folder.glob(".*.pairs.*.part")

@@ -1,0 +1,160 @@
+"""A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
+
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from gsdd.errors import GsddError, RecipeError
+from gsdd.formats.manifest import DEGRADATION
+from gsdd.generators.generator import Generator
+from gsdd.pairs.cache import PairCache
+from gsdd.pairs.distilled import Distilled
+from gsdd.pairs.distilled import open as open_distilled
+from gsdd.pairs.draws import ViewDraws
+from gsdd.pairs.shared import ArrayLayout, Rebuilt, SharedArrays
+
+Keys = Literal["lqgt", "LH"]
+DataType = Literal["float32", "uint8"]
+_KEYS = {"lqgt": ("lq", "gt", "lq_path", "gt_path"), "LH": ("L", "H", "L_path", "H_path")}
+
+
+class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
+    """The pairs of a file, each visit of a pair in another view.
+
+    G runs in the process that makes the dataset, once for each latent, on a thread: the first items come before all are
+    decoded. DataLoader workers read the result from shared memory, whether they are forked, spawned or from a fork
+    server. Every index counts its visits, so epochs differ though nobody calls `set_epoch`; the count is shared by the
+    workers. With a sampler that gives each index once an epoch, items are a function of (seed, index, epoch).
+
+    Args:
+        path: the `.gsdd` file, or its URL.
+        gt_size: side of the HR crops in pixels, a multiple of the scale; None serves whole images.
+        repeat: how many times each pair counts in `len`; trainers with long epochs restart their workers less often.
+        use_hflip: mirror half of the views.
+        use_rot: mirror top and bottom, and transpose, half of them; as BasicSR's option.
+        seed: of the views.
+        keys: "lqgt" names items `lq gt lq_path gt_path` (BasicSR, traiNNer-redux, neosr), "LH" `L H L_path H_path`
+            (KAIR).
+        dtype: "float32" in [0, 1], or "uint8": a quarter of the bytes between processes, to be divided by 255 later.
+        cache: folder that keeps the decoded pairs for the next run; None keeps them in memory.
+        generator: a named generator or a path of weights; None takes the one that the file names.
+        device: where G runs.
+        force_generator: take weights that are not those that the file was made with.
+
+    Raises:
+        FormatError: the file is damaged.
+        GeneratorError: no usable generator.
+        RecipeError: an option has no meaning for this file.
+        OutputError: the cache folder has no room.
+        GsddError: made in a DataLoader worker, where G must not run.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        gt_size: int | None = None,
+        repeat: int = 1,
+        use_hflip: bool = True,
+        use_rot: bool = True,
+        seed: int = 0,
+        keys: Keys = "lqgt",
+        dtype: DataType = "float32",
+        cache: str | PathLike[str] | None = None,
+        generator: str | None = None,
+        device: str = "cpu",
+        force_generator: bool = False,
+    ) -> None:
+        _check_choice("keys", keys, get_args(Keys))
+        _check_choice("dtype", dtype, get_args(DataType))
+        if repeat < 1:
+            raise RecipeError(f"repeat: got {repeat}, wanted at least 1")
+        if get_worker_info() is not None:
+            raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
+        distilled = open_distilled(path)
+        self._names = tuple(distilled.name(number) for number in range(len(distilled)))
+        self._keys, self._dtype = _KEYS[keys], dtype
+        self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
+        self._repeat = repeat
+        self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
+        self.note: str | None = None
+        self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
+
+    def __len__(self) -> int:
+        return len(self._names) * self._repeat
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        visits, index = self._visits["visits"], range(len(self))[index]
+        visit = int(visits[index])
+        visits[index] = visit + 1
+        return self.item(index, visit)
+
+    def item(self, index: int, visit: int) -> dict[str, Any]:
+        """Give an item as on a certain visit, and count nothing.
+
+        Args:
+            index: from 0 to len - 1.
+            visit: from 0.
+
+        Returns:
+            LR and HR, RGB `[3, h, w]` and `[3, H, W]`, and the pair's name twice, under the names of `keys`.
+        """
+        turn, pair = divmod(index, len(self._names))
+        view = self._draws.draw(pair, turn + self._repeat * visit)
+        scale, size = int(DEGRADATION["scale"]), self._draws.crop
+        low, high = self._cache.pair(pair)
+        images = self._tensor(view.of(low, size, 1)), self._tensor(view.of(high, size, scale))
+        return dict(zip(self._keys, (*images, self._names[pair], self._names[pair]), strict=True))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Serve the views of an epoch from now on, in every worker.
+
+        Args:
+            epoch: from 0; each index that was asked for once an epoch got these views by itself.
+        """
+        self._visits["visits"][:] = epoch
+
+    def complete(self) -> None:
+        """Return once every pair is decoded.
+
+        Raises:
+            GsddError: they could not be decoded, or not be kept.
+        """
+        self._cache.complete()
+
+    def _tensor(self, view: NDArray[np.uint8]) -> Tensor:
+        if self._dtype == "uint8":
+            return torch.from_numpy(np.array(view, order="C"))
+        return torch.from_numpy(np.divide(np.ascontiguousarray(view), np.float32(255), dtype=np.float32))
+
+    def _make_cache(
+        self, distilled: Distilled, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
+    ) -> PairCache:
+        def load() -> Generator:
+            model, self.note = distilled.load_generator(generator, device=device, force=force)
+            return model
+
+        fingerprint = None if generator else distilled.manifest.generator.fingerprint
+        return PairCache(distilled, load, None if folder is None else Path(fspath(folder)), fingerprint)
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise RecipeError(f"{name}: got {value!r}, wanted one of {', '.join(choices)}")
+
+
+def _view_draws(distilled: Distilled, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
+    scale, whole = int(DEGRADATION["scale"]), distilled.manifest.hr_size
+    size = whole if gt_size is None else gt_size
+    if size % scale or not scale <= size <= whole:
+        raise RecipeError(
+            f"gt_size: got {gt_size}, wanted a multiple of {scale} up to {whole}, the size of the HR images of "
+            f"{distilled.path}"
+        )
+    return ViewDraws(seed, whole // scale, size // scale, hflip, rotate)

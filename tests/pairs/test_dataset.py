@@ -1,0 +1,258 @@
+"""DistilledPairs: a file as the map-style dataset of an SR trainer."""
+
+import copy
+import hashlib
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from pairs.enlarged_sampler import EnlargedSampler
+from pairs.small_file import compact_generator, write_small_file
+from torch.utils.data import DataLoader, Dataset, RandomSampler, default_collate
+
+import gsdd
+from gsdd.data.catalog import scan
+from gsdd.data.degradation import to_float
+from gsdd.errors import FormatError, GeneratorNotFoundError, GsddError, RecipeError
+from gsdd.generators.export import export
+from gsdd.pairs.decode import low_resolution
+
+SIZE, COUNT = 64, 35
+
+
+@pytest.fixture(scope="module")
+def file(photos, tmp_path_factory):
+    """35 pairs of 64x64."""
+    classes = len(scan(photos, min_size=SIZE).classes)
+    counts = [COUNT // classes + (number < COUNT % classes) for number in range(classes)]
+    return write_small_file(tmp_path_factory.mktemp("pairs") / "ost.gsdd", photos, counts=counts, hr_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def images(file):
+    """LR and HR of the file, decoded without the dataset."""
+    hr = gsdd.open(file).decode(compact_generator(), range(COUNT))
+    return to_float(low_resolution(hr, 4)), to_float(hr)
+
+
+def digest(batches):
+    """What a trainer sees, in order."""
+    tensors = b"".join(batch[key].numpy().tobytes() for batch in batches for key in ("lq", "gt"))
+    return hashlib.sha256(tensors + repr([batch["lq_path"] for batch in batches]).encode()).hexdigest()
+
+
+def batches(pairs, workers, method=None, *, epochs=2, sampler=None):
+    shuffled = RandomSampler(pairs, generator=torch.Generator().manual_seed(3))
+    loader = DataLoader(
+        pairs,
+        batch_size=8,
+        num_workers=workers,
+        multiprocessing_context=method,
+        persistent_workers=method in ("spawn", "forkserver"),
+        sampler=sampler or shuffled,
+    )
+    return [batch for _ in range(epochs) for batch in loader]
+
+
+def test_whole_unturned_items_are_the_pairs_of_the_file(file, images):
+    pairs = gsdd.DistilledPairs(file, use_hflip=False, use_rot=False)
+    assert len(pairs) == COUNT
+    for number in (0, 7, 8, 34):
+        item = pairs[number]
+        assert list(item) == ["lq", "gt", "lq_path", "gt_path"]
+        assert item["lq_path"] == item["gt_path"] == gsdd.open(file).name(number)
+        assert item["lq_path"].startswith("ost.gsdd::")
+        assert item["lq"].dtype == item["gt"].dtype == torch.float32
+        assert torch.equal(item["lq"], images[0][number])
+        assert torch.equal(item["gt"], images[1][number])
+
+
+def test_items_are_aligned_crops_in_one_of_eight_orientations(file, images):
+    """Each HR crop is found in its image, in some orientation, at four times the place where its LR crop is found."""
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    seen = set()
+    for number in range(COUNT):
+        item = pairs[number]
+        lr, hr = (images[side][number] for side in (0, 1))
+        places = {
+            (turn, top, left)
+            for turn in range(8)
+            for top in range(5)
+            for left in range(5)
+            if torch.equal(turned(hr[:, 4 * top : 4 * top + 48, 4 * left : 4 * left + 48], turn), item["gt"])
+            and torch.equal(turned(lr[:, top : top + 12, left : left + 12], turn), item["lq"])
+        }
+        assert len(places) == 1
+        seen |= places
+    assert len({turn for turn, _, _ in seen}) == 8
+
+
+def turned(image, turn):
+    rotated = torch.rot90(image, turn % 4, (1, 2))
+    return rotated.flip(2) if turn >= 4 else rotated
+
+
+def test_names_for_kair_and_bytes_for_slow_pipes(file):
+    kair = gsdd.DistilledPairs(file, gt_size=32, keys="LH")[3]
+    assert list(kair) == ["L", "H", "L_path", "H_path"]
+    bytes_ = gsdd.DistilledPairs(file, gt_size=32, dtype="uint8")[3]
+    assert bytes_["gt"].dtype == bytes_["lq"].dtype == torch.uint8
+    assert torch.equal(to_float(bytes_["gt"]), kair["H"])
+    assert torch.equal(to_float(bytes_["lq"]), kair["L"])
+
+
+@pytest.mark.parametrize(
+    ("workers", "method"), [(1, "fork"), (2, "fork"), (1, "spawn"), (2, "spawn"), (2, "forkserver")]
+)
+def test_batches_do_not_depend_on_workers_or_how_they_start(file, workers, method):
+    wanted = digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=5), 0))
+    assert digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=5), workers, method)) == wanted
+    assert digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=6), 0)) != wanted
+
+
+def test_epochs_differ_though_workers_are_made_anew_and_nobody_tells_the_epoch(file):
+    """A visit that is counted in a worker's own copy is forgotten with the worker: each epoch would look the same."""
+    served = batches(gsdd.DistilledPairs(file, gt_size=48), 2, sampler=list(range(COUNT)), epochs=6)
+    crops = {crop.numpy().tobytes() for batch in served for crop in batch["gt"]}
+    assert len(crops) == 6 * COUNT
+
+
+@pytest.mark.parametrize("ratio", [1, 3])
+def test_basicsr_s_sampler_and_persistent_workers_get_fresh_crops(photos, tmp_path, ratio):
+    """7,000 draws of 35 pairs at sizes of practice; independent draws of the 648 views would give about 6,000."""
+    classes = len(scan(photos, min_size=128).classes)
+    counts = [COUNT // classes + (number < COUNT % classes) for number in range(classes)]
+    file = write_small_file(tmp_path / "a.gsdd", photos, counts=counts, hr_size=128)
+    pairs = gsdd.DistilledPairs(file, gt_size=96, repeat=200, dtype="uint8")
+    sampler = EnlargedSampler(pairs, 1, 0, ratio)
+    loader = DataLoader(pairs, batch_size=50, sampler=sampler, num_workers=2, persistent_workers=True)
+    crops = {crop.numpy().tobytes() for batch, _ in zip(loader, range(140), strict=False) for crop in batch["gt"]}
+    assert len(crops) >= 6_900
+
+
+def test_a_second_epoch_of_the_same_indices_is_fresh_too(file):
+    pairs = gsdd.DistilledPairs(file, gt_size=48, repeat=2)
+    sampler = EnlargedSampler(pairs, 1, 0, 2)
+    loader = DataLoader(pairs, batch_size=10, sampler=sampler, num_workers=2, persistent_workers=True)
+    crops = [crop.numpy().tobytes() for _ in range(4) for batch in loader for crop in batch["gt"]]
+    assert len(crops) == 16 * COUNT
+    assert len(set(crops)) >= 0.99 * len(crops)
+
+
+def test_set_epoch_reaches_persistent_workers(file):
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    loader = DataLoader(pairs, batch_size=8, num_workers=2, persistent_workers=True)
+    epochs = []
+    for epoch in (0, 1, 2, 1):
+        pairs.set_epoch(epoch)
+        epochs.append(digest(list(loader)))
+    assert len(set(epochs)) == 3
+    assert epochs[1] == epochs[3]
+
+
+def test_an_index_asked_for_once_an_epoch_gets_the_views_of_that_epoch(file):
+    pairs, told = gsdd.DistilledPairs(file, gt_size=48), gsdd.DistilledPairs(file, gt_size=48)
+    for epoch in range(3):
+        told.set_epoch(epoch)
+        assert torch.equal(pairs[11]["gt"], told[11]["gt"])
+        assert torch.equal(pairs.item(11, epoch)["gt"], told.item(11, epoch)["gt"])
+
+
+def test_a_list_is_what_iterating_gives_and_indices_end(file):
+    pairs = gsdd.DistilledPairs(file, repeat=2)
+    assert isinstance(pairs, Dataset)
+    assert len(list(pairs)) == len(pairs) == 70
+    assert pairs[-1]["gt_path"] == pairs[69]["gt_path"]
+    with pytest.raises(IndexError):
+        pairs[70]
+
+
+def test_a_copy_is_a_dataset_of_its_own(file):
+    pairs = gsdd.DistilledPairs(file, gt_size=48, seed=9)
+    first = pairs[4]
+    for other in (pickle.loads(pickle.dumps(pairs)), copy.deepcopy(pairs)):
+        assert torch.equal(other[4]["gt"], first["gt"])
+
+
+def test_items_are_the_trainer_s_own(file):
+    """Writing into an item must not reach the cache."""
+    pairs = gsdd.DistilledPairs(file, dtype="uint8", use_hflip=False, use_rot=False)
+    before = pairs[0]["gt"].clone()
+    pairs[0]["gt"].zero_()
+    assert torch.equal(pairs[0]["gt"], before)
+
+
+def test_items_collate(file):
+    pairs = gsdd.DistilledPairs(file, gt_size=32)
+    batch = default_collate([pairs[0], pairs[1]])
+    assert batch["gt"].shape == (2, 3, 32, 32)
+    assert batch["lq"].shape == (2, 3, 8, 8)
+
+
+def test_no_global_generator_is_read_or_set(file):
+    def states():
+        return random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
+
+    before = states()
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    first = pairs[0]["gt"]
+    assert states() == before
+    torch.manual_seed(1)
+    assert torch.equal(gsdd.DistilledPairs(file, gt_size=48)[0]["gt"], first)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"gt_size": 66}, "gt_size: got 66, wanted a multiple of 4 up to 64"),
+        ({"gt_size": 68}, "gt_size: got 68"),
+        ({"gt_size": 0}, "gt_size: got 0"),
+        ({"repeat": 0}, "repeat: got 0, wanted at least 1"),
+        ({"keys": "HL"}, "keys: got 'HL', wanted one of lqgt, LH"),
+        ({"dtype": "float16"}, "dtype: got 'float16', wanted one of float32, uint8"),
+    ],
+)
+def test_options_without_meaning_are_refused(file, options, said):
+    with pytest.raises(RecipeError, match=said):
+        gsdd.DistilledPairs(file, **options)
+
+
+def test_unknown_options_are_refused(file):
+    with pytest.raises(TypeError, match="lq_size"):
+        gsdd.DistilledPairs(file, lq_size=24)
+
+
+def test_a_damaged_file_and_a_missing_generator_are_told_at_once(file, tmp_path):
+    damaged = tmp_path / "damaged.gsdd"
+    damaged.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(FormatError):
+        gsdd.DistilledPairs(damaged)
+    with pytest.raises(GeneratorNotFoundError):
+        gsdd.DistilledPairs(file, generator=str(tmp_path / "none.pth"))
+
+
+def test_a_generator_of_one_s_own_is_taken(file, tmp_path):
+    weights = tmp_path / "compact.safetensors"
+    export(compact_generator(), weights)
+    own = gsdd.DistilledPairs(file, generator=str(weights), use_hflip=False, use_rot=False)
+    assert torch.equal(own[3]["gt"], gsdd.DistilledPairs(file, use_hflip=False, use_rot=False)[3]["gt"])
+
+
+class MadeInside(Dataset):
+    """What one must not do: open the file in each worker."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return gsdd.DistilledPairs(self._file)[index]
+
+
+def test_a_generator_is_never_run_in_a_worker(file):
+    with pytest.raises(GsddError, match="was made in a DataLoader worker; make it before the DataLoader"):
+        next(iter(DataLoader(MadeInside(file), num_workers=1, multiprocessing_context="fork")))
