@@ -1,9 +1,11 @@
 """Output files that appear whole or not at all, and replace nothing unasked."""
 
 import errno
+import fcntl
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,22 +18,18 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 def check_output(path: Path, *, force: bool = False) -> None:
     """Refuse an output path that could not be written, before the work that leads to it.
 
+    What killed processes left half written of the same file is removed.
+
     Args:
         path: the file to be written.
         force: whether it may exist.
 
     Raises:
-        OutputError: it exists, is a folder, or its folder does not exist.
+        OutputError: it exists, is no plain file (even with `force`), or its folder does not exist.
     """
     with _told_as_output_error(path):
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
-        if not os.access(path.parent, os.W_OK):
-            raise OutputError(f"{path}: the folder {path.parent} may not be written to; choose another")
-        if not force and os.path.lexists(path):
-            raise _exists(path)
+        _remove_unfinished(path)
+        _refuse(path, force)
 
 
 def check_not_source(path: Path, source: Path) -> None:
@@ -49,6 +47,21 @@ def check_not_source(path: Path, source: Path) -> None:
             raise OutputError(f"{path}: is the source itself; give another name")
 
 
+def check_outside(path: Path, folder: Path) -> None:
+    """Refuse to write into a folder that is only read.
+
+    Args:
+        path: the file to be written.
+        folder: the folder that is read.
+
+    Raises:
+        OutputError: the file would lie in it, at any depth.
+    """
+    with _told_as_output_error(path):
+        if path.parent.resolve().is_relative_to(folder.resolve()):
+            raise OutputError(f"{path}: lies in {folder}, which is only read from; choose a place outside it with -o")
+
+
 @contextmanager
 def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     """Open a file beside its place that takes its name when the block ends well, and vanishes otherwise.
@@ -63,19 +76,18 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: it exists, or cannot be written; what was there is untouched and nothing is left behind.
     """
-    check_output(path, force=force)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _told_as_output_error(path):
+        _refuse(path, force)
         try:
             part.unlink(missing_ok=True)
             with part.open("xb") as file:
+                _lock(file)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            if force:
-                part.replace(path)
-            else:
-                _give_name(part, path)
+            _give_name(part, path, force)
+            _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -95,8 +107,24 @@ def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
         file.write(data)
 
 
-def _give_name(part: Path, path: Path) -> None:
-    """Rename without overwriting: a link, unlike a rename, fails when the name is taken meanwhile."""
+def _refuse(path: Path, force: bool) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is a device or a pipe, not a file; give the name of a file")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: the folder {path.parent} may not be written to; choose another")
+    if not force and os.path.lexists(path):
+        raise _exists(path)
+
+
+def _give_name(part: Path, path: Path, force: bool) -> None:
+    """Rename; unless forced by a link, which unlike a rename fails when the name is taken meanwhile."""
+    if force:
+        part.replace(path)
+        return
     try:
         path.hardlink_to(part)
     except FileExistsError as error:
@@ -104,15 +132,34 @@ def _give_name(part: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        _claim(path)
+        _refuse(path, force)
         part.replace(path)
 
 
-def _claim(path: Path) -> None:
-    try:
-        path.open("xb").close()
-    except FileExistsError as error:
-        raise _exists(path) from error
+def _sync_folder(folder: Path) -> None:
+    """Make a name survive a power cut, where the file system can; without it the file is still whole or not there."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Show that the writer lives: the lock ends with the process, however it ends."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left half written of a file; what a living one is writing is locked, and stays."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
+    with suppress(OSError):
+        for part in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name)]:
+            with suppress(BlockingIOError), part.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
 
 
 def _exists(path: Path) -> OutputError:

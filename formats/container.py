@@ -21,6 +21,7 @@ from gsdd.formats.tensors import check_tensor, describe
 ContainerName = Literal["safetensors", "hdf5"]
 CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
+SIGNATURES = "signatures"
 _HEAD = 64
 
 _Dump = Callable[[Document, Mapping[str, np.ndarray]], bytes]
@@ -61,6 +62,7 @@ def write(
     latents: np.ndarray,
     class_index: np.ndarray,
     source_index: np.ndarray,
+    signatures: np.ndarray,
     *,
     container: ContainerName = "safetensors",
     force: bool = False,
@@ -73,6 +75,7 @@ def write(
         latents: float32 `[N, 3, h, w]`, finite, class after class.
         class_index: int32 `[N]`, the class of each latent.
         source_index: int32 `[N]`, for each latent the photo of its crop, counted within its class.
+        signatures: uint8 `[N, 8, 8]`, of the HR images that a reader of this file decodes.
         container: how the bytes are laid out.
         force: whether to replace a file of that name.
 
@@ -86,8 +89,9 @@ def write(
     _check_array("latents", latents, np.float32, manifest.latent_shape)
     _check_array(CLASS_INDEX, class_index, np.int32, (manifest.latents,))
     _check_array(SOURCE_INDEX, source_index, np.int32, (manifest.latents,))
+    _check_array(SIGNATURES, signatures, np.uint8, manifest.signature_shape)
     codes = CODECS[manifest.codec].encode(latents)
-    tensors = {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index}
+    tensors = {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index, SIGNATURES: signatures}
     document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
     _check_values(manifest, tensors)
     write_atomically(path, dump(document, tensors), force=force)
@@ -130,7 +134,7 @@ def latents_of(contents: Contents) -> np.ndarray:
     return CODECS[contents.manifest.codec].decode(contents.tensors)
 
 
-def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False) -> None:
+def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False) -> int:
     """Lay a file out in another container; manifest and tensors stay as they are, to the byte.
 
     Args:
@@ -138,6 +142,10 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
         target: the file to be written.
         container: how its bytes are laid out.
         force: whether to replace a file of that name; never the source.
+        dry_run: check, and write nothing.
+
+    Returns:
+        The size of the target in bytes.
 
     Raises:
         FormatError: the source is not sound.
@@ -148,7 +156,10 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
     check_not_source(target, source)
     check_output(target, force=force)
     contents = read(source)
-    write_atomically(target, dump(contents.document, contents.tensors), force=force)
+    data = dump(contents.document, contents.tensors)
+    if not dry_run:
+        write_atomically(target, data, force=force)
+    return len(data)
 
 
 def _container(name: str) -> tuple[_Dump, _Load]:

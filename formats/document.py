@@ -11,7 +11,7 @@ from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest, check_object, from_json
 from gsdd.formats.tensors import TensorEntry, parse_entry
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 MAX_TEXT = 4 * 2**20
 _OWN_FIELDS = ("version", "tensors", "digest")
 
@@ -24,7 +24,7 @@ class Document:
         text: the JSON as it stands in the file.
         manifest: what it says.
         tensors: dtype, shape and sha256 of every tensor of the file.
-        version: format version, such as "1.0".
+        version: format version, such as "1.1".
         digest: sha256 of the text without its `digest` field.
     """
 
@@ -68,15 +68,16 @@ def parse(text: str) -> Document:
     if len(text) > MAX_TEXT:
         raise FormatError(f"the manifest has {len(text)} bytes; at most {MAX_TEXT} are allowed")
     fields = loads(text)
-    newer = _check_version(fields)
+    minor = _check_version(fields)
     if dumps(fields) != text:
         raise FormatError("the manifest is not spelled canonically: it was changed after it was written")
     digest = _check_digest(fields)
-    manifest = from_json({name: value for name, value in fields.items() if name not in _OWN_FIELDS}, newer)
-    return Document(text, manifest, _table(fields.get("tensors"), manifest, newer), fields["version"], digest)
+    said = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
+    manifest = from_json(said, newer=minor > MINOR)
+    return Document(text, manifest, _table(fields.get("tensors"), manifest, minor), fields["version"], digest)
 
 
-def _check_version(fields: object) -> bool:
+def _check_version(fields: object) -> int:
     version = fields.get("version") if isinstance(fields, dict) else None
     match = re.fullmatch(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", version) if isinstance(version, str) else None
     if not match:
@@ -85,7 +86,7 @@ def _check_version(fields: object) -> bool:
         raise FormatError(
             f"format version {version} is unknown to this gsdd, which reads {MAJOR}.x: get a gsdd that reads it"
         )
-    return int(match[2]) > MINOR
+    return int(match[2])
 
 
 def _check_digest(fields: Mapping[str, Any]) -> str:
@@ -99,9 +100,9 @@ def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(dumps(fields).encode()).hexdigest()
 
 
-def _table(value: object, manifest: Manifest, newer: bool) -> dict[str, TensorEntry]:
-    wanted = manifest.layouts()
-    entries = check_object("tensors", value, wanted, newer)
+def _table(value: object, manifest: Manifest, minor: int) -> dict[str, TensorEntry]:
+    wanted = manifest.layouts(minor)
+    entries = check_object("tensors", value, wanted, newer=minor > MINOR)
     table = {name: parse_entry(name, entry) for name, entry in entries.items()}
     for name, layout in wanted.items():
         if table[name].layout != layout:

@@ -16,6 +16,7 @@ from gsdd.formats.codec import CODECS
 from gsdd.formats.tensors import MAX_INTEGER, Layout
 
 CHANNELS = 3
+SIGNATURE = (8, 8)
 DEGRADATION: Mapping[str, Any] = MappingProxyType({"method": "bicubic", "antialias": True, "scale": 4})
 # What holds for every file of this major version.
 FIXED: Mapping[str, Any] = MappingProxyType({"colour": "RGB", "range": (0, 1), "degradation": dict(DEGRADATION)})
@@ -123,10 +124,23 @@ class Manifest:
         side = self.hr_size // self.generator.scale
         return (self.latents, CHANNELS, side, side)
 
-    def layouts(self) -> dict[str, Layout]:
-        """Name the tensors of the file, with dtype and shape: they follow from the manifest alone."""
+    @property
+    def signature_shape(self) -> tuple[int, int, int]:
+        """Shape `[N, 8, 8]` of the signatures of all HR images."""
+        return (self.latents, *SIGNATURE)
+
+    def layouts(self, minor: int) -> dict[str, Layout]:
+        """Name the tensors of the file, with dtype and shape.
+
+        Args:
+            minor: the minor version of the file; 1 brought the signatures.
+
+        Returns:
+            Every tensor that a file of that version has, and no other.
+        """
         index = Layout("I32", (self.latents,))
-        return {**CODECS[self.codec].layouts(self.latent_shape), "class_index": index, "source_index": index}
+        first = {**CODECS[self.codec].layouts(self.latent_shape), "class_index": index, "source_index": index}
+        return first if minor < 1 else {**first, "signatures": Layout("U8", self.signature_shape)}
 
     def to_json(self) -> dict[str, Any]:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""

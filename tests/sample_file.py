@@ -17,6 +17,8 @@ SOURCE_INDEX = np.array([0, 2, 1], np.int32)
 # 0, 0.2, 0.6, 1 are the codes 0, 51, 153, 255; the other latents are the first, stretched, and a constant.
 FIRST = np.array([0, 0.2, 0.6, 1], np.float32).reshape(2, 2)
 LATENTS = np.stack([np.stack([FIRST] * 3), np.stack([FIRST * 2 - 0.5] * 3), np.full((3, 2, 2), 0.25, np.float32)])
+# The format does not know what images they are of: any bytes will do.
+SIGNATURES = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8)
 MANIFEST = Manifest(
     generator=ManifestGenerator(
         name="realesr-animevideov3",
@@ -40,7 +42,7 @@ MANIFEST = Manifest(
 
 def write_sample(path: Path, codec: str = "uint8", container: files.ContainerName = "safetensors") -> Path:
     manifest = replace(MANIFEST, codec=codec)
-    files.write(path, manifest, LATENTS, CLASS_INDEX, SOURCE_INDEX, container=container)
+    files.write(path, manifest, LATENTS, CLASS_INDEX, SOURCE_INDEX, SIGNATURES, container=container)
     return path
 
 
@@ -84,3 +86,10 @@ def entry_of(array: np.ndarray) -> dict:
     """What a manifest says of a tensor."""
     dtype = next(name for name, dtype in DTYPES.items() if array.dtype == np.dtype(dtype))
     return {"dtype": dtype, "shape": list(array.shape), "sha256": hashlib.sha256(array.tobytes()).hexdigest()}
+
+
+def without_signatures(data: bytes) -> bytes:
+    """The file as version 1.0 had it."""
+    manifest, tensors = take_apart(data)
+    del manifest["tensors"]["signatures"], tensors["signatures"]
+    return forge({**manifest, "version": "1.0"}, tensors)

@@ -1,6 +1,6 @@
 """A `.gsdd` file in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
+from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError, NoSignaturesError
 from gsdd.formats import container
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.remote import is_url
@@ -20,6 +20,7 @@ from gsdd.generators.load import check_fingerprint, load_generator
 from gsdd.generators.named import NAMED
 from gsdd.pairs.decode import decode
 from gsdd.pairs.names import class_folders
+from gsdd.pairs.signature import Comparison, compare, decode_signatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Distilled:
         latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
         class_index: int64 `[N]`, into `class_names`.
         source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
+        signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them; None in format 1.0.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class Distilled:
     latents: Tensor
     class_index: Tensor
     source_index: Tensor
+    signatures: Tensor | None
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -93,6 +96,26 @@ class Distilled:
         self._check_shape(generator)
         return generator, note
 
+    def compare(self, generator: Generator, progress: Callable[[int, int], None] | None = None) -> Comparison:
+        """Decode every latent and compare the images with those that the author of the file had.
+
+        Args:
+            generator: G, as from `load_generator`.
+            progress: called with (images done, images in all).
+
+        Returns:
+            Which images differ; the images themselves are not kept.
+
+        Raises:
+            NoSignaturesError: the file is of format 1.0.
+        """
+        if self.signatures is None:
+            raise NoSignaturesError(
+                f"{self.path}: is of format 1.0, which holds no signatures to compare decoded images with; "
+                "compress the photos again for a file that does"
+            )
+        return compare(decode_signatures(generator, self.latents, progress), self.signatures, self.manifest.hr_size)
+
     def _generator_name(self) -> str:
         made_with = self.manifest.generator
         # A manifest may come from anywhere: it picks a name from our table, never a path on this machine.
@@ -108,7 +131,7 @@ class Distilled:
             return check_fingerprint(generator, self.manifest.generator)
         except FingerprintError as error:
             if not force:
-                raise
+                raise FingerprintError(f"{self.path}: {error}") from error
             return f"forced: {error}"
 
     def _check_shape(self, generator: Generator) -> None:
@@ -136,11 +159,25 @@ def open(path: str | PathLike[str]) -> Distilled:
         MissingExtraError: the URL's protocol needs a package that is not installed.
     """
     place = str(path)
-    contents = container.read(place)
+    return from_contents(PurePosixPath(urlsplit(place).path).name if is_url(place) else place, container.read(place))
+
+
+def from_contents(path: str | PathLike[str], contents: container.Contents) -> Distilled:
+    """Decode the latents of a file that was read.
+
+    Args:
+        path: the file, for names and messages.
+        contents: what it holds, checked.
+
+    Returns:
+        The same, as tensors.
+    """
+    tensors = contents.tensors
     return Distilled(
-        path=Path(PurePosixPath(urlsplit(place).path).name if is_url(place) else place),
+        path=Path(path),
         manifest=contents.manifest,
         latents=torch.from_numpy(container.latents_of(contents)),
-        class_index=torch.from_numpy(contents.tensors["class_index"].astype(np.int64)),
-        source_index=torch.from_numpy(contents.tensors["source_index"].astype(np.int64)),
+        class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),
+        source_index=torch.from_numpy(tensors[container.SOURCE_INDEX].astype(np.int64)),
+        signatures=torch.from_numpy(tensors[container.SIGNATURES].copy()) if container.SIGNATURES in tensors else None,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gsdd.errors import OutputError
-from gsdd.formats.atomic import check_output, write_atomically
+from gsdd.formats.atomic import check_output, check_outside, write_atomically, written_whole
 
 
 def test_the_bytes_are_there_and_nothing_else_is(tmp_path):
@@ -44,6 +44,14 @@ def test_force_replaces_a_file(tmp_path):
 def test_a_folder_is_never_replaced(tmp_path, force):
     with pytest.raises(OutputError, match="is a folder"):
         write_atomically(tmp_path, b"new", force=force)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path, force):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="is a device or a pipe"):
+        write_atomically(tmp_path / "pipe", b"new", force=force)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize(
@@ -104,3 +112,34 @@ def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path)
     (tmp_path / f".a.gsdd.{os.getpid()}.part").write_bytes(b"half")
     write_atomically(tmp_path / "a.gsdd", b"abc")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"abc"}
+
+
+def test_what_killed_processes_left_goes_and_what_a_living_one_writes_stays(tmp_path):
+    (tmp_path / ".a.gsdd.1.part").write_bytes(b"half")
+    (tmp_path / ".b.gsdd.1.part").write_bytes(b"of another file")
+    (tmp_path / ".a.gsdd.old.part").write_bytes(b"not ours")
+    with written_whole(tmp_path / "a.gsdd") as file:
+        file.write(b"abc")
+        script = (
+            "import pathlib, sys; from gsdd.formats.atomic import check_output; check_output(pathlib.Path(sys.argv[1]))"
+        )
+        subprocess.run([sys.executable, "-c", script, tmp_path / "a.gsdd"], check=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gsdd", ".b.gsdd.1.part", ".a.gsdd.old.part"}
+    assert (tmp_path / "a.gsdd").read_bytes() == b"abc"
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a.gsdd") as file:
+        file.write(b"abc" * (1 // 0))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["photos/a.gsdd", "photos/sky/a.gsdd", "link/a.gsdd", "other/../photos/a.gsdd"])
+def test_a_place_inside_a_folder_is_known_however_it_is_named(tmp_path, path):
+    (tmp_path / "photos" / "sky").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos" / "sky")
+    with pytest.raises(OutputError, match="only read from"):
+        check_outside(tmp_path / path, tmp_path / "photos")
+    check_outside(tmp_path / "photos.gsdd", tmp_path / "photos")
+    check_outside(tmp_path / "photos2" / "a.gsdd", tmp_path / "photos")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SOURCE_INDEX, write_sample
+from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SIGNATURES, SOURCE_INDEX, write_sample
 
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats import container as files
@@ -24,7 +24,11 @@ CONTAINER_NAMES = ["safetensors", "hdf5"]
 @pytest.mark.parametrize("codec", CODEC_NAMES)
 def test_what_is_written_is_read(tmp_path, codec, container):
     contents = files.read(write_sample(tmp_path / "a.gsdd", codec, container))
-    wanted = CODECS[codec].encode(LATENTS) | {"class_index": CLASS_INDEX, "source_index": SOURCE_INDEX}
+    wanted = CODECS[codec].encode(LATENTS) | {
+        "class_index": CLASS_INDEX,
+        "source_index": SOURCE_INDEX,
+        "signatures": SIGNATURES,
+    }
     assert contents.manifest == replace(MANIFEST, codec=codec)
     assert contents.container == container
     assert {name: (array.dtype, array.tolist()) for name, array in contents.tensors.items()} == {
@@ -57,7 +61,15 @@ def test_another_process_at_another_time_writes_the_same_bytes(tmp_path, contain
 def test_any_hdf5_reader_finds_the_tensors_and_the_manifest(tmp_path):
     path = write_sample(tmp_path / "a.h5", container="hdf5")
     with h5py.File(path, "r") as file:
-        assert sorted(file) == ["class_index", "gsdd", "latents", "latents.offset", "latents.scale", "source_index"]
+        assert sorted(file) == [
+            "class_index",
+            "gsdd",
+            "latents",
+            "latents.offset",
+            "latents.scale",
+            "signatures",
+            "source_index",
+        ]
         assert file["latents"][0, 0].tolist() == [[0, 51], [153, 255]]
         assert file["gsdd"][()].decode() == files.read(path).document.text
 
@@ -73,7 +85,7 @@ def test_the_user_block_of_hdf5_tells_length_and_sha256_of_the_rest(tmp_path):
 def test_arrays_in_any_memory_order_are_written_alike(tmp_path):
     plain = write_sample(tmp_path / "a.gsdd")
     swapped = np.ascontiguousarray(LATENTS.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
-    files.write(tmp_path / "b.gsdd", MANIFEST, swapped, np.repeat(CLASS_INDEX, 2)[::2], SOURCE_INDEX)
+    files.write(tmp_path / "b.gsdd", MANIFEST, swapped, np.repeat(CLASS_INDEX, 2)[::2], SOURCE_INDEX, SIGNATURES)
     assert (tmp_path / "b.gsdd").read_bytes() == plain.read_bytes()
 
 
@@ -93,10 +105,20 @@ def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(tmp_path):
         ({"class_index": CLASS_INDEX + 1}, "class_index is not class after class"),
         ({"source_index": SOURCE_INDEX - 1}, r"source_index leaves 0\.\.2"),
         ({"source_index": SOURCE_INDEX + 1}, r"source_index leaves 0\.\.2"),
+        ({"signatures": SIGNATURES.astype(np.int8)}, "signatures: got int8"),
+        (
+            {"signatures": SIGNATURES[:, :4]},
+            r"signatures: got uint8 \[3, 4, 8\]; the manifest calls for uint8 \[3, 8, 8",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_the_manifest_are_not_written(tmp_path, changes, text):
-    arrays = {"latents": LATENTS, "class_index": CLASS_INDEX, "source_index": SOURCE_INDEX} | changes
+    arrays = {
+        "latents": LATENTS,
+        "class_index": CLASS_INDEX,
+        "source_index": SOURCE_INDEX,
+        "signatures": SIGNATURES,
+    } | changes
     with pytest.raises(FormatError, match=text):
         files.write(tmp_path / "a.gsdd", MANIFEST, **arrays)
     assert list(tmp_path.iterdir()) == []
@@ -105,7 +127,12 @@ def test_arrays_that_do_not_fit_the_manifest_are_not_written(tmp_path, changes, 
 def test_a_latent_that_the_codec_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(RecipeError, match="fp16"):
         files.write(
-            tmp_path / "a.gsdd", replace(MANIFEST, codec="fp16"), LATENTS + np.float32(1e6), CLASS_INDEX, SOURCE_INDEX
+            tmp_path / "a.gsdd",
+            replace(MANIFEST, codec="fp16"),
+            LATENTS + np.float32(1e6),
+            CLASS_INDEX,
+            SOURCE_INDEX,
+            SIGNATURES,
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +140,9 @@ def test_a_latent_that_the_codec_cannot_hold_is_not_written(tmp_path):
 @pytest.mark.parametrize("recipe", [{"lr": float("nan")}, {"lr": np.float32(1)}, {"name": "\udc80"}, {"a": {1, 2}}])
 def test_a_recipe_that_is_not_plain_json_is_not_written(tmp_path, recipe):
     with pytest.raises(FormatError, match="metadata"):
-        files.write(tmp_path / "a.gsdd", replace(MANIFEST, recipe=recipe), LATENTS, CLASS_INDEX, SOURCE_INDEX)
+        files.write(
+            tmp_path / "a.gsdd", replace(MANIFEST, recipe=recipe), LATENTS, CLASS_INDEX, SOURCE_INDEX, SIGNATURES
+        )
     assert list(tmp_path.iterdir()) == []
 
 

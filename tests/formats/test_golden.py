@@ -1,92 +1,82 @@
-"""The default container, to the byte: what stands here was read by eye against FORMAT.md."""
+"""The default container, to the byte: what is written today, and what version 1.0 wrote."""
 
 import hashlib
 import json
+import struct
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from sample_file import LATENTS, spell, write_sample
+from golden_files import GOLDEN_1_0, GOLDEN_1_1
+from sample_file import LATENTS, MANIFEST, SIGNATURES, spell, write_sample
 
 from gsdd.formats import container as files
 
-LENGTH = bytes.fromhex("9008000000000000")
-HEADER = (
-    rb'{"__metadata__":{"gsdd":"{\"classes\":[{\"latents\":2,\"name\":\"Geb\\u00e4ude\"},{\"latents\":1,'
-    rb"\"name\":\"sky\"}],\"codec\":\"uint8\",\"colour\":\"RGB\",\"degradation\":{\"antialias\":true,"
-    rb"\"method\":\"bicubic\",\"scale\":4},"
-    rb"\"digest\":\"5f4c9e7448dcb3f0dfde94cfb88eedc3fb795565743c3b97f75cff0ea6c2f017\","
-    rb"\"generator\":{\"architecture\":\"SRVGGNetCompact\","
-    rb"\"fingerprint\":\"a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1\","
-    rb"\"fingerprint_fp16\":\"b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2\","
-    rb"\"licence\":\"BSD-3-Clause\",\"name\":\"realesr-animevideov3\",\"origin\":\"pip install gsdd[weights]\","
-    rb"\"parameters\":621424,\"scale\":4},\"hr_size\":8,"
-    rb"\"privacy\":\"The latents reconstruct the source photos: "
-    rb"whoever has this file and its generator can look at the photos.\","
-    rb"\"range\":[0,1],\"recipe\":{\"budget\":null,\"layers\":[1,2],\"lr\":0.001,\"preset\":\"quick\","
-    rb"\"siamese\":true},\"run\":{\"iterations\":3},\"source\":{\"bytes\":12345,\"ignored\":0,\"images\":3,"
-    rb"\"licence\":\"CC0-1.0\",\"sha256\":\"c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3\","
-    rb"\"skipped\":1},\"tensors\":{\"class_index\":{\"dtype\":\"I32\","
-    rb"\"sha256\":\"c3e42245ffdff31c980d63b232de1414ca2461a08c6efccca2af96737ef4d068\",\"shape\":[3]},"
-    rb"\"latents\":{\"dtype\":\"U8\","
-    rb"\"sha256\":\"ab92414855546be71b0124606d1f113b2f6ed0f5486f7986315ce01a515267ee\",\"shape\":[3,3,2,2]},"
-    rb"\"latents.offset\":{\"dtype\":\"F32\","
-    rb"\"sha256\":\"43ec528c0a460e83a6249c78b594a2a4c3825f0db8ae27b2c3598a8757208828\",\"shape\":[3,3]},"
-    rb"\"latents.scale\":{\"dtype\":\"F32\","
-    rb"\"sha256\":\"955175da21573449943ba614b0440c42f9709ed601dbb5c2563e6ccebd3f8d20\",\"shape\":[3,3]},"
-    rb"\"source_index\":{\"dtype\":\"I32\","
-    rb"\"sha256\":\"be3e63ddb18e272dd8a8ba102772e6585e672d87230e0048635f47405926109f\",\"shape\":[3]}},"
-    rb'\"training\":{\"scale\":4},\"version\":\"1.0\"}"},"latents.offset":{"dtype":"F32","shape":[3,3],'
-    rb'"data_offsets":[0,36]},"latents.scale":{"dtype":"F32","shape":[3,3],"data_offsets":[36,72]},'
-    rb'"class_index":{"dtype":"I32","shape":[3],"data_offsets":[72,84]},"source_index":{"dtype":"I32",'
-    rb'"shape":[3],"data_offsets":[84,96]},"latents":{"dtype":"U8","shape":[3,3,2,2],"data_offsets":[96,132]}}'
-    b"       "
-)
-PAYLOAD = bytes.fromhex(
-    "000000000000000000000000"
-    "000000bf000000bf000000bf"
-    "0000803e0000803e0000803e"  # offset: 0, -0.5, 0.25
-    "8180803b8180803b8180803b"
-    "8180003c8180003c8180003c"
-    "000000000000000000000000"  # scale: 1/255, 2/255, 0
-    "000000000000000001000000"  # class_index: 0, 0, 1
-    "000000000200000001000000"  # source_index: 0, 2, 1
-    "003399ff003399ff003399ff"
-    "003399ff003399ff003399ff"
-    "000000000000000000000000"  # 0, 51, 153, 255; constant
-)
-GOLDEN = LENGTH + HEADER + PAYLOAD
+GOLDEN = {"1.0": GOLDEN_1_0, "1.1": GOLDEN_1_1}
+TENSORS = ["class_index", "source_index", "latents", "latents.offset", "latents.scale"]
+each_version = pytest.mark.parametrize("version", GOLDEN)
+
+
+def take_apart(data: bytes) -> tuple[dict, bytes]:
+    (length,) = struct.unpack_from("<Q", data)
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def text_of(data: bytes) -> str:
+    return take_apart(data)[0]["__metadata__"]["gsdd"]
+
+
+def read(folder, data: bytes) -> files.Contents:
+    path = folder / "golden.gsdd"
+    path.write_bytes(data)
+    return files.read(path)
 
 
 def test_a_written_file_has_the_golden_bytes(tmp_path):
-    assert write_sample(tmp_path / "a.gsdd").read_bytes() == GOLDEN
+    assert write_sample(tmp_path / "a.gsdd").read_bytes() == GOLDEN_1_1
 
 
-def test_the_golden_bytes_read_as_the_latents_that_they_were_made_from(tmp_path):
-    path = tmp_path / "a.gsdd"
-    path.write_bytes(GOLDEN)
-    contents = files.read(path)
+@each_version
+def test_the_golden_bytes_read_as_the_latents_that_they_were_made_from(tmp_path, version):
+    contents = read(tmp_path, GOLDEN[version])
+    assert contents.document.version == version
+    assert contents.manifest == MANIFEST
     assert np.abs(files.latents_of(contents) - LATENTS).max() < 1e-7
-    assert contents.manifest.classes[0].name == "Gebäude"
 
 
-def test_the_safetensors_library_reads_and_writes_the_golden_bytes():
-    tensors = safetensors.numpy.load(GOLDEN)
+def test_version_1_1_has_signatures_and_version_1_0_has_none(tmp_path):
+    assert read(tmp_path, GOLDEN_1_1).tensors["signatures"].tolist() == SIGNATURES.tolist()
+    assert set(read(tmp_path, GOLDEN_1_0).tensors) == set(TENSORS)
+
+
+@each_version
+def test_a_conversion_there_and_back_keeps_every_byte_and_so_the_version(tmp_path, version):
+    read(tmp_path, GOLDEN[version])
+    files.convert(tmp_path / "golden.gsdd", tmp_path / "b.h5", container="hdf5")
+    assert files.read(tmp_path / "b.h5").document.version == version
+    files.convert(tmp_path / "b.h5", tmp_path / "c.gsdd", container="safetensors")
+    assert (tmp_path / "c.gsdd").read_bytes() == GOLDEN[version]
+
+
+@each_version
+def test_the_safetensors_library_reads_and_writes_the_golden_bytes(version):
+    tensors = safetensors.numpy.load(GOLDEN[version])
     assert tensors["latents"][0, 0].tolist() == [[0, 51], [153, 255]]
-    text = json.loads(HEADER)["__metadata__"]["gsdd"]
-    assert safetensors.numpy.save(tensors, metadata={"gsdd": text}) == GOLDEN
+    text = text_of(GOLDEN[version])
+    assert safetensors.numpy.save(tensors, metadata={"gsdd": text}) == GOLDEN[version]
 
 
-@pytest.mark.parametrize("name", ["class_index", "source_index", "latents", "latents.offset", "latents.scale"])
-def test_the_manifest_holds_the_sha256_of_each_tensors_bytes(name):
-    header = json.loads(HEADER)
+@pytest.mark.parametrize(("version", "name"), [(v, n) for v in GOLDEN for n in TENSORS] + [("1.1", "signatures")])
+def test_the_manifest_holds_the_sha256_of_each_tensors_bytes(version, name):
+    header, payload = take_apart(GOLDEN[version])
     begin, end = header[name]["data_offsets"]
-    entry = json.loads(header["__metadata__"]["gsdd"])["tensors"][name]
-    assert entry["sha256"] == hashlib.sha256(PAYLOAD[begin:end]).hexdigest()
+    entry = json.loads(text_of(GOLDEN[version]))["tensors"][name]
+    assert entry["sha256"] == hashlib.sha256(payload[begin:end]).hexdigest()
 
 
-def test_the_digest_is_that_of_the_manifest_with_the_digest_cut_out():
-    text = json.loads(HEADER)["__metadata__"]["gsdd"]
+@each_version
+def test_the_digest_is_that_of_the_manifest_with_the_digest_cut_out(version):
+    text = text_of(GOLDEN[version])
     manifest = json.loads(text)
     assert spell(manifest) == text
     cut = text.replace(f'"digest":"{manifest["digest"]}",', "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from golden_files import GOLDEN_1_0
 from sample_file import DTYPES, MANIFEST, entry_of, forge, lay_out, sign, spell, take_apart, write_sample
 
 from gsdd.errors import FormatError
@@ -71,9 +72,23 @@ def test_in_this_version_an_unknown_tensor_is_refused(refusal, sound):
     assert "unknown fields ['weights']" in refusal(with_tensor(sound, "weights", np.zeros(3, np.float32)))
 
 
+def test_signatures_are_required_since_1_1_and_refused_before(refusal, sound):
+    manifest, tensors = sound
+    assert "unknown fields ['signatures']" in refusal(forge({**manifest, "version": "1.0"}, tensors))
+    del manifest["tensors"]["signatures"], tensors["signatures"]
+    for version in ("1.1", "1.2"):
+        assert "missing fields ['signatures']" in refusal(forge({**manifest, "version": version}, tensors))
+
+
+def test_a_file_of_version_1_0_may_have_no_unknown_field_either(refusal):
+    manifest, tensors = take_apart(GOLDEN_1_0)
+    assert "unknown fields ['mood']" in refusal(forge({**manifest, "mood": 1}, tensors))
+    assert "unknown fields ['weights']" in refusal(with_tensor((manifest, tensors), "weights", np.zeros(3, np.float32)))
+
+
 @pytest.mark.parametrize("name", ["gsdd", "../x", "A", "", "a/b", "x" * 65, "__metadata__"])
 def test_a_tensor_may_not_have_any_name(refusal, sound, name):
-    sound[0]["version"] = "1.1"
+    sound[0]["version"] = "1.2"
     sound[0]["tensors"][name] = entry_of(np.zeros(3, np.float32))
     assert "is not a name that a tensor may have" in refusal(forge(*sound))
 
@@ -189,6 +204,9 @@ def test_a_class_may_be_called_what_a_folder_may_be_called(tmp_path, sound, name
         ("source_index", np.array([0, -1, 0], np.int32), "source_index leaves 0..2"),
         ("latents", np.zeros((3, 3, 4), np.uint8), "the manifest calls for U8 [3, 3, 2, 2]"),
         ("latents", np.zeros((3, 3, 2, 2), np.float16), "is F16 [3, 3, 2, 2]; the manifest calls for U8"),
+        ("signatures", np.zeros((2, 8, 8), np.uint8), "is U8 [2, 8, 8]; the manifest calls for U8 [3, 8, 8]"),
+        ("signatures", np.zeros((3, 64), np.uint8), "is U8 [3, 64]; the manifest calls for U8 [3, 8, 8]"),
+        ("signatures", np.zeros((3, 8, 8), np.float32), "is F32 [3, 8, 8]; the manifest calls for U8"),
         ("latents.scale", np.full((3, 3), np.nan, np.float32), "not finite"),
         ("latents.scale", np.full((3, 3), -1, np.float32), "negative or not finite"),
         ("latents.scale", np.full((3, 3), 3e38, np.float32), "lead to latents that are not finite"),
