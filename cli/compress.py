@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 import click
 
-from gsdd.cli.options import Command, force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.options import GENERATOR, OUTPUT, Command, force_option, json_option, print_json, quiet_option
 from gsdd.cli.progress import StageBars
+from gsdd.cli.signals import StopOnSignal
 from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
 from gsdd.generators.named import DEFAULT
 
@@ -42,14 +43,39 @@ def recipe_options(command: Command) -> Command:
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: SOURCE.gsdd]")
+@click.option("-o", "--output", type=OUTPUT, help="The file to write.  [default: SOURCE.gsdd]")
 @click.option("--ipc", help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100]")
-@click.option("--generator", default=DEFAULT, show_default=True, help="Name or path; see gsdd generators.")
-@click.option("--preset", type=click.Choice(list(PRESETS)), default=DEFAULT_PRESET, show_default=True)
+@click.option("--generator", type=GENERATOR, default=DEFAULT, show_default=True, help="G; see gsdd generators.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default=DEFAULT_PRESET,
+    show_default=True,
+    help="What the options below are unless given.",
+)
 @recipe_options
-@click.option("--container", type=click.Choice(["safetensors", "hdf5"]), default="safetensors", show_default=True)
+@click.option(
+    "--container",
+    type=click.Choice(["safetensors", "hdf5"]),
+    default="safetensors",
+    show_default=True,
+    help="How the bytes are laid out.",
+)
 @click.option("--time-budget", type=Duration(), help="Stop cleanly after this long, such as 10m, and write the file.")
-@click.option("--on-bad-image", type=click.Choice(["skip", "fail"]), default="skip", show_default=True)
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Least time between two checkpoints. The same command continues an interrupted run.",
+)
+@click.option(
+    "--on-bad-image",
+    type=click.Choice(["skip", "fail"]),
+    default="skip",
+    show_default=True,
+    help="Name unusable photos and go on without them, or stop at the first.",
+)
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the photos, kept in the file.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
 @click.option("--dry-run", is_flag=True, help="Look at the photos, say what would be made, write nothing.")
@@ -80,31 +106,33 @@ def compress(
         if dry_run:
             document = _plan(source, target, bars, options)
         else:
-            from gsdd.compressor import compress as run
-
-            report = run(source, target, time_budget=time_budget, progress=bars.update, **options)
-            document = report.to_dict()
+            document = _run(source, target, bars, options | {"time_budget": time_budget})
     _print(document, as_json, quiet, dry_run)
 
 
+def _run(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
+    with StopOnSignal() as signals:
+        from gsdd.compressor import compress as run
+
+        report = run(source, target, stop=signals.stop, progress=bars.update, note=bars.note, **options)
+    return report.to_dict()
+
+
 def _plan(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
-    from gsdd.formats.atomic import check_output
+    from gsdd.compressor import check_target
     from gsdd.plan import make_plan
 
-    check_output(target, force=options["force"])
-
-    ignored = {"container", "licence", "force"}
+    check_target(target, source, force=options["force"])
+    ignored = {"container", "licence", "force", "checkpoint_seconds"}
     work = make_plan(
         source, progress=bars.update, **{name: value for name, value in options.items() if name not in ignored}
     )
+    for line in work.decisions:
+        bars.note(line)
     return work.to_dict() | {"path": str(target)}
 
 
 def _print(document: dict[str, Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
-    for line in document["skipped"]:
-        note(f"skipped {line}", quiet)
-    for line in document["conversions"]:
-        note(f"converted {line}", quiet)
     if as_json:
         print_json(document)
     elif quiet:

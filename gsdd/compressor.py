@@ -1,32 +1,29 @@
 """The main job: a folder of photos in, one .gsdd file out."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gsdd.data.catalog import OnBadImage
-from gsdd.data.crops import read_crops
+from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.distiller import DistillationSource, distill
-from gsdd.distill.inversion import invert
+from gsdd.distill.journal import Journal, Stop, checkpoint_path, remove_outlived
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
-from gsdd.distill.spaces import Spaces
+from gsdd.errors import RecipeError
 from gsdd.formats import container as files
-from gsdd.formats.atomic import check_output
+from gsdd.formats.atomic import check_output, check_outside
+from gsdd.formats.codec import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
-from gsdd.metrics.psnr import psnr_of_error
+from gsdd.pairs.signature import decode_signatures
 from gsdd.plan import Plan, Progress, make_plan
-
-# With a time budget: the part of it that inversion may use. Matching starts from what it reached.
-INVERSION_SHARE = 0.5
+from gsdd.search import Note, Search, search
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,9 @@ class CompressReport:
         bytes: size of the file.
         run: `inversion_steps` that every latent got, `iterations` of matching, and the mean PSNR of G(z) to its crop in
             dB (RGB, uint8, no border shaved) at the start, `psnr_start`, and after the inversion, `psnr_inverted`.
+        images: usable photos.
         skipped: photos that could not be used, as "class: path: reason".
+        ignored: why each entry that is no photo of a class was passed over, by path.
         conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
     """
 
@@ -49,12 +48,15 @@ class CompressReport:
     classes: Mapping[str, int]
     bytes: int
     run: Mapping[str, float]
+    images: int
     skipped: tuple[str, ...]
+    ignored: Mapping[str, str]
     conversions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values by name, as JSON has them."""
-        return {**asdict(self), "path": str(self.path), "classes": dict(self.classes), "run": dict(self.run)}
+        mappings = {"classes": dict(self.classes), "run": dict(self.run), "ignored": dict(self.ignored)}
+        return {**asdict(self), **mappings, "path": str(self.path)}
 
 
 def compress(
@@ -70,10 +72,16 @@ def compress(
     on_bad_image: OnBadImage = "skip",
     licence: str = "unknown",
     force: bool = False,
+    checkpoint_seconds: float = 60.0,
+    stop: Stop | None = None,
     progress: Progress | None = None,
+    note: Note | None = None,
     **options: Any,  # noqa: ANN401
 ) -> CompressReport:
     """Compress class folders of photos into one .gsdd file.
+
+    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again goes on from
+    there and makes the same file; the time budget, container, licence, device and `force` may be others.
 
     Args:
         source: folder with one sub-folder a class; a flat folder is one class.
@@ -87,7 +95,10 @@ def compress(
         on_bad_image: `skip` unusable photos, or `fail` at the first.
         licence: of the photos; kept in the file.
         force: replace an existing output.
+        checkpoint_seconds: least time between two checkpoints, at least 0.
+        stop: asked after each step whether to write a checkpoint and stop.
         progress: called with stage, steps done, steps in all, and the loss where there is one.
+        note: called with lines that the user should read: photos skipped or converted, where a run goes on.
         **options: fields of `gsdd.distill.recipe.Recipe` that override the preset.
 
     Returns:
@@ -97,58 +108,52 @@ def compress(
         SourceError: no usable photos.
         RecipeError: options that make no run.
         GeneratorError: no usable generator.
-        OutputError: the output exists or cannot be written.
+        OutputError: the output or a checkpoint cannot be written, or the output exists, lies in the source, or has
+            the checkpoint of another run beside it.
+        Interrupted: `stop` said so; the checkpoint is written.
 
     Source: GSDD paper, Eq. 3-9.
     """
     deadline = Deadline.after(time_budget)
+    if not licence.isprintable():
+        raise RecipeError(f"licence: got {licence!r}, wanted one line of text")
     target = Path(output)
-    check_output(target, force=force)
+    if not force:
+        remove_outlived(target)
+    check_target(target, Path(source), force=force)
     work = make_plan(
         source, preset=preset, generator=generator, ipc=ipc, device=device, on_bad_image=on_bad_image,
         progress=progress, **options,
     )  # fmt: skip
+    if note:
+        for line in work.decisions:
+            note(line)
     manifest = _manifest(work, licence)
-    run = _search(work, deadline, progress)
-    manifest = replace(manifest, run=run.facts)
+    journal = Journal(target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop)
+    found = search(work, journal, deadline, progress, note)
     classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
     files.write(
-        target, manifest, run.latents.numpy(), classes.int().numpy(), _photo_index(work),
-        container=container, force=force,
+        target, replace(manifest, run=found.run), found.moved.latents.numpy(), classes.int().numpy(),
+        _photo_index(work), _signatures(work, found, journal, progress), container=container, force=force,
     )  # fmt: skip
-    return _report(target, work, run)
+    journal.remove()
+    return _report(target, work, found)
 
 
-@dataclass(frozen=True)
-class _Search:
-    latents: Tensor
-    facts: Mapping[str, float]
+def check_target(output: Path, source: Path, *, force: bool = False) -> None:
+    """Refuse an output that a run could not write, before it starts.
 
+    Args:
+        output: the file to be written.
+        source: the folder of photos.
+        force: whether the file may exist.
 
-def _search(work: Plan, deadline: Deadline, progress: Progress | None) -> _Search:
-    def tell(stage: str) -> Callable[[int, int, float], None] | None:
-        return None if progress is None else lambda done, total, loss: progress(stage, done, total, loss)
-
-    recipe, generator = work.recipe, work.generator
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
-    real = work.real_crops()
-    spaces = Spaces.from_recipe(recipe, real, generator.device)
-    share = deadline.share(INVERSION_SHARE if recipe.iterations else 1.0)
-    inverted = invert(pairs, generator, spaces.fixed_psi(), recipe, deadline=share, progress=tell("inversion"))
-    source = DistillationSource(work.class_names, work.counts, pairs, real)
-    moved = distill(source, inverted.latents, generator, spaces, recipe, deadline, tell("distillation"))
-    facts = {
-        "inversion_steps": inverted.steps,
-        "iterations": moved.iterations,
-        "psnr_start": _mean_decibels(inverted.error_start),
-        "psnr_inverted": _mean_decibels(inverted.error),
-    }
-    return _Search(moved.latents, facts)
-
-
-def _mean_decibels(errors: Tensor) -> float:
-    """Average PSNRs; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
-    return round(float(psnr_of_error(errors).clamp(max=100).mean()), 2)
+    Raises:
+        OutputError: it exists, cannot be written, or lies among the photos.
+    """
+    check_outside(output, source)
+    check_output(output, force=force)
+    check_output(checkpoint_path(output), force=True)
 
 
 def _manifest(work: Plan, licence: str) -> Manifest:
@@ -188,13 +193,31 @@ def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":
     return np.array([crop.photo_index for crop in work.crops], dtype=np.int32)
 
 
-def _report(target: Path, work: Plan, run: _Search) -> CompressReport:
+def _signatures(
+    work: Plan, found: Search, journal: Journal, progress: Progress | None
+) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    """Sign the images that a reader will decode: of the latents as the codec keeps them."""
+
+    def tell(done: int, total: int) -> None:
+        if progress:
+            progress("signatures", done, total, None)
+        journal.keep(lambda: found.moved, found.facts)
+
+    codec = CODECS[work.recipe.codec]
+    kept = torch.from_numpy(codec.decode(codec.encode(found.moved.latents.numpy())))
+    signed: np.ndarray[Any, np.dtype[np.uint8]] = decode_signatures(work.generator, kept, tell).numpy()
+    return signed
+
+
+def _report(target: Path, work: Plan, found: Search) -> CompressReport:
     return CompressReport(
         path=target,
-        latents=len(run.latents),
+        latents=len(found.moved.latents),
         classes=dict(zip(work.class_names, work.counts, strict=True)),
         bytes=target.stat().st_size,
-        run=run.facts,
+        run=found.run,
+        images=work.catalog.images,
         skipped=work.skipped,
+        ignored=work.ignored,
         conversions=work.conversions,
     )

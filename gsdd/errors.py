@@ -7,11 +7,14 @@ GsddError
 │   └── FingerprintError         the weights are not those that a file was made with
 ├── RecipeError            an option has a value that makes no run
 ├── FormatError            a file is not a sound .gsdd file (exit code 3)
+├── NoSignaturesError      a sound file of format 1.0, which has nothing to compare decoded images with
 ├── OutputError            the output exists, or cannot be written
 ├── KernelInputError       a tensor has a shape, dtype or device that an op does not take
-└── MissingExtraError      an optional package is needed and not installed
+├── MissingExtraError      an optional package is needed and not installed
+└── Interrupted            a run was asked to stop, and its checkpoint is written
 
-Each also inherits the builtin that it is, so `except ValueError` works for a caller who knows nothing of gsdd.
+Each but the last also inherits the builtin that it is, so `except ValueError` works for a caller who knows nothing of
+gsdd. `Interrupted` is no KeyboardInterrupt: it comes only to a caller who asked for it.
 A message says what, got, wanted, and what to do, and names the file and the class.
 """
 
@@ -44,6 +47,10 @@ class FormatError(GsddError, ValueError):
     """The bytes are not a sound .gsdd file: damaged, hostile, or of an unknown version."""
 
 
+class NoSignaturesError(GsddError, LookupError):
+    """The file is of format 1.0, before images had signatures: what it decodes to cannot be compared."""
+
+
 class OutputError(GsddError, OSError):
     """The output exists already, or cannot be written."""
 
@@ -54,3 +61,7 @@ class KernelInputError(GsddError, ValueError):
 
 class MissingExtraError(GsddError, ImportError):
     """An optional package is needed and not installed; the text names the extra."""
+
+
+class Interrupted(GsddError):
+    """A run was asked to stop, and did so with its checkpoint written; the same call continues it."""

@@ -1,6 +1,7 @@
 """What a run will do, decided before anything long starts."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 
 Progress = Callable[[str, int, int, float | None], None]
 
-# class_index and source_index of a latent.
-INDEX_BYTES = 8
+# class_index, source_index and signature of a latent.
+INDEX_BYTES = 4 + 4 + 64
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,23 @@ class Plan:
         return tuple(f"{bad.class_name}: {bad.path}: {bad.reason}" for bad in self.catalog.skipped)
 
     @property
+    def ignored(self) -> Mapping[str, str]:
+        """Return why each entry that is no photo of a class was passed over, by path."""
+        return {entry.path: entry.reason for entry in self.catalog.ignored_entries}
+
+    @property
     def conversions(self) -> tuple[str, ...]:
         """Return what was done to photos that are not plain 8-bit RGB, as "path: what"."""
         photos = (photo for entry in self.catalog.classes for photo in entry.photos)
         return tuple(f"{photo.path}: {', '.join(photo.conversions)}" for photo in photos if photo.conversions)
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """Return a line for each photo that is skipped or converted, and one that counts what is ignored."""
+        skipped = [f"skipped {line}" for line in self.skipped]
+        converted = [f"converted {line}" for line in self.conversions]
+        counts = [f"{count} ({reason})" for reason, count in Counter(self.ignored.values()).items()]
+        return (*skipped, *converted, *([f"ignored {', '.join(counts)}"] if counts else []))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what would be made, as JSON has it; bytes are those of the tensors, a few kB of text come on top."""
@@ -76,6 +90,7 @@ class Plan:
             "generator": self.generator.reference.name,
             "recipe": self.recipe.to_dict(),
             "skipped": self.skipped,
+            "ignored": self.ignored,
             "conversions": self.conversions,
         }
 

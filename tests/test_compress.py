@@ -118,7 +118,7 @@ def test_global_generators_are_neither_read_nor_set(photos, made, tmp_path):
 def test_progress_passes_through_the_stages(photos, tmp_path):
     seen = []
     small(photos, tmp_path / "a.gsdd", progress=lambda stage, done, total, loss: seen.append((stage, done, total)))
-    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["photos", "inversion", "distillation"]
+    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["photos", "inversion", "distillation", "signatures"]
     assert all(any(done == total for s, done, total in seen if s == stage) for stage in {s for s, _, _ in seen})
 
 

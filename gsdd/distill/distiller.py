@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gsdd.distill.adam import AdamState, adam_state, restore_adam
 from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import Embedding
@@ -39,15 +40,20 @@ class DistillationSource:
 
 @dataclass(frozen=True)
 class Distillation:
-    """What the loop gives.
+    """What the loop gives, at its end or under way; from here it goes on to the same bits.
 
     Attributes:
-        latents: z, float32 `[N, 3, h, w]` on the CPU.
+        adam: the latents, a parameter each.
         iterations: steps that were made; fewer than asked where a deadline came.
     """
 
-    latents: Tensor
+    adam: AdamState
     iterations: int
+
+    @property
+    def latents(self) -> Tensor:
+        """Return z, float32 `[N, 3, h, w]` on the CPU."""
+        return self.adam.latents
 
 
 def distill(
@@ -58,6 +64,8 @@ def distill(
     recipe: Recipe,
     deadline: Deadline | None = None,
     progress: Progress | None = None,
+    resume: Distillation | None = None,
+    keep: Callable[[Callable[[], Distillation]], None] | None = None,
 ) -> Distillation:
     """Minimise Eq. 9 over the latents by Adam.
 
@@ -69,6 +77,8 @@ def distill(
         recipe: steps, learning rate, lambda and batch sizes.
         deadline: no step begins that would end after it.
         progress: called with steps done, steps in all, and the loss.
+        resume: where an earlier loop on the same source stood; it goes on from there.
+        keep: called after each step with a function that tells where the loop stands.
 
     Returns:
         The moved latents and the steps that were made.
@@ -76,16 +86,18 @@ def distill(
     Source: GSDD paper, Eq. 7-9.
     """
     deadline = deadline or Deadline()
-    loop = _Loop(source, latents, generator, spaces, recipe)
-    step, slowest = 0, 0.0
-    while step < recipe.iterations and not deadline.passed(slowest):
+    loop, slowest = _Loop(source, latents, generator, spaces, recipe), 0.0
+    if resume:
+        loop.restore(resume)
+    while loop.steps < recipe.iterations and not deadline.passed(slowest):
         began = time.monotonic()
-        loss = loop.step(step)
+        loss = loop.step()
         slowest = max(slowest, time.monotonic() - began)
-        step += 1
         if progress:
-            progress(step, recipe.iterations, loss)
-    return Distillation(loop.latents, step)
+            progress(loop.steps, recipe.iterations, loss)
+        if keep is not None:
+            keep(loop.state)
+    return loop.state()
 
 
 class _Loop:
@@ -98,12 +110,17 @@ class _Loop:
         self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=(0.9, 0.999))
         self._classes = torch.arange(len(source.counts)).repeat_interleave(torch.tensor(source.counts))
         self._graph_bytes = 0
+        self.steps = 0
 
-    @property
-    def latents(self) -> Tensor:
-        return torch.stack([z.detach().cpu() for z in self._z])
+    def state(self) -> Distillation:
+        return Distillation(adam_state(self._z, self._adam), self.steps)
 
-    def step(self, number: int) -> float:
+    def restore(self, state: Distillation) -> None:
+        restore_adam(self._z, self._adam, state.adam)
+        self.steps = state.iterations
+
+    def step(self) -> float:
+        number = self.steps
         moving, counts = self._moving(number)
         embedding = self._spaces.embedding("training", number, self._source.class_names)
         real_means = embedding.real_means(self._real_batches(number), self._recipe.real_batch)
@@ -116,6 +133,7 @@ class _Loop:
             loss = loss / features.shape[1]
         loss.backward()
         self._move(chunks, generated.backward())
+        self.steps += 1
         return float(loss.detach())
 
     def _features(self, embedding: Embedding, images: list[Tensor], chunks: list[tuple[Tensor, int]]) -> Tensor:

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from gsdd.data.degradation import downscale, to_float, to_uint8
-from gsdd.distill.chunks import chunk_indices
+from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.distill.chunks import CHUNK, chunk_indices
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.recipe import Recipe
 from gsdd.features.extractor import FeatureExtractor
@@ -39,6 +41,23 @@ class Inverted:
     steps: int
     error_start: Tensor
     error: Tensor
+
+
+@dataclass(frozen=True)
+class InversionState:
+    """An inversion under way; from here it goes on to the same bits.
+
+    Attributes:
+        done: what the chunks that are finished gave; None before the first is.
+        wanted: steps that the chunk under way is to make.
+        adam: the latents of that chunk, as one parameter `[1, CHUNK, 3, h, w]`.
+        error_start: as in `Inverted`, of that chunk.
+    """
+
+    done: Inverted | None
+    wanted: int
+    adam: AdamState
+    error_start: Tensor
 
 
 def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequence[int] | None = None) -> Tensor:
@@ -96,6 +115,8 @@ def invert(
     numbers: Sequence[int] | None = None,
     deadline: Deadline | None = None,
     progress: Progress | None = None,
+    resume: InversionState | None = None,
+    keep: Callable[[Callable[[], InversionState]], None] | None = None,
 ) -> Inverted:
     """Find z' = argmin w D_f + D_p for every crop by Adam, eight latents at a time.
 
@@ -107,6 +128,8 @@ def invert(
         numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
         deadline: when to stop. The first chunk finds how many steps fit; the others make as many.
         progress: called with chunk steps done, chunk steps in all, and the mean loss of the chunk.
+        resume: where an earlier inversion of the same crops stood; it goes on from there.
+        keep: called after each step with a function that tells where the inversion stands.
 
     Returns:
         z' and the steps that were made.
@@ -116,17 +139,22 @@ def invert(
     deadline = deadline or Deadline()
     start = starting_latents(crops, generator.scale, recipe, numbers)
     chunks = list(chunk_indices(torch.arange(len(crops))))
-    budget, wanted, done = deadline.share(1 / len(chunks)), recipe.inversion_steps, []
-    for number, (index, real) in enumerate(chunks):
+    done = [resume.done] if resume and resume.done else []
+    wanted = resume.wanted if resume else recipe.inversion_steps
+    first = len(done[0].latents) // CHUNK if done else 0
+    for number, (index, real) in enumerate(chunks[first:], first):
+        budget = deadline.share(OVERTIME if done else 1 / len(chunks))
         search = _ChunkInversion(crops[index], start[index], real, generator, psi, recipe)
-        steps = 0
-        while steps < wanted and not budget.passed(FINISHING_STEPS * search.step_seconds):
+        if resume and number == first:
+            search.restore(resume)
+        while search.steps < wanted and not budget.passed(FINISHING_STEPS * search.step_seconds):
             loss = search.step()
-            steps += 1
             if progress:
-                progress(number * wanted + steps, len(chunks) * wanted, loss)
-        done.append(search.finish(steps))
-        budget, wanted = deadline.share(OVERTIME), steps
+                progress(number * wanted + search.steps, len(chunks) * wanted, loss)
+            if keep is not None:
+                keep(partial(_state, done, wanted, search))
+        done.append(search.finish())
+        wanted = search.steps
     return _joined(done)
 
 
@@ -139,6 +167,10 @@ def _joined(parts: list[Inverted]) -> Inverted:
     )
 
 
+def _state(done: list[Inverted], wanted: int, search: "_ChunkInversion") -> InversionState:
+    return InversionState(_joined(done) if done else None, wanted, search.state(), search.error_start)
+
+
 class _ChunkInversion:
     def __init__(
         self, crops: Tensor, latents: Tensor, real: int, generator: Generator, psi: FeatureExtractor, recipe: Recipe
@@ -149,11 +181,19 @@ class _ChunkInversion:
         self._crop_features = psi(normalise(self._crops)) if self._feature_weight else None
         self._z = latents.clone().to(generator.device).requires_grad_(True)
         self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
-        self._error_start = self._error()
+        self.error_start = self._error()
+        self.steps = 0
         self.step_seconds = 0.0
 
-    def finish(self, steps: int) -> Inverted:
-        return Inverted(self._z.detach().cpu()[: self._real], steps, self._error_start, self._error())
+    def finish(self) -> Inverted:
+        return Inverted(self._z.detach().cpu()[: self._real], self.steps, self.error_start, self._error())
+
+    def state(self) -> AdamState:
+        return adam_state([self._z], self._adam)
+
+    def restore(self, state: InversionState) -> None:
+        restore_adam([self._z], self._adam, state.adam)
+        self.steps, self.error_start = int(state.adam.steps), state.error_start
 
     def step(self) -> float:
         began = time.monotonic()
@@ -165,6 +205,7 @@ class _ChunkInversion:
         self._adam.zero_grad()
         loss.sum().backward()
         self._adam.step()
+        self.steps += 1
         self.step_seconds = time.monotonic() - began
         return float(loss.detach().mean())
 

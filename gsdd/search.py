@@ -1,0 +1,120 @@
+"""The search for latents: inversion, then distribution matching, from the start or from a checkpoint."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from gsdd.data.crops import read_crops
+from gsdd.distill.checkpoint import Checkpoint
+from gsdd.distill.deadline import Deadline
+from gsdd.distill.distiller import Distillation, DistillationSource, distill
+from gsdd.distill.inversion import InversionState, Inverted, invert
+from gsdd.distill.journal import Journal
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.spaces import Spaces
+from gsdd.metrics.psnr import psnr_of_error
+from gsdd.plan import Plan, Progress
+
+# With a time budget: the part of it that inversion may use. Matching starts from what it reached.
+INVERSION_SHARE = 0.5
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes:
+        moved: the latents, and how many iterations they got.
+        facts: of the inversion, for the file's manifest: steps, and PSNRs in dB.
+    """
+
+    moved: Distillation
+    facts: Mapping[str, float]
+
+    @property
+    def run(self) -> dict[str, float]:
+        """Return the file's account of its run."""
+        return {**self.facts, "iterations": self.moved.iterations}
+
+
+def search(work: Plan, journal: Journal, deadline: Deadline, progress: Progress | None, note: Note | None) -> Search:
+    """Find the latents of a plan.
+
+    Args:
+        work: photos, generator and recipe.
+        journal: where an earlier run may have left a checkpoint, and this one leaves its own.
+        deadline: when to stop and take what there is.
+        progress: called with stage, steps done, steps in all, and the loss.
+        note: called with where the search goes on, if it does.
+
+    Returns:
+        The latents.
+
+    Raises:
+        Interrupted: the journal was asked to stop.
+        OutputError: there is a checkpoint of another run, or none can be written.
+    """
+    found = journal.read()
+    if found and note:
+        note(f"continuing {_place(found, work.recipe)}")
+    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
+    source = DistillationSource(work.class_names, work.counts, pairs, work.real_crops())
+    spaces = Spaces.from_recipe(work.recipe, source.real, work.generator.device)
+    steps = _Steps(work, source, spaces, journal, deadline, progress)
+    if found and isinstance(found.state, Distillation):
+        return steps.distill(found.state.latents, found.facts, found.state)
+    inverted = steps.invert(found.state if found and isinstance(found.state, InversionState) else None)
+    return steps.distill(inverted.latents, _facts(inverted), None)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    work: Plan
+    source: DistillationSource
+    spaces: Spaces
+    journal: Journal
+    deadline: Deadline
+    progress: Progress | None
+
+    def invert(self, resume: InversionState | None) -> Inverted:
+        recipe = self.work.recipe
+        return invert(
+            self.source.pairs, self.work.generator, self.spaces.fixed_psi(), recipe,
+            deadline=self.deadline.share(INVERSION_SHARE if recipe.iterations else 1.0),
+            progress=self._tell("inversion"), resume=resume, keep=self.journal.keep,
+        )  # fmt: skip
+
+    def distill(self, latents: Tensor, facts: Mapping[str, float], resume: Distillation | None) -> Search:
+        moved = distill(
+            self.source, latents, self.work.generator, self.spaces, self.work.recipe, self.deadline,
+            self._tell("distillation"), resume=resume, keep=partial(self.journal.keep, facts=facts),
+        )  # fmt: skip
+        return Search(moved, facts)
+
+    def _tell(self, stage: str) -> Callable[[int, int, float], None] | None:
+        return None if self.progress is None else partial(self.progress, stage)
+
+
+def _place(found: Checkpoint, recipe: Recipe) -> str:
+    if isinstance(found.state, Distillation):
+        return f"the distillation at step {found.state.iterations} of {recipe.iterations}"
+    first = len(found.state.done.latents) if found.state.done else 0
+    return f"the inversion from latent {first} on, at step {int(found.state.adam.steps)} of {found.state.wanted}"
+
+
+def _facts(inverted: Inverted) -> dict[str, float]:
+    return {
+        "inversion_steps": inverted.steps,
+        "psnr_start": _mean_decibels(inverted.error_start),
+        "psnr_inverted": _mean_decibels(inverted.error),
+    }
+
+
+def _mean_decibels(errors: Tensor) -> float:
+    """Average PSNRs; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
+    return round(float(psnr_of_error(errors).clamp(max=100).mean()), 2)

@@ -1,0 +1,169 @@
+"""A checkpoint is the whole state: a search that goes on from one makes the same bits as one that never stopped."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from sample_file import MANIFEST
+from small_job import RECIPE, crops, generator, source
+
+from gsdd.distill.checkpoint import Checkpoint, differences, from_bytes, identity_of, to_bytes
+from gsdd.distill.distiller import Distillation, distill
+from gsdd.distill.inversion import InversionState, invert, starting_latents
+from gsdd.distill.spaces import Spaces
+from gsdd.errors import FormatError
+
+TWO_CHUNKS = 11
+MOVES_ONE = replace(RECIPE, latent_batch=1)
+
+
+class Kept(list):
+    """Keeps every state as the bytes of a checkpoint, as a killed process leaves it."""
+
+    def __call__(self, state):
+        self.append(to_bytes(Checkpoint({}, state(), {})))
+
+    def states(self):
+        return [from_bytes(data).state for data in self]
+
+
+def inverted(photos, **more):
+    psi = Spaces.from_recipe(RECIPE, source(photos).real, torch.device("cpu")).fixed_psi()
+    return invert(crops(photos)[:TWO_CHUNKS], generator(), psi, RECIPE, **more)
+
+
+def distilled(photos, **more):
+    job = source(photos)
+    spaces = Spaces.from_recipe(MOVES_ONE, job.real, torch.device("cpu"))
+    return distill(job, starting_latents(job.pairs, 4, MOVES_ONE), generator(), spaces, MOVES_ONE, **more)
+
+
+def equal(one, other) -> bool:
+    """Compare dataclasses of tensors, numbers and further such dataclasses, bit by bit."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one) is type(other) and all(equal(vars(one)[name], vars(other)[name]) for name in vars(one))
+    return one == other
+
+
+@pytest.fixture(scope="module")
+def inversion(photos):
+    kept = Kept()
+    return inverted(photos, keep=kept), kept
+
+
+@pytest.fixture(scope="module")
+def distillation(photos):
+    kept = Kept()
+    return distilled(photos, keep=kept), kept
+
+
+def test_an_inversion_goes_on_from_any_step_of_any_chunk_to_the_same_bits(photos, inversion):
+    result, kept = inversion
+    assert len(kept) == 2 * RECIPE.inversion_steps
+    for state in kept.states():
+        assert equal(inverted(photos, resume=state), result)
+
+
+def test_a_distillation_goes_on_from_any_step_to_the_same_bits(photos, distillation):
+    result, kept = distillation
+    assert len(kept) == RECIPE.iterations
+    for state in kept.states():
+        assert equal(distilled(photos, resume=state), result)
+
+
+def test_a_search_resumed_after_every_step_ends_in_the_same_bits(photos, distillation):
+    state = None
+    for _ in range(RECIPE.iterations):
+        kept = Kept()
+        distilled(photos, resume=state, keep=kept)
+        state = kept.states()[0]
+    assert equal(state, distillation[0])
+
+
+def test_progress_goes_on_where_it_stopped(photos, inversion):
+    seen = []
+    inverted(photos, resume=inversion[1].states()[6], progress=lambda done, total, loss: seen.append((done, total)))
+    assert seen == [(8, 10), (9, 10), (10, 10)]
+
+
+def test_latents_that_never_moved_have_no_momentum(distillation):
+    adam = distillation[1].states()[0].adam
+    assert int(adam.steps.sum()) == 2
+    still = adam.steps == 0
+    assert not adam.first[still].any()
+    assert adam.first[~still].any()
+
+
+def test_bytes_give_back_exactly_what_was_kept(inversion, distillation):
+    for data in (*inversion[1], *distillation[1]):
+        state = from_bytes(data).state
+        facts = {"psnr_start": 28.07, "inversion_steps": 5}
+        again = from_bytes(to_bytes(Checkpoint({"lr": 0.1 + 0.2, "dsa": "", "latents of class ä": 2}, state, facts)))
+        assert equal(again.state, state)
+        assert again.facts == facts
+        assert again.identity == {"lr": 0.1 + 0.2, "dsa": "", "latents of class ä": 2}
+    assert isinstance(from_bytes(inversion[1][0]).state, InversionState)
+    assert isinstance(from_bytes(distillation[1][0]).state, Distillation)
+
+
+def test_equal_states_give_equal_bytes(photos, distillation):
+    kept = Kept()
+    distilled(photos, keep=kept)
+    assert kept == distillation[1]
+
+
+def test_a_checkpoint_cut_off_anywhere_is_refused(inversion):
+    data = inversion[1][6]
+    for length in [*range(0, 2000, 37), *range(2000, len(data), 997), len(data) - 1]:
+        with pytest.raises(FormatError, match="damaged"):
+            from_bytes(data[:length])
+
+
+def test_a_flipped_bit_anywhere_is_refused(inversion):
+    data = inversion[1][6]
+    for position in [*range(0, 2500, 13), *range(2500, len(data), 499), len(data) - 1]:
+        with pytest.raises(FormatError):
+            from_bytes(data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"photo", bytes(8), b"\xff" * 100, b"\x02" + bytes(7) + b"[]", b"\x0c" + bytes(7) + b'{"a":[1,2]} '],
+)
+def test_what_is_no_checkpoint_is_refused(data):
+    with pytest.raises(FormatError, match="damaged, or no checkpoint"):
+        from_bytes(data)
+
+
+def test_another_versions_checkpoint_is_refused_by_its_version(distillation, monkeypatch):
+    state = from_bytes(distillation[1][0]).state
+    monkeypatch.setattr("gsdd.distill.checkpoint.FORMAT", 2)
+    later = to_bytes(Checkpoint({}, state, {}))
+    monkeypatch.undo()
+    with pytest.raises(FormatError, match="format 2; this gsdd continues format 1"):
+        from_bytes(later)
+
+
+def test_the_identity_of_a_run_is_all_that_decides_its_latents():
+    building, sky = MANIFEST.classes
+    changed = {
+        "lr": replace(MANIFEST, recipe=MANIFEST.recipe | {"lr": 0.5}),
+        "latents of class sky": replace(MANIFEST, classes=(building, replace(sky, latents=9))),
+        "photos (sha256)": replace(MANIFEST, source=replace(MANIFEST.source, sha256="e5" * 32)),
+        "generator (sha256)": replace(MANIFEST, generator=replace(MANIFEST.generator, fingerprint="d4" * 32)),
+    }
+    for name, manifest in changed.items():
+        (found,) = differences(identity_of(MANIFEST), identity_of(manifest))
+        assert found.startswith(f"{name}: there ")
+    same = replace(MANIFEST, run={}, source=replace(MANIFEST.source, licence="other", skipped=7))
+    assert differences(identity_of(MANIFEST), identity_of(same)) == ()
+
+
+def test_differences_name_both_values_and_what_only_one_has():
+    assert differences({"lr": 0.001, "sky": 5, "same": 1}, {"lr": 0.01, "same": 1, "sea": 2}) == (
+        "lr: there 0.001, here 0.01",
+        "sea: there none, here 2",
+        "sky: there 5, here none",
+    )

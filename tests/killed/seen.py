@@ -1,0 +1,31 @@
+"""What is in a folder, and kills at random times."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+KILLS = 20
+
+
+def tree(folder: Path) -> dict[str, tuple[int, str]]:
+    """Every file's digest, every folder, and when each was changed."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder",
+        )
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def kills_at_random(run: Callable[..., dict], duration: float) -> Iterator[None]:
+    """Kill runs at random times until as many were killed as wanted: some end before."""
+    draw, killed = random.Random(0), 0
+    while killed < KILLS:
+        killed += run(seconds=draw.uniform(0, duration))["code"] == -9
+        yield

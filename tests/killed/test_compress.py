@@ -1,0 +1,105 @@
+"""SIGKILL of real `compress` processes: nothing half is seen, and the same command again ends in the same bytes."""
+
+import re
+
+import pytest
+from killed.seen import contents, kills_at_random, tree
+
+from gsdd.formats import container
+
+SMALL = ["--generator", "realesr-animevideov3", "--hr-size", "32", "--inversion-steps", "3", "--iterations", "2",
+         "--real-batch", "4", "--real-crops", "8", "--ipc", "3", "--checkpoint-seconds", "0", "-q"]  # fmt: skip
+ON_THE_WAY = re.compile(r"o\.gsdd|\.o\.gsdd\.\d+\.part|\.o\.gsdd\.checkpoint|\.\.o\.gsdd\.checkpoint\.\d+\.part")
+CHECKPOINT = ".o.gsdd.checkpoint"
+NAMED = {"event": "os.rename", "path": r"\.checkpoint$"}
+
+
+@pytest.fixture(scope="module")
+def whole(ask, source, tmp_path_factory):
+    """An uninterrupted run: its bytes, and how long it took."""
+    target = tmp_path_factory.mktemp("whole") / "o.gsdd"
+    done = ask("compress", source, "-o", target, *SMALL)
+    assert done["code"] == 0, done["text"]
+    return target.read_bytes(), done["seconds"]
+
+
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "o.gsdd"
+
+
+@pytest.fixture
+def compress(ask, source, target):
+    return lambda **how: ask("compress", source, "-o", target, *SMALL, **how)
+
+
+@pytest.fixture
+def check_and_complete(compress, target, whole):
+    def check() -> None:
+        assert all(map(ON_THE_WAY.fullmatch, contents(target.parent)))
+        finished = target.exists()
+        if finished:
+            container.read(target)
+        again = compress()
+        assert (again["code"], again["text"].count("\n")) == (1 if finished else 0, 1), again["text"]
+        assert contents(target.parent) == {"o.gsdd": whole[0]}
+
+    return check
+
+
+def test_at_random_times(compress, check_and_complete, source, target, whole):
+    before = tree(source)
+    for _ in kills_at_random(compress, whole[1]):
+        check_and_complete()
+        target.unlink()
+    assert tree(source) == before
+
+
+@pytest.mark.parametrize(
+    ("event", "path", "nth"),
+    [
+        ("open", r"\.checkpoint\.\d+\.part$", 1),
+        ("os.rename", r"\.checkpoint$", 1),
+        ("open", r"/out$", 2),
+        ("os.rename", r"\.checkpoint$", 7),
+        ("open", r"/\.o\.gsdd\.\d+\.part$", 1),
+        ("os.link", r"/o\.gsdd$", 1),
+        ("os.remove", r"/\.o\.gsdd\.\d+\.part$", 2),
+        ("os.remove", r"\.checkpoint$", 1),
+    ],
+    ids=[
+        "before a checkpoint is written",
+        "before the first checkpoint gets its name",
+        "after a checkpoint got its name",
+        "before a checkpoint replaces another",
+        "before the output is written",
+        "before the output gets its name",
+        "after the output got its name",
+        "before the checkpoint is removed",
+    ],
+)
+def test_at_a_moment_that_matters(compress, check_and_complete, event, path, nth):
+    killed = compress(event=event, path=path, nth=nth)
+    assert killed["code"] == -9, killed["text"]
+    check_and_complete()
+
+
+def test_in_the_middle_of_writing_a_checkpoint(compress, check_and_complete, target):
+    compress(**NAMED, nth=3)
+    before = contents(target.parent)
+    assert compress(bytes=2000, dies=True)["code"] < 0
+    after = contents(target.parent)
+    assert after[CHECKPOINT] == before[CHECKPOINT]
+    assert 2000 in {len(data) for name, data in after.items() if name.endswith(".part")}
+    check_and_complete()
+
+
+def test_a_full_disk_is_one_line_and_the_checkpoint_before_it_stays(compress, check_and_complete, target):
+    compress(**NAMED, nth=3)
+    kept = contents(target.parent)[CHECKPOINT]
+    full = compress(bytes=2000, dies=False)
+    line = f"gsdd: {target.with_name(CHECKPOINT)}: cannot be written: File too large\n"
+    assert (full["code"], full["text"]) == (1, line)
+    assert contents(target.parent) == {CHECKPOINT: kept}
+    check_and_complete()
