@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gsdd.cli.options import force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.options import GENERATOR, OUTPUT, force_option, json_option, note, print_json, quiet_option
 from gsdd.cli.progress import StageBars
 
 if TYPE_CHECKING:
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write; <name>_expanded by default.")
+@click.option("-o", "--output", type=OUTPUT, help="Folder to write; <name>_expanded by default.")
 @click.option("--by-class", is_flag=True, help="A sub-folder a class.")
-@click.option("--format", "image_format", type=click.Choice(["png", "webp"]), default="png", show_default=True)
+@click.option(
+    "--format",
+    "image_format",
+    type=click.Choice(["png", "webp"]),
+    default="png",
+    show_default=True,
+    help="Both are lossless.",
+)
 @click.option("--batch-size", default=32, show_default=True, help="Latents between two reports of progress.")
-@click.option("--generator", help="Name, or path of weights; the file's own by default.")
+@click.option("--generator", type=GENERATOR, help="Weights to decode with; the file's own by default.")
 @click.option("--force-generator", is_flag=True, help="Use other weights than those the file was made with.")
 @click.option("--device", default="cpu", show_default=True, help="Where the generator runs: cpu, cuda, cuda:1 ...")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
@@ -43,7 +50,7 @@ def expand(
     """Write the HR-LR pairs of FILE as images that SR trainers read.
 
     The folder gets HR/, LR_x4/ (antialiased bicubic) and meta_info.txt. The same command again completes what is
-    missing and changes nothing else.
+    missing and changes nothing else. Printed with it: configuration for BasicSR, traiNNer-redux, neosr and KAIR.
 
     \b
     Example:
@@ -77,6 +84,8 @@ def _print(report: "ExpandReport", dry_run: bool, as_json: bool, quiet: bool) ->
         click.echo(report.folder)
     else:
         click.echo(_summary(report, dry_run))
+        for trainer, configuration in report.trainers.items():
+            click.echo(f"\n=== {trainer} ===\n{configuration}", nl=False)
 
 
 def _summary(report: "ExpandReport", dry_run: bool) -> str:

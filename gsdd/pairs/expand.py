@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from gsdd.distill.chunks import CHUNK
-from gsdd.errors import OutputError, RecipeError
+from gsdd.errors import OutputError, RecipeError, SourceError
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import DEGRADATION
+from gsdd.formats.remote import is_url
 from gsdd.generators.generator import Generator
 from gsdd.pairs.decode import low_resolution
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.pairs.names import image_stems
+from gsdd.pairs.trainers import configurations
 from gsdd.pairs.tree import (
     ImageFormat,
     Marker,
@@ -41,6 +43,7 @@ class ExpandReport:
         hr_size: side of an HR image in pixels.
         lr_size: side of an LR image in pixels.
         image_format: "png" or "webp".
+        trainers: trainer -> configuration that reads the folder, as from `trainers.configurations`.
         note: what the user should know of the generator, if anything.
     """
 
@@ -51,6 +54,7 @@ class ExpandReport:
     hr_size: int
     lr_size: int
     image_format: str
+    trainers: dict[str, str]
     note: str | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,9 +99,14 @@ def expand(
         GeneratorError: the generator is not here, or not the file's.
         OutputError: the folder holds something else, or cannot be written.
         RecipeError: an option has no meaning.
+        SourceError: there is no such file, or it is a URL.
     """
     if batch_size < 1:
         raise RecipeError(f"batch size: got {batch_size}, wanted at least 1")
+    if is_url(path):
+        raise SourceError(
+            f"{path}: expand completes what an earlier run left, so it wants a file here; download it first"
+        )
     distilled = open_distilled(path)
     tree = _tree_of(distilled, output, by_class, image_format)
     claim = Marker(file_digest(distilled.path), "", by_class, image_format)
@@ -134,6 +143,7 @@ def _report(distilled: Distilled, tree: PairTree, missing: int) -> ExpandReport:
         hr_size=tree.hr_size,
         lr_size=tree.hr_size // tree.scale,
         image_format=tree.image_format,
+        trainers=configurations(tree),
         note=None,
     )
 

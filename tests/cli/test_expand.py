@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,24 @@ def in_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+SUMMARY = "small_expanded: 12 pairs (12 written, 0 kept), HR 64x64, LR 16x16, png\n"
+
+
 def test_the_summary_stands_on_stdout_and_progress_on_stderr(file, capsys):
     assert exit_code(["expand", str(file)]) == 0
     printed = capsys.readouterr()
-    assert printed.out == "small_expanded: 12 pairs (12 written, 0 kept), HR 64x64, LR 16x16, png\n"
+    assert printed.out.startswith(SUMMARY)
     assert "pairs" in printed.err
+
+
+def test_configuration_for_each_trainer_stands_below_the_summary(file, capsys, tmp_path):
+    exit_code(["expand", str(file)])
+    summary, *blocks = capsys.readouterr().out.split("\n=== ")
+    assert summary == SUMMARY
+    texts = dict(block.split(" ===\n", 1) for block in blocks)
+    assert list(texts) == ["BasicSR", "traiNNer-redux", "neosr", "KAIR"]
+    assert tomllib.loads(texts["neosr"])["datasets"]["train"]["dataroot_gt"] == f"{tmp_path}/small_expanded/HR"
+    assert json.loads(texts["KAIR"])["datasets"]["train"]["H_size"] == 48
 
 
 def test_quiet_prints_the_folder_and_nothing_else(file, capsys):
@@ -42,7 +56,9 @@ def test_json_tells_what_was_written_and_kept(file, capsys):
     Path("small_expanded/HR/animal_000000.png").unlink()
     capsys.readouterr()
     assert exit_code(["expand", str(file), "--json", "--generator", COMPACT]) == 0
-    assert json.loads(capsys.readouterr().out) == {
+    document = json.loads(capsys.readouterr().out)
+    assert json.loads(document.pop("trainers")["KAIR"])["scale"] == 4
+    assert document == {
         "folder": "small_expanded",
         "pairs": 12,
         "written": 1,

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from spandrel import ModelLoader
 
 import gsdd
-from gsdd.errors import FingerprintError, GeneratorNotFoundError, OutputError, RecipeError
+from gsdd.errors import FingerprintError, GeneratorNotFoundError, OutputError, RecipeError, SourceError
 from gsdd.generators.export import export
 from gsdd.generators.load import load_generator
 from gsdd.pairs.tree import MARKER, read_marker
@@ -345,3 +345,15 @@ def test_options_without_meaning_are_refused(file, tmp_path, options):
     with pytest.raises(RecipeError):
         gsdd.expand(file, tmp_path / "e", **options)
     assert not (tmp_path / "e").exists()
+
+
+def test_a_url_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(SourceError, match="download it first"):
+        gsdd.expand("memory://somewhere/small.gsdd", tmp_path / "e")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_report_carries_configuration_for_each_trainer(file, tmp_path):
+    report = gsdd.expand(file, tmp_path / "e", dry_run=True)
+    assert f'"{tmp_path}/e/HR"' in report.trainers["BasicSR"]
+    assert report.to_dict()["trainers"] == report.trainers

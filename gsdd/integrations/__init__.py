@@ -1,0 +1,1 @@
+"""Doors into other people's trainers; each imports its trainer only when asked."""

@@ -1,0 +1,170 @@
+"""An expanded folder -> configuration that SR trainers read, ready to paste."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsdd.pairs.tree import PairTree
+
+BATCH = 16
+WORKERS = 4
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What the configurations say.
+
+    Args:
+        name: the data set's, for logs.
+        hr: the absolute folder of the HR images, since a trainer runs in a folder of its own.
+        lr: that of the LR images.
+        scale: HR side / LR side.
+        gt_size: side of HR crops in pixels.
+        pairs: how many pairs there are.
+        by_class: whether each class has a folder of its own.
+        image_format: "png" or "webp".
+    """
+
+    name: str
+    hr: str
+    lr: str
+    scale: int
+    gt_size: int
+    pairs: int
+    by_class: bool
+    image_format: str
+
+    @property
+    def lq_size(self) -> int:
+        return self.gt_size // self.scale
+
+    @property
+    def enlarge_ratio(self) -> int:
+        """Stretch an epoch to 2000 batches, as traiNNer-redux's `auto` does: between epochs workers start anew."""
+        return -(-2000 * BATCH // self.pairs)
+
+
+def configurations(tree: PairTree) -> dict[str, str]:
+    """Write the data section of a training configuration for each trainer.
+
+    Where a trainer cannot read the folder, the text is a comment of its syntax that says why and what to do.
+
+    Args:
+        tree: the folder; it need not be there yet.
+
+    Returns:
+        Trainer -> text: YAML for BasicSR and traiNNer-redux, TOML for neosr, JSON for KAIR.
+    """
+    hr, lr = (str(side.absolute()) for side in tree.sides)
+    data = _Data(
+        name=tree.root.absolute().name,
+        hr=hr,
+        lr=lr,
+        scale=tree.scale,
+        gt_size=crop_size(tree.hr_size, tree.scale),
+        pairs=len(tree.stems),
+        by_class=any("/" in stem for stem in tree.stems),
+        image_format=tree.image_format,
+    )
+    return {"BasicSR": _basicsr(data), "traiNNer-redux": _trainner(data), "neosr": _neosr(data), "KAIR": _kair(data)}
+
+
+def crop_size(hr_size: int, scale: int) -> int:
+    """Choose the side of HR crops: three quarters of an image, so that crops differ, and at most the usual 192 px.
+
+    Args:
+        hr_size: side of an HR image in pixels, a multiple of `scale`.
+        scale: HR side / LR side.
+
+    Returns:
+        A multiple of `scale`, in `[scale, hr_size]`.
+    """
+    return max(min(hr_size * 3 // 4, 192) // scale, 1) * scale
+
+
+def _basicsr(data: _Data) -> str:
+    if data.by_class:
+        return (
+            "# PairedImageDataset does not look into class folders, and with meta_info_file it looks for every\n"
+            f"# LR image right in {Path(data.lr).name}/: run gsdd expand without --by-class into another folder\n"
+        )
+    return f"""\
+scale: {data.scale}
+datasets:
+  train:
+    name: {_quoted(data.name)}
+    type: PairedImageDataset
+    dataroot_gt: {_quoted(data.hr)}
+    dataroot_lq: {_quoted(data.lr)}
+    io_backend:
+      type: disk
+    gt_size: {data.gt_size}
+    use_hflip: true
+    use_rot: true
+    num_worker_per_gpu: {WORKERS}
+    batch_size_per_gpu: {BATCH}
+    dataset_enlarge_ratio: {data.enlarge_ratio}
+"""
+
+
+def _trainner(data: _Data) -> str:
+    return f"""\
+scale: {data.scale}
+datasets:
+  train:
+    name: {_quoted(data.name)}
+    type: pairedimagedataset
+    dataroot_gt: [{_quoted(data.hr)}]
+    dataroot_lq: [{_quoted(data.lr)}]
+    lq_size: {data.lq_size}
+    use_hflip: true
+    use_rot: true
+    num_worker_per_gpu: {WORKERS}
+    batch_size_per_gpu: {BATCH}
+    dataset_enlarge_ratio: auto
+"""
+
+
+def _neosr(data: _Data) -> str:
+    return f"""\
+scale = {data.scale}
+
+[datasets.train]
+type = "paired"
+dataroot_gt = {_quoted(data.hr)}
+dataroot_lq = {_quoted(data.lr)}
+patch_size = {data.lq_size}
+use_hflip = true
+use_rot = true
+num_worker_per_gpu = {WORKERS}
+batch_size = {BATCH}
+dataset_enlarge_ratio = {data.enlarge_ratio}
+"""
+
+
+def _kair(data: _Data) -> str:
+    if data.image_format == "webp":
+        return "// KAIR reads no WebP: run gsdd expand with --format png into another folder\n"
+    train = {
+        "name": data.name,
+        "dataset_type": "sr",
+        "dataroot_H": data.hr,
+        "dataroot_L": data.lr,
+        "H_size": data.gt_size,
+        "dataloader_shuffle": True,
+        "dataloader_num_workers": WORKERS,
+        # Its loader drops a batch that is not full: with more than all pairs it would train on nothing, for ever.
+        "dataloader_batch_size": min(BATCH, data.pairs),
+    }
+    return json.dumps({"scale": data.scale, "n_channels": 3, "datasets": {"train": train}}, indent=2) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a string that YAML and TOML both read; JSON's surrogate pairs they do not."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -1,0 +1,194 @@
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from pairs.small_file import copy_photos, write_small_file
+from torch.utils.data import DataLoader
+
+import gsdd
+from gsdd.errors import MissingExtraError, RecipeError
+from gsdd.integrations.basicsr import DistilledPairsDataset, register
+
+# What `gsdd expand` prints for BasicSR, with what BasicSR's parse_options adds to it.
+BOOKKEEPING = {
+    "name": "small",
+    "type": "DistilledPairsDataset",
+    "phase": "train",
+    "scale": 4,
+    "io_backend": {"type": "disk"},
+    "num_worker_per_gpu": 4,
+    "batch_size_per_gpu": 16,
+    "dataset_enlarge_ratio": 100,
+    "prefetch_mode": None,
+    "pin_memory": True,
+    "persistent_workers": True,
+}
+
+REGISTRY = """
+class Registry:
+    def __init__(self):
+        self.objects = {}
+
+    def register(self, kind):
+        name = kind.__name__<LOWER>
+        assert name not in self.objects, f"An object named '{name}' was already registered"
+        self.objects[name] = kind
+
+    def __iter__(self):
+        return iter(self.objects.items())
+
+    def keys(self):
+        return self.objects.keys()
+
+DATASET_REGISTRY = Registry()
+"""
+
+
+@dataclass
+class TrainnerOptions:
+    """As traiNNer-redux's DatasetOptions: one structure for all dataset types, no key beyond its fields."""
+
+    name: str
+    type: str
+    phase: str | None = None
+    scale: int | None = None
+    gt_size: int | None = None
+    lq_size: int | None = None
+    use_hflip: bool = True
+    use_rot: bool = True
+    mean: list[float] | None = None
+    dataroot_gt: str | list[str] | None = None
+    blur_kernel_size: int = 12
+    __struct_fields__: ClassVar = (
+        *("name", "type", "phase", "scale", "gt_size", "lq_size"),
+        *("use_hflip", "use_rot", "mean", "dataroot_gt", "blur_kernel_size"),
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Put a package with such a registry where Python finds it, and forget it afterwards."""
+
+    def write(name, source):
+        (tmp_path / name / "utils").mkdir(parents=True)
+        (tmp_path / name / "utils" / "registry.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        for module in (name, f"{name}.utils", f"{name}.utils.registry"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+
+    yield write
+    for module in [module for module in sys.modules if module.split(".")[0] in ("basicsr", "traiNNer")]:
+        del sys.modules[module]
+
+
+def same(item, other):
+    images = all(torch.equal(item[side], other[side]) for side in ("lq", "gt"))
+    return images and all(item[path] == other[path] for path in ("lq_path", "gt_path"))
+
+
+def test_importing_the_module_imports_neither_trainer_nor_torch():
+    code = "import sys, gsdd.integrations.basicsr; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"basicsr", "traiNNer", "torch", "torchvision", "cv2"} & set(loaded)
+
+
+def test_registering_without_the_trainer_says_what_is_missing():
+    with pytest.raises(MissingExtraError, match="cannot import basicsr: No module named 'basicsr'"):
+        register()
+    with pytest.raises(MissingExtraError, match="cannot import traiNNer"):
+        register("traiNNer")
+
+
+def test_a_trainer_that_fails_to_import_says_why(install):
+    install("basicsr", "import torchvision.transforms.functional_tensor")
+    with pytest.raises(MissingExtraError, match="functional_tensor"):
+        register()
+
+
+def test_a_trainer_without_such_a_registry_is_refused():
+    with pytest.raises(RecipeError, match="'basicsr' or 'traiNNer'"):
+        register("neosr")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "lower", "name"),
+    [("basicsr", "", "DistilledPairsDataset"), ("traiNNer", ".lower()", "distilledpairsdataset")],
+)
+def test_registering_adds_the_type_once(install, trainer, lower, name):
+    install(trainer, REGISTRY.replace("<LOWER>", lower))
+    register(trainer)
+    register(trainer)
+    assert sys.modules[f"{trainer}.utils.registry"].DATASET_REGISTRY.objects == {name: DistilledPairsDataset}
+
+
+def test_another_type_of_that_name_is_not_replaced(install):
+    install("basicsr", REGISTRY.replace("<LOWER>", "") + "\nDATASET_REGISTRY.objects['DistilledPairsDataset'] = object")
+    with pytest.raises(AssertionError, match="already registered"):
+        register()
+
+
+def test_options_of_a_configuration_become_those_of_distilled_pairs(file):
+    chosen = {"gt_size": 48, "use_hflip": False, "use_rot": True, "repeat": 3, "seed": 5}
+    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(file), **chosen})
+    expected = gsdd.DistilledPairs(file, **chosen)
+    assert len(dataset) == len(expected) == 36
+    for index in (0, 11, 12, 35):
+        item = dataset[index]
+        assert item["gt"].shape == (3, 48, 48)
+        assert item["lq"].shape == (3, 12, 12)
+        assert same(item, expected[index])
+
+
+def test_a_loader_with_workers_takes_it(file):
+    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "gt_size": 48})
+    batch = next(iter(DataLoader(dataset, batch_size=12, num_workers=1)))
+    assert batch["gt"].shape == (12, 3, 48, 48)
+    assert batch["gt_path"][11] == "small.gsdd::thing/000011"
+
+
+def test_validation_sees_whole_images_as_they_are(file):
+    options = {**BOOKKEEPING, "phase": "val", "file": str(file), "gt_size": 48, "use_hflip": True, "use_rot": True}
+    dataset = DistilledPairsDataset(options)
+    distilled = gsdd.open(file)
+    hr = distilled.decode(distilled.load_generator()[0], [7])[0]
+    assert torch.equal(dataset[7]["gt"], hr / 255)
+
+
+def test_the_structure_of_trainner_gives_the_same_pairs(file):
+    options = TrainnerOptions("small", "distilledpairsdataset", "train", 4, dataroot_gt=[str(file)], lq_size=12)
+    dataset = DistilledPairsDataset(options)
+    assert same(dataset[3], gsdd.DistilledPairs(file, gt_size=48)[3])
+    assert dataset.opt.name == "small"  # its validation reads this
+    assert dataset.label == "image pairs"  # and its log this
+
+
+def test_a_home_folder_is_found(file, monkeypatch):
+    monkeypatch.setenv("HOME", str(file.parent))
+    assert len(DistilledPairsDataset({"file": "~/small.gsdd"})) == 12
+
+
+def test_an_option_it_does_not_know_is_refused_by_name(file):
+    with pytest.raises(RecipeError, match="small: got the options gt_sizes, mean, which"):
+        DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "mean": [0.5], "gt_sizes": 48})
+    with pytest.raises(RecipeError, match="small: got the options mean, which"):
+        DistilledPairsDataset(TrainnerOptions("small", "", dataroot_gt=[str(file)], mean=[0.5]))
+
+
+def test_a_configuration_for_another_scale_is_refused(file):
+    with pytest.raises(RecipeError, match=r"small.gsdd: got scale 2, wanted 4"):
+        DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "scale": 2})
+
+
+@pytest.mark.parametrize("roots", [{}, {"dataroot_gt": []}, {"dataroot_gt": ["a.gsdd", "b.gsdd"]}])
+def test_no_file_or_several_are_refused(roots):
+    with pytest.raises(RecipeError, match=r"got the files .*, wanted one"):
+        DistilledPairsDataset({**BOOKKEEPING, **roots})
