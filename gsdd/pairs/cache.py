@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class PairCache:
         if generator is not None and folder is not None:
             kept = self._file(distilled, folder, generator.fingerprint).open_whole()
         self._progress = Progress(len(distilled), done=bool(kept))
+        self._whole = False
         if kept:
             self._images = SharedArrays(self._layouts, kept)
         elif generator is not None:
@@ -66,6 +67,12 @@ class PairCache:
         """
         self._progress.wait(number // CHUNK)
         return self._images["lr"][number], self._images["hr"][number]
+
+    def want(self, numbers: Iterable[int]) -> None:
+        """Ask for pairs to be decoded before others; `pair` then waits for them."""
+        if not self._whole:
+            self._whole = self._progress.all_done
+            self._progress.want({number // CHUNK for number in numbers})
 
     def complete(self) -> None:
         """Return once every pair is there.

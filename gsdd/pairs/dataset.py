@@ -1,13 +1,10 @@
 """A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from gsdd.errors import GsddError, RecipeError
@@ -17,11 +14,10 @@ from gsdd.pairs.cache import PairCache
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.pairs.draws import ViewDraws
+from gsdd.pairs.items import Keys, PairItem, known_to_default_collate
 from gsdd.pairs.shared import ArrayLayout, Rebuilt, SharedArrays
 
-Keys = Literal["lqgt", "LH"]
-DataType = Literal["float32", "uint8"]
-_KEYS = {"lqgt": ("lq", "gt", "lq_path", "gt_path"), "LH": ("L", "H", "L_path", "H_path")}
+KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_path", "H_path")}
 
 
 class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
@@ -41,7 +37,6 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         seed: of the views.
         keys: "lqgt" names items `lq gt lq_path gt_path` (BasicSR, traiNNer-redux, neosr), "LH" `L H L_path H_path`
             (KAIR).
-        dtype: "float32" in [0, 1], or "uint8": a quarter of the bytes between processes, to be divided by 255 later.
         cache: folder that keeps the decoded pairs for the next run; None keeps them in memory.
         generator: a named generator or a path of weights; None takes the one that the file names.
         device: where G runs.
@@ -64,22 +59,21 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         use_hflip: bool = True,
         use_rot: bool = True,
         seed: int = 0,
-        keys: Keys = "lqgt",
-        dtype: DataType = "float32",
+        keys: Literal["lqgt", "LH"] = "lqgt",
         cache: str | PathLike[str] | None = None,
         generator: str | None = None,
         device: str = "cpu",
         force_generator: bool = False,
     ) -> None:
-        _check_choice("keys", keys, get_args(Keys))
-        _check_choice("dtype", dtype, get_args(DataType))
+        if keys not in KEYS:
+            raise RecipeError(f"keys: got {keys!r}, wanted one of {', '.join(KEYS)}")
         if repeat < 1:
             raise RecipeError(f"repeat: got {repeat}, wanted at least 1")
         if get_worker_info() is not None:
             raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
         distilled = open_distilled(path)
         self._names = tuple(distilled.name(number) for number in range(len(distilled)))
-        self._keys, self._dtype = _KEYS[keys], dtype
+        self._keys = KEYS[keys]
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
         self._repeat = repeat
         self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
@@ -90,12 +84,20 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         return len(self._names) * self._repeat
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        visits, index = self._visits["visits"], range(len(self))[index]
-        visit = int(visits[index])
-        visits[index] = visit + 1
-        return self.item(index, visit)
+        index = range(len(self))[index]
+        return self.item(index, self._visit(index)).whole()
 
-    def item(self, index: int, visit: int) -> dict[str, Any]:
+    def __getitems__(self, indices: Sequence[int]) -> list[PairItem]:
+        """Give the items of a batch, as a DataLoader asks for it; what is not decoded is asked for all at once."""
+        known_to_default_collate()
+        self.want(indices)
+        return [self.item(index, self._visit(index)) for index in indices]
+
+    def want(self, indices: Iterable[int]) -> None:
+        """Ask for the pairs of some items to be decoded before others."""
+        self._cache.want(index % len(self._names) for index in indices)
+
+    def item(self, index: int, visit: int) -> PairItem:
         """Give an item as on a certain visit, and count nothing.
 
         Args:
@@ -107,10 +109,9 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         """
         turn, pair = divmod(index, len(self._names))
         view = self._draws.draw(pair, turn + self._repeat * visit)
-        scale, size = int(DEGRADATION["scale"]), self._draws.crop
         low, high = self._cache.pair(pair)
-        images = self._tensor(view.of(low, size, 1)), self._tensor(view.of(high, size, scale))
-        return dict(zip(self._keys, (*images, self._names[pair], self._names[pair]), strict=True))
+        size, scale = self._draws.crop, int(DEGRADATION["scale"])
+        return PairItem(self._keys, view.of(low, size, 1), view.of(high, size, scale), self._names[pair])
 
     def set_epoch(self, epoch: int) -> None:
         """Serve the views of an epoch from now on, in every worker.
@@ -128,10 +129,11 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         """
         self._cache.complete()
 
-    def _tensor(self, view: NDArray[np.uint8]) -> Tensor:
-        if self._dtype == "uint8":
-            return torch.from_numpy(np.array(view, order="C"))
-        return torch.from_numpy(np.divide(np.ascontiguousarray(view), np.float32(255), dtype=np.float32))
+    def _visit(self, index: int) -> int:
+        visits = self._visits["visits"]
+        visit = int(visits[index])
+        visits[index] = visit + 1
+        return visit
 
     def _make_cache(
         self, distilled: Distilled, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
@@ -142,11 +144,6 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
 
         fingerprint = None if generator else distilled.manifest.generator.fingerprint
         return PairCache(distilled, load, None if folder is None else Path(fspath(folder)), fingerprint)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise RecipeError(f"{name}: got {value!r}, wanted one of {', '.join(choices)}")
 
 
 def _view_draws(distilled: Distilled, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:

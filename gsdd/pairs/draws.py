@@ -1,6 +1,7 @@
 """Which part of a pair is served, and how it is turned: a function of (seed, pair, number of the visit)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from gsdd.randomness import hashed
 
 _WORD = (1 << 64) - 1
-# Fewer leave pairs of places uneven where there are only a few views.
-_ROUNDS = 8
+# Of the network. With only a few views, few rounds leave the places of two numbers uneven.
+_ROUNDS, _ROUNDS_OF_FEW, _FEW = 4, 8, 64
 
 
 class View(NamedTuple):
@@ -63,7 +64,11 @@ class ViewDraws:
     hflip: bool
     rotate: bool
 
-    @property
+    @cached_property
+    def _key(self) -> int:
+        return hashed(self.seed, "view of a pair")
+
+    @cached_property
     def views(self) -> int:
         """How many views a pair has."""
         places = self.lr_size - self.crop + 1
@@ -80,7 +85,7 @@ class ViewDraws:
             The view; uniform over all, and no two equal within `views` visits.
         """
         cycle, place = divmod(visit, self.views)
-        number = permuted(place, self.views, hashed(self.seed, "view of a pair", pair, cycle))
+        number = permuted(place, self.views, mixed(mixed(self._key + pair) + cycle))
         number, hflip = divmod(number, 2) if self.hflip else (number, 0)
         number, turn = divmod(number, 4) if self.rotate else (number, 0)
         top, left = divmod(number, self.lr_size - self.crop + 1)
@@ -102,22 +107,26 @@ def permuted(number: int, size: int, key: int) -> int:
         power of four, walked until it lands inside.
     """
     half = ((size - 1).bit_length() + 1) // 2
+    rounds = range(_ROUNDS if size > _FEW else _ROUNDS_OF_FEW)
     while True:
-        number = _feistel(number, half, key)
+        number = _feistel(number, half, key, rounds)
         if number < size:
             return number
 
 
-def _feistel(number: int, half: int, key: int) -> int:
+def _feistel(number: int, half: int, key: int, rounds: range) -> int:
     mask = (1 << half) - 1
     left, right = number >> half, number & mask
-    for turn in range(_ROUNDS):
-        left, right = right, left ^ (_mixed(key + (turn << 32) + right) & mask)
+    for turn in rounds:
+        left, right = right, left ^ (mixed(key + (turn << 32) + right) & mask)
     return left << half | right
 
 
-def _mixed(word: int) -> int:
-    """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+def mixed(word: int) -> int:
+    """Scramble 64 bits, one to one.
+
+    Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: SplitMix64.
+    """
     word = (word + 0x9E3779B97F4A7C15) & _WORD
     word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & _WORD
     word = (word ^ word >> 27) * 0x94D049BB133111EB & _WORD

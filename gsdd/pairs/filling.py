@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,35 @@ class Progress:
     """
 
     def __init__(self, latents: int, *, done: bool = False) -> None:
-        chunks = ArrayLayout("u1", (-(-latents // CHUNK),))
-        self._flags = SharedArrays({"ready": chunks, "wanted": chunks, "ended": ArrayLayout("u1", (1,))})
+        chunks = -(-latents // CHUNK)
+        self._flags = SharedArrays(
+            {
+                "ready": ArrayLayout("u1", (chunks,)),
+                "wanted": ArrayLayout("i8", (chunks,)),  # since when, in nanoseconds
+                "ended": ArrayLayout("u1", (1,)),
+            }
+        )
         self._flags["ready"][:] = done
         self._owner = os.getpid()
 
     def next_chunk(self) -> int | None:
-        """Choose the chunk to decode: one that is waited for, else the first; None when all are decoded."""
+        """Choose the chunk to decode: the one wanted longest, else the first; None when all are decoded."""
         missing = np.flatnonzero(self._flags["ready"] == 0)
-        wanted = missing[self._flags["wanted"][missing] == 1]
-        return next(map(int, [*wanted[:1], *missing[:1]]), None)
+        if not missing.size:
+            return None
+        since = self._flags["wanted"][missing]
+        return int(missing[np.where(since, since, np.iinfo(np.int64).max).argmin()])
+
+    def want(self, chunks: Iterable[int]) -> None:
+        """Ask for chunks to be decoded before those that nobody asked for."""
+        wanted, now = self._flags["wanted"], time.monotonic_ns()
+        for chunk in chunks:
+            wanted[chunk] = wanted[chunk] or now
+
+    @property
+    def all_done(self) -> bool:
+        """Whether every chunk is decoded."""
+        return bool(self._flags["ready"].all())
 
     def done(self, chunk: int) -> None:
         """Tell that a chunk is decoded."""
@@ -62,7 +81,7 @@ class Progress:
         """
         if self._flags["ready"][chunk]:
             return
-        self._flags["wanted"][chunk] = 1
+        self.want([chunk])
         look = time.monotonic() + LOOK
         while not self._flags["ready"][chunk]:
             if time.monotonic() > look or self._flags["ended"][0]:

@@ -9,11 +9,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from gsdd.errors import RecipeError
 from gsdd.pairs.dataset import DistilledPairs
+from gsdd.pairs.epochs import Place
+from gsdd.pairs.items import PairItem, known_to_default_collate
 from gsdd.pairs.order import Resumable
 from gsdd.pairs.shared import Rebuilt
 
 
-class DistilledStream(Rebuilt, Resumable, IterableDataset[dict[str, Any]]):
+class DistilledStream(Rebuilt, Resumable, IterableDataset[Mapping[str, Any]]):
     """The pairs of a file, each once an epoch (`repeat` times), in an order that ranks and workers do not change.
 
     Workers are dealt whole batches in turn, so a DataLoader of the same `batch_size` gives the same batches with any
@@ -51,15 +53,15 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[dict[str, Any]]):
         super().__init__(len(self.pairs), seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
         self._dealt = self._skipped = self._iterations_here = 0
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
         worker = get_worker_info()
         if worker is not None:
             yield from self._deal(worker.id, worker.num_workers, worker.seed - worker.id)
             return
         place = self._epochs.begin()
-        for taken, index in enumerate(self.order.share(place).tolist(), start=1):
+        for taken, item in enumerate(self._items(self.order.share(place).tolist(), place), start=1):
             self.count(taken)
-            yield self.pairs.item(index, place.epoch)
+            yield item.whole()
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
         """Tell the place that the training has reached; in a worker, as torchdata asks for it, what it has dealt."""
@@ -72,13 +74,22 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[dict[str, Any]]):
         super().load_state_dict(state)
         self._skipped = int(state.get("dealt", 0))
 
-    def _deal(self, worker: int, workers: int, loader: int) -> Iterator[dict[str, Any]]:
+    def _deal(self, worker: int, workers: int, loader: int) -> Iterator[PairItem]:
         """Yield this worker's batches; `loader` is the same number for all workers of a DataLoader."""
         self._iterations_here += 1
         place = self._epochs.begin((loader, self._iterations_here))
         share = self.order.share(place)
         mine = share[np.arange(len(share)) // self.batch_size % workers == worker]
         skipped, self._skipped = self._skipped, 0
-        for self._dealt, index in enumerate(mine[skipped:].tolist(), start=skipped + 1):
-            yield self.pairs.item(index, place.epoch)
+        known_to_default_collate()
+        for dealt, item in enumerate(self._items(mine[skipped:].tolist(), place), start=skipped + 1):
+            self._dealt = dealt
+            yield item
         self._dealt = 0
+
+    def _items(self, indices: list[int], place: Place) -> Iterator[PairItem]:
+        for start in range(0, len(indices), self.batch_size):
+            batch = indices[start : start + self.batch_size]
+            self.pairs.want(batch)
+            for index in batch:
+                yield self.pairs.item(index, place.epoch)
