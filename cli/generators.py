@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from gsdd.cli.options import force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.options import (
+    GENERATOR,
+    OUTPUT,
+    dry_run_option,
+    force_option,
+    json_option,
+    print_json,
+    print_written,
+    quiet_option,
+)
 
 MEGABYTE = 1e6
 COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here")
@@ -15,76 +24,28 @@ COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here
 
 @click.group(invoke_without_command=True)
 @json_option
+@quiet_option
 @click.pass_context
-def generators(ctx: click.Context, as_json: bool) -> None:
+def generators(ctx: click.Context, as_json: bool, quiet: bool) -> None:
     """The networks that turn latents into images; alone, it lists those that have a name.
 
     Any other x4 network that spandrel reads can be given by its file: --generator PATH.
     """
+    ctx.default_map = {name: {"as_json": as_json, "quiet": quiet} for name in generators.commands}
     if ctx.invoked_subcommand is None:
-        _list(as_json)
+        ctx.invoke(list_command, as_json=as_json, quiet=quiet)
 
 
 @generators.command("list")
 @json_option
-def list_command(as_json: bool) -> None:
-    """List the named generators, and whether their weights are here."""
-    _list(as_json)
-
-
-@generators.command()
-@click.argument("name")
 @quiet_option
-def fetch(name: str, quiet: bool) -> None:
-    """Download the official weights of generator NAME into the cache and check them."""
-    from tqdm import tqdm
+def list_command(as_json: bool, quiet: bool) -> None:
+    """List the named generators, and whether their weights are here; with -q, the names alone.
 
-    from gsdd.generators.download import fetch as fetch_weights
-    from gsdd.generators.named import find_named
-
-    named = find_named(name)
-    hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=named.download.bytes, unit="B", unit_scale=True, file=sys.stderr, disable=hidden) as bar:
-        click.echo(fetch_weights(named, bar.update))
-
-
-@generators.command()
-@click.argument("generator")
-@json_option
-def show(generator: str, as_json: bool) -> None:
-    """Load GENERATOR, a name or a path, and say what it is."""
-    from gsdd.generators.load import load_generator
-
-    loaded = load_generator(generator)
-    facts: dict[str, Any] = asdict(loaded.reference) | {
-        "bytes": loaded.weights_bytes,
-        "files": [str(file) for file in loaded.files],
-    }
-    if as_json:
-        print_json(facts)
-        return
-    facts["files"] = ", ".join(facts["files"])
-    for key, value in facts.items():
-        click.echo(f"{key:17} {value:,}" if isinstance(value, int) else f"{key:17} {value}")
-
-
-@generators.command()
-@click.argument("generator")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .safetensors file to write.")
-@force_option
-@quiet_option
-def export(generator: str, output: Path, force: bool, quiet: bool) -> None:
-    """Write the weights of GENERATOR, a name or a path, to a .safetensors file that spandrel reads."""
-    from gsdd.generators.export import export as export_weights
-    from gsdd.generators.load import load_generator
-
-    loaded = load_generator(generator)
-    export_weights(loaded, output, force=force)
-    note(f"{loaded.reference.name}: {loaded.reference.parameters:,} parameters, {loaded.fingerprint}", quiet)
-    click.echo(output)
-
-
-def _list(as_json: bool) -> None:
+    \b
+    Example:
+      gsdd generators list
+    """
     from gsdd.generators.named import DEFAULT, NAMED
     from gsdd.generators.places import find_weights
 
@@ -94,9 +55,91 @@ def _list(as_json: bool) -> None:
     ]
     if as_json:
         print_json({"generators": entries})
-        return
-    _print_table([COLUMNS, *map(_row, entries)])
-    click.echo("* default")
+    elif quiet:
+        click.echo("\n".join(NAMED))
+    else:
+        _print_table([COLUMNS, *map(_row, entries)])
+        click.echo("* default")
+
+
+@generators.command()
+@click.argument("name", metavar="NAME", type=GENERATOR)
+@dry_run_option
+@json_option
+@quiet_option
+def fetch(name: str, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Download the official weights of generator NAME into the cache and check them.
+
+    \b
+    Example:
+      gsdd generators fetch realesrgan-x4plus
+    """
+    from tqdm import tqdm
+
+    from gsdd.generators.download import fetch as fetch_weights
+    from gsdd.generators.named import find_named
+
+    named = find_named(name)
+    hidden = quiet or dry_run or sys.stderr is None or not sys.stderr.isatty()
+    with tqdm(total=named.download.bytes, unit="B", unit_scale=True, file=sys.stderr, disable=hidden) as bar:
+        path = fetch_weights(named, bar.update, dry_run=dry_run)
+    facts = {"generator": named.name, "path": str(path), **asdict(named.download)}
+    print_written(facts, f"{named.download.bytes:,} bytes from {named.download.url}", dry_run, as_json, quiet)
+
+
+@generators.command()
+@click.argument("generator", metavar="GENERATOR", type=GENERATOR)
+@json_option
+@quiet_option
+def show(generator: str, as_json: bool, quiet: bool) -> None:
+    """Load GENERATOR, a name or a path, and say what it is; with -q, its fingerprint alone.
+
+    \b
+    Example:
+      gsdd generators show 4x_NMKD.safetensors
+    """
+    from gsdd.generators.load import load_generator
+
+    loaded = load_generator(generator)
+    facts: dict[str, Any] = asdict(loaded.reference) | {
+        "bytes": loaded.weights_bytes,
+        "files": [str(file) for file in loaded.files],
+    }
+    if as_json:
+        print_json(facts)
+    elif quiet:
+        click.echo(loaded.fingerprint)
+    else:
+        _print_facts(facts | {"files": ", ".join(facts["files"])})
+
+
+@generators.command()
+@click.argument("generator", metavar="GENERATOR", type=GENERATOR)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The .safetensors file to write.")
+@dry_run_option
+@force_option
+@json_option
+@quiet_option
+def export(generator: str, output: Path, dry_run: bool, force: bool, as_json: bool, quiet: bool) -> None:
+    """Write the weights of GENERATOR, a name or a path, to a .safetensors file that spandrel reads.
+
+    \b
+    Example:
+      gsdd generators export realesrgan-x4plus -o x4plus.safetensors
+    """
+    from gsdd.generators.export import export as export_weights
+    from gsdd.generators.load import load_generator
+
+    reference = (loaded := load_generator(generator)).reference
+    size = export_weights(loaded, output, force=force, dry_run=dry_run)
+    facts = {"generator": reference.name, "path": str(output), "bytes": size, "fingerprint": reference.fingerprint}
+    what = f"{reference.name}, {reference.parameters:,} parameters, {reference.fingerprint}"
+    print_written(facts, what, dry_run, as_json, quiet)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    for key, value in facts.items():
+        click.echo(f"{key:17} {value:,}" if isinstance(value, int) else f"{key:17} {value}")
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

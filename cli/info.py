@@ -7,57 +7,62 @@ from typing import Any
 
 import click
 
-from gsdd.cli.options import force_option, json_option, note, print_json
-from gsdd.formats.container import Contents, read
+from gsdd.cli.options import GENERATOR, OUTPUT, force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.progress import StageBars
+from gsdd.formats.container import SIGNATURES, Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-@click.option("--contact-sheet", type=click.Path(path_type=Path), metavar="PNG", help="Draw what the latents show.")
+@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw what the latents show.")
 @click.option(
     "--source",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The photos, to show each latent's real crop beside it.",
 )
-@click.option("--generator", metavar="NAME|PATH", help="Weights to draw with; default: those that the file names.")
+@click.option("--generator", type=GENERATOR, help="Weights to draw with; default: those that the file names.")
 @click.option("--device", help="Where the generator runs.  [default: cpu]")
 @click.option("--feature-weights", type=click.Path(path_type=Path), help="Weights of psi, if the run was given some.")
 @click.option("--per-class", type=click.IntRange(min=1), help="Latents of a class on the sheet.  [default: 4]")
 @force_option
+@quiet_option
 def info(
     file: Path,
     as_json: bool,
     contact_sheet: Path | None,
     source: Path | None,
     force: bool,
+    quiet: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Tell what FILE is: its classes, generator, recipe and source.
 
     \b
     Example:
-        gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
+      gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
     """
     if contact_sheet is None and (source is not None or force or any(value is not None for value in options.values())):
         raise click.UsageError("--source, --force and the options of the drawing go with --contact-sheet.")
     contents = read(file)
     if contact_sheet is not None:
-        _draw(file, contact_sheet, source=source, force=force, **{k: v for k, v in options.items() if v is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        _draw(file, contact_sheet, quiet, source=source, force=force, **given)
     if as_json:
         print_json(_document(file, contents))
     else:
         click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
 
 
-def _draw(file: Path, output: Path, **options: Any) -> None:  # noqa: ANN401
+def _draw(file: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
     from gsdd import report
 
-    sheet = report.contact_sheet(file, output, **options)
-    note(f"contact sheet: {output}")
+    with StageBars(hidden=quiet) as bars:
+        sheet = report.contact_sheet(file, output, progress=bars.update, **options)
+    note(f"contact sheet: {output}", quiet)
     if sheet.note:
-        note(f"note: {sheet.note}")
+        note(f"note: {sheet.note}", quiet)
 
 
 def _document(file: Path, contents: Contents) -> dict[str, Any]:
@@ -80,6 +85,7 @@ def _rows(file: Path, contents: Contents) -> list[tuple[str, str]]:
         ("digest", document.digest),
         ("latents", f"{manifest.latents} of {shape}, codec {manifest.codec}"),
         ("pairs", _pairs(manifest)),
+        ("signatures", _signatures(contents)),
         *_class_rows(manifest),
         *_generator_rows(manifest),
         *_source_rows(manifest),
@@ -93,6 +99,13 @@ def _rows(file: Path, contents: Contents) -> list[tuple[str, str]]:
 def _pairs(manifest: Manifest) -> str:
     high, low = manifest.hr_size, manifest.hr_size // int(DEGRADATION["scale"])
     return f"HR {high}x{high}, LR {low}x{low} by {DEGRADATION['method']} with antialiasing"
+
+
+def _signatures(contents: Contents) -> str:
+    if SIGNATURES not in contents.tensors:
+        return f"none in format {contents.document.version}"
+    side = "x".join(map(str, contents.tensors[SIGNATURES].shape[1:]))
+    return f"{side} for each HR image; gsdd verify --decode compares"
 
 
 def _class_rows(manifest: Manifest) -> list[tuple[str, str]]:

@@ -4,12 +4,15 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 the file is not sound, 130 interrupted.
 """
 
 import importlib
+import io
+import os
+import shlex
 import sys
 from typing import Any
 
 import click
 
-from gsdd.errors import FormatError, GsddError, RecipeError
+from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 
 COMMANDS = {
     "compress": "gsdd.cli.compress",
@@ -20,6 +23,9 @@ COMMANDS = {
     "savings": "gsdd.cli.savings",
     "verify": "gsdd.cli.verify",
 }
+
+# These go on where the same command was interrupted.
+CONTINUING = {"compress", "expand"}
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -42,7 +48,10 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+COMPLETION = 'Completion in bash: eval "$(_GSDD_COMPLETE=bash_source gsdd)"; zsh and fish: docs/cli.md.'
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
 @click.version_option(package_name="gsdd")
 def cli() -> None:
     """Compress a folder of photos into latents of a super-resolution GAN, and get HR-LR pairs back."""
@@ -53,12 +62,32 @@ def _complain(text: str) -> None:
     click.echo("gsdd: " + " ".join(printable.split()), err=True)
 
 
+def _tell_how_to_continue(arguments: list[str]) -> None:
+    """Print a command that a shell takes as it is, whatever bytes the names in it have."""
+    if arguments[:1] and arguments[0] in CONTINUING:
+        click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *arguments])}"), err=True)
+
+
+def _with_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" ({context.command_path} -h tells more)" if context else ""
+    return error.format_message() + hint
+
+
+def _print_any_name() -> None:
+    """Print a file name that is no UTF-8 as the bytes that it is, rather than fail on it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        is_utf8 = sys.stdout.encoding.lower() == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code.
 
     Args:
         arguments: words after `gsdd`; None takes them from the process.
     """
+    _print_any_name()
     sys.exit(exit_code(arguments))
 
 
@@ -74,11 +103,15 @@ def exit_code(arguments: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="gsdd", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+    except click.ClickException as error:
+        _complain(_with_hint(error))
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt, Interrupted) as error:
+        _complain(str(error) or "interrupted")
+        _tell_how_to_continue(sys.argv[1:] if arguments is None else arguments)
         return EXIT_INTERRUPTED
     except RecipeError as error:
         _complain(str(error))
@@ -86,8 +119,11 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except FormatError as error:
         _complain(str(error))
         return EXIT_FORMAT
-    except (GsddError, OSError) as error:
+    except GsddError as error:
         _complain(str(error))
+        return EXIT_FAILED
+    except OSError as error:
+        _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         return EXIT_FAILED
     except (MemoryError, RuntimeError) as error:  # torch tells of missing memory and devices as RuntimeError
         _complain(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'out of memory'}")

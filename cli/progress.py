@@ -1,25 +1,43 @@
-"""Progress on stderr with rate and ETA."""
+"""Progress on stderr with rate and time left: a bar on a terminal, now and then a line in a log."""
 
 import sys
 from types import TracebackType
-from typing import Never, Self
+from typing import Any, Never, Self, TextIO
 
 from tqdm import tqdm
 
-# Seconds between two updates: a terminal shows the bar in place, a log file keeps every line.
+from gsdd.cli.options import note
+
+# Seconds between two updates.
 TERMINAL_INTERVAL = 0.1
 LOG_INTERVAL = 10.0
+
+LOG_LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
+
+class _Lines:
+    """What a bar draws over itself, as lines one below the other."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            self._stream.write(f"{line}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 class StageBars:
     """One bar after the other, a stage of the work each; a bar appears with its stage's first report.
 
     Args:
-        hidden: show nothing.
+        hidden: show nothing; so it is where there is no stderr.
     """
 
     def __init__(self, *, hidden: bool = False) -> None:
-        self.hidden = hidden
+        self.hidden = hidden or sys.stderr is None
         self._stage = ""
         self._bar: tqdm[Never] | None = None
 
@@ -47,11 +65,21 @@ class StageBars:
             self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def note(self, text: str) -> None:
+        """Tell the user a line between two stages.
+
+        Args:
+            text: the line.
+        """
+        self._close()
+        self._stage, self._bar = "", None
+        note(text, self.hidden)
+
     def _open(self, stage: str, done: int, total: int) -> "tqdm[Never]":
-        interval = TERMINAL_INTERVAL if sys.stderr.isatty() else LOG_INTERVAL
-        return tqdm(
-            desc=stage, initial=done, total=total, leave=False, disable=self.hidden, mininterval=interval, unit=""
-        )
+        where: dict[str, Any] = {"file": sys.stderr, "mininterval": TERMINAL_INTERVAL}
+        if not self.hidden and not sys.stderr.isatty():
+            where = {"file": _Lines(sys.stderr), "mininterval": LOG_INTERVAL, "bar_format": LOG_LINE}
+        return tqdm(desc=stage, initial=done, total=total, leave=False, disable=self.hidden, unit="", **where)
 
     def _close(self) -> None:
         if self._bar is not None:

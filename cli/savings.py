@@ -31,11 +31,7 @@ def savings(source: Path, file: Path, sample: int, seed: int, as_json: bool, qui
     from gsdd.savings import savings as measure_savings
 
     with StageBars(hidden=quiet) as bars:
-
-        def progress(stage: str, done: int, total: int) -> None:
-            bars.update(stage, done, total, None)
-
-        report = measure_savings(source, file, sample=sample, seed=seed, progress=progress)
+        report = measure_savings(source, file, sample=sample, seed=seed, progress=bars.update)
     if report.note:
         note(f"note: {report.note}", quiet)
     if as_json:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from gsdd.data.catalog import Catalog
-from gsdd.distill.inversion import invert
+from gsdd.distill.inversion import Progress, invert
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.errors import RecipeError
@@ -56,6 +56,7 @@ def invert_again(
     crops: Images,
     numbers: Sequence[int],
     feature_weights: Path | None = None,
+    progress: Progress | None = None,
 ) -> Images:
     """Repeat the inversion of some latents; they do not depend on which others there are.
 
@@ -66,6 +67,7 @@ def invert_again(
         crops: x_k, uint8 `[N, 3, H, W]`.
         numbers: which latents of the file these are.
         feature_weights: the weights of psi, if the run was given some.
+        progress: called with steps done, steps in all, and the loss.
 
     Returns:
         G(z') of the inverted latents, uint8 `[N, 3, H, W]`.
@@ -75,6 +77,8 @@ def invert_again(
     """
     recipe = recipe_of(manifest, feature_weights)
     spaces = Spaces.from_recipe(recipe, real_crops(catalog, recipe), generator.device)
-    inverted = invert(torch.from_numpy(crops), generator, spaces.fixed_psi(), recipe, numbers=numbers)
+    inverted = invert(
+        torch.from_numpy(crops), generator, spaces.fixed_psi(), recipe, numbers=numbers, progress=progress
+    )
     images: Images = decode(generator, inverted.latents).numpy()
     return images

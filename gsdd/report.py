@@ -1,8 +1,9 @@
 """A contact sheet: per class the real crop, the inverted and the distilled image, as in the paper's Fig. 3."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from gsdd.generators.generator import Generator
 from gsdd.metrics.psnr import psnr
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
+from gsdd.plan import Progress
 from gsdd.reinvert import invert_again
 from gsdd.sheet import Row, Tile, draw_sheet
 
@@ -64,6 +66,7 @@ def contact_sheet(
     device: str = "cpu",
     force: bool = False,
     force_generator: bool = False,
+    progress: Progress | None = None,
 ) -> ContactSheet:
     """Draw the first latents of every class, a row a class.
 
@@ -78,6 +81,7 @@ def contact_sheet(
         device: where the generator runs.
         force: replace the output if it exists.
         force_generator: use a generator whose weights are not those that the file was made with.
+        progress: called with stage, steps done, steps in all, and the loss where there is one.
 
     Returns:
         Where the sheet is, and its size.
@@ -93,7 +97,8 @@ def contact_sheet(
     distilled = open_distilled(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
     model, note = distilled.load_generator(generator, device=device, force=force_generator)
-    columns = [] if source is None else _real_and_inverted(distilled, Path(source), shown, model, feature_weights)
+    tell = progress and partial(progress, "inversion")
+    columns = [] if source is None else _real_and_inverted(distilled, Path(source), shown, model, feature_weights, tell)
     columns.append(_compared("distilled", distilled.decode(model, shown).numpy(), columns))
     sheet = draw_sheet(
         distilled.path.name, _facts(distilled, columns), [c.heading for c in columns], _rows(distilled, shown, columns)
@@ -121,14 +126,19 @@ def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator
 
 
 def _real_and_inverted(
-    distilled: Distilled, source: Path, shown: Sequence[int], generator: Generator, feature_weights: Path | None
+    distilled: Distilled,
+    source: Path,
+    shown: Sequence[int],
+    generator: Generator,
+    feature_weights: Path | None,
+    progress: Callable[[int, int, float], None] | None,
 ) -> list[_Column]:
     catalog, crops = planned_crops(distilled, source)
     chosen = [crops[number] for number in shown]
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
     images = read_crops(catalog, chosen, distilled.manifest.hr_size)
     real = _Column("real crop", images, tuple(Path(name).name for name in names))
-    inverted = invert_again(distilled.manifest, catalog, generator, images, shown, feature_weights)
+    inverted = invert_again(distilled.manifest, catalog, generator, images, shown, feature_weights, progress)
     return [real, _compared("inverted", inverted, [real])]
 
 

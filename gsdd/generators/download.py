@@ -8,7 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from gsdd.errors import GeneratorError, OutputError
-from gsdd.formats.atomic import written_whole
+from gsdd.formats.atomic import check_output, written_whole
 from gsdd.formats.digest import file_digest
 from gsdd.generators.named import NamedGenerator
 from gsdd.generators.places import cache_dir, cached
@@ -17,15 +17,16 @@ TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
 
 
-def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None) -> Path:
+def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None, *, dry_run: bool = False) -> Path:
     """Download the official weights of a named generator into the cache, unless they are there.
 
     Args:
         named: the generator.
         progress: told the number of bytes that have just arrived.
+        dry_run: download nothing.
 
     Returns:
-        The file in the cache.
+        The file in the cache, or where it would be.
 
     Raises:
         GeneratorError: there is nothing to download, it cannot be had, or it is not what was expected.
@@ -41,7 +42,8 @@ def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None
             f"by hand from {named.home} and give it with --generator PATH (its sha256 is {wanted.sha256})"
         )
     target = cache_dir() / wanted.file
-    download(wanted.url, target, size=wanted.bytes, sha256=wanted.sha256, progress=progress)
+    if not dry_run:
+        download(wanted.url, target, size=wanted.bytes, sha256=wanted.sha256, progress=progress)
     return target
 
 
@@ -63,6 +65,7 @@ def download(
     """
     digest, received = hashlib.sha256(), 0
     _make_folder(target.parent)
+    check_output(target, force=True)
     with written_whole(target, force=True) as file:
         for chunk in _chunks(url):
             received += len(chunk)

@@ -5,17 +5,21 @@ from pathlib import Path
 import torch
 
 from gsdd.errors import OutputError
-from gsdd.formats.atomic import write_atomically
+from gsdd.formats.atomic import check_output, write_atomically
 from gsdd.generators.generator import Generator
 
 
-def export(generator: Generator, path: Path, *, force: bool = False) -> None:
+def export(generator: Generator, path: Path, *, force: bool = False, dry_run: bool = False) -> int:
     """Write a generator's weights, float32, under the names that spandrel gives them.
 
     Args:
         generator: any generator.
         path: a .safetensors file to write.
         force: replace the file if it exists.
+        dry_run: check, and write nothing.
+
+    Returns:
+        The size of the file in bytes.
 
     Raises:
         OutputError: the file exists and force is not set, has another suffix, or cannot be written.
@@ -24,8 +28,12 @@ def export(generator: Generator, path: Path, *, force: bool = False) -> None:
 
     if path.suffix.lower() != ".safetensors":
         raise OutputError(f"{path}: weights are exported as .safetensors; got the suffix {path.suffix!r}")
+    check_output(path, force=force)
     tensors = {name: _plain(value) for name, value in generator.network.state_dict().items()}
-    write_atomically(path, save(tensors), force=force)
+    data = save(tensors)
+    if not dry_run:
+        write_atomically(path, data, force=force)
+    return len(data)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

@@ -51,6 +51,7 @@ def test_json_tells_what_was_written(source, tmp_path, capsys):
         "path": str(target),
         "container": "hdf5",
         "bytes": target.stat().st_size,
+        "dry_run": False,
     }
 
 

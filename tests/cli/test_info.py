@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from golden_files import GOLDEN_1_0
 from sample_file import forge, take_apart, write_sample
 
 from gsdd.cli.main import exit_code
@@ -19,15 +20,25 @@ def test_the_text_has_what_a_person_asks_for(sound, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     for line in [
-        f"file        {sound} (safetensors, format 1.0, 2,332 bytes)",
+        f"file        {sound} (safetensors, format 1.1, 2,724 bytes)",
         "latents     3 of 3x2x2, codec uint8",
         "pairs       HR 8x8, LR 2x2 by bicubic with antialiasing",
+        "signatures  8x8 for each HR image; gsdd verify --decode compares",
         "            Gebäude       2",
         "generator   realesr-animevideov3 (SRVGGNetCompact, x4, 621,424 parameters)",
         "source      3 photos, 12,345 bytes; 1 skipped, 0 ignored",
         'recipe      budget=null, layers=[1, 2], lr=0.001, preset="quick", siamese=true',
     ]:
         assert line in out.splitlines()
+
+
+def test_a_file_of_an_earlier_version_is_told_with_its_version(tmp_path, capsys):
+    path = tmp_path / "old.gsdd"
+    path.write_bytes(GOLDEN_1_0)
+    assert exit_code(["info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"file        {path} (safetensors, format 1.0, 2,332 bytes)" in lines
+    assert "signatures  none in format 1.0" in lines
 
 
 def test_json_has_the_whole_manifest_and_what_only_the_file_tells(sound, capsys):
@@ -37,7 +48,7 @@ def test_json_has_the_whole_manifest_and_what_only_the_file_tells(sound, capsys)
     assert own == {
         "path": str(sound),
         "container": "safetensors",
-        "bytes": 2332,
+        "bytes": 2724,
         "latents": 3,
         "latent_shape": [3, 2, 2],
     }

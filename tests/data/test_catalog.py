@@ -6,25 +6,15 @@ import os
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from photos import photo_root
 from PIL import ExifTags, Image
+from strange_photos import picture, put
 
 from gsdd.data import parallel
 from gsdd.data.catalog import scan
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
-
-
-def picture(number: int, height: int = 40, width: int = 48) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(number).integers(0, 256, (height, width, 3)).astype(np.uint8))
-
-
-def put(path: Path, number: int = 0, **size) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture(number, **size).save(path)
-    return path
 
 
 def paths(catalog) -> list[list[str]]:
@@ -275,56 +265,3 @@ def test_the_source_is_left_as_it_was(tmp_path):
     scan(tmp_path, min_size=8)
     assert before == (file.read_bytes(), file.stat().st_mtime_ns)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "sky"]
-
-
-def strange_folder(root: Path) -> None:
-    """Fill one class with the strange images of a real collection, numbered so that no two are the same picture."""
-    folder = root / "strange"
-    put(folder / "good.jpg", 0)
-    picture(1).convert("CMYK").save(folder / "cmyk.jpg")
-    Image.fromarray(np.random.default_rng(2).integers(0, 65536, (40, 48)).astype(np.uint16)).save(folder / "16bit.png")
-    picture(3).quantize(64).save(folder / "palette.png", transparency=bytes(range(64)))
-    for number, suffix in ((4, "webp"), (5, "gif")):
-        picture(number).save(
-            folder / f"film.{suffix}", save_all=True, append_images=[picture(50 + number)], duration=20
-        )
-    for orientation in range(2, 9):
-        exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = orientation
-        picture(10 + orientation).save(folder / f"turned{orientation}.jpg", exif=exif)
-    put(folder / "1x1.png", 20, height=1, width=1)
-    put(folder / "20000x1.png", 21, height=1, width=20000)
-    whole = put(folder / "good.png", 22).read_bytes()
-    for tenth in range(10):
-        (folder / f"truncated{tenth}.png").write_bytes(whole[: len(whole) * tenth // 10])
-    (folder / "text.png").write_text("a text file")
-    (folder / "loop.png").symlink_to("loop.png")
-    put(folder / os.fsdecode(b"\xff\xfe.png"), 23)
-    put(folder / ("long" * 62 + ".png"), 24)
-
-
-def test_of_a_folder_of_strange_images_every_decision_is_reported(tmp_path):
-    strange_folder(tmp_path)
-    catalog = scan(tmp_path, min_size=32)
-    assert ignored(catalog) == {"strange/loop.png": "symlink loop"}
-    told = {path.removeprefix("strange/"): reason for path, reason in reasons(catalog).items()}
-    assert told.pop("1x1.png") == "too small: 1x1 pixels, wanted 32 a side"
-    assert told.pop("20000x1.png") == "too small: 20000x1 pixels, wanted 32 a side"
-    assert told.pop("text.png") == "not an image that Pillow can read"
-    assert told.pop("truncated0.png") == "the file is empty"
-    assert sorted(told) == [f"truncated{tenth}.png" for tenth in range(1, 10)]
-    used = {photo.path.removeprefix("strange/"): photo.conversions for photo in catalog.classes[0].photos}
-    assert used == {
-        "good.jpg": (),
-        "good.png": (),
-        "cmyk.jpg": ("CMYK to RGB without a profile",),
-        "16bit.png": ("16-bit grey to 8-bit", "grey to RGB"),
-        "palette.png": ("palette to RGB", "alpha over white"),
-        "film.webp": ("first of several frames",),
-        "film.gif": ("first of several frames", "palette to RGB"),
-        **{f"turned{n}.jpg": (f"EXIF orientation {n} applied",) for n in range(2, 9)},
-        "\\xff\\xfe.png": (),
-        "long" * 62 + ".png": (),
-    }
-    with pytest.raises(SourceError, match=r"strange/1x1\.png: too small"):
-        scan(tmp_path, min_size=32, on_bad_image="fail")

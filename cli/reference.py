@@ -1,0 +1,82 @@
+"""docs/cli.md from the commands themselves: `python -m gsdd.cli.reference > docs/cli.md`."""
+
+import inspect
+from collections.abc import Iterator
+
+import click
+
+from gsdd.cli.main import cli
+
+HEAD = """\
+# The command line
+
+Written by `python -m gsdd.cli.reference > docs/cli.md` from the commands themselves; a test keeps it so. Every command
+also has `-h`.
+
+**Output.** Data goes to stdout, all else to stderr: progress with its rate and time left, notes, errors. `--json`
+prints one JSON document on stdout, `-q` the result alone. `--dry-run` makes every check and writes nothing. What exists
+is kept unless `--force` is given; the same command again goes on where a run was interrupted. An error is one line that
+starts with `gsdd:`.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed: photos, weights or output that cannot be used |
+| 2 | usage: an option, or a combination of options, that makes no run |
+| 3 | a file is not sound |
+| 130 | interrupted |
+
+**Completion** of commands, options, generators and files in your shell:
+
+| shell | line |
+|---|---|
+| bash 4.4 and later, in `~/.bashrc` | `eval "$(_GSDD_COMPLETE=bash_source gsdd)"` |
+| zsh, in `~/.zshrc` | `eval "$(_GSDD_COMPLETE=zsh_source gsdd)"` |
+| fish, in `~/.config/fish/completions/gsdd.fish` | `_GSDD_COMPLETE=fish_source gsdd \\| source` |
+"""
+
+
+def reference() -> str:
+    """Give the whole page, in Markdown."""
+    context = click.Context(cli, info_name="gsdd", color=False, terminal_width=120, max_content_width=120)
+    return "\n".join([HEAD, *_sub_commands(cli, context)])
+
+
+def _sub_commands(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name in group.list_commands(parent):
+        if (command := group.get_command(parent, name)) is not None:
+            context = click.Context(command, parent=parent, info_name=name)
+            yield _section(command, context)
+            if isinstance(command, click.Group):
+                yield from _sub_commands(command, context)
+
+
+def _section(command: click.Command, context: click.Context) -> str:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    records = [_option(*record) for each in options if (record := each.get_help_record(context))]
+    return "\n".join([f"## {context.command_path}", _code(usage), _prose(command.help or ""), *records, ""])
+
+
+def _prose(text: str) -> str:
+    """Turn click's paragraphs into Markdown's; one that click leaves as it is, an example, becomes code."""
+    return "\n\n".join(_paragraph(part) for part in inspect.cleandoc(text).split("\n\n")) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    if not text.startswith("\b\n"):
+        return text
+    title, _, example = text.removeprefix("\b\n").partition("\n")
+    return f"{title}\n{_code(inspect.cleandoc(example))}".rstrip()
+
+
+def _code(text: str) -> str:
+    return f"```\n{text}\n```"
+
+
+def _option(names: str, about: str) -> str:
+    return f"- `{names}`: {about.replace('  [', ' [')}" if about else f"- `{names}`"
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)

@@ -1,0 +1,196 @@
+"""What every command does alike: help, JSON, -q, --dry-run, clean stdout, and one line for an error."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from pairs.small_file import COMPACT, copy_photos, write_small_file
+
+from gsdd.cli import progress
+from gsdd.cli.main import cli, exit_code
+
+TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--real-crops", "4",
+        "--real-batch", "2", "--ipc", "1", "--generator", COMPACT]  # fmt: skip
+COMPRESS = ["compress", "photos", "-o", "out.gsdd", *TINY]
+EXPAND = ["expand", "small.gsdd", "-o", "out"]
+CONVERT = ["convert", "small.gsdd", "out.h5"]
+EXPORT = ["generators", "export", COMPACT, "-o", "out.safetensors"]
+FETCH = ["generators", "fetch", "realesrgan-x4plus"]
+SHEET = ["info", "small.gsdd", "--contact-sheet", "out.png"]
+SHOW = ["generators", "show", COMPACT]
+READERS = [["info", "small.gsdd"], ["verify", "small.gsdd"], ["savings", "photos", "small.gsdd", "--sample", "1"], SHOW]
+LISTS = [["generators"], ["generators", "list"]]
+WRITERS = [COMPRESS, EXPAND, CONVERT, EXPORT]
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path, monkeypatch, small_file) -> Path:
+    monkeypatch.setenv("GSDD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("small.gsdd").symlink_to(small_file)
+    Path("photos").symlink_to(small_file.parent / "photos")
+    return tmp_path
+
+
+def in_a_process(*words: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "gsdd.cli", *words], stderr=subprocess.PIPE, text=True, **options)
+
+
+def every_command(group: click.Group = cli, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    context = click.Context(group)
+    found = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        found.append((*path, name))
+        if isinstance(command, click.Group):
+            found += every_command(command, (*path, name))
+    return found
+
+
+def command_of(path: tuple[str, ...]) -> click.Command:
+    command: click.Command = cli
+    for name in path:
+        command = command.get_command(click.Context(command), name)
+    return command
+
+
+@pytest.mark.parametrize("path", every_command(), ids=" ".join)
+def test_every_command_has_help_an_example_json_and_quiet(path, capsys):
+    command = command_of(path)
+    assert {"--json", "-q"} <= {name for parameter in command.params for name in parameter.opts}
+    assert all(each.help for each in command.params if isinstance(each, click.Option))
+    for flag in ("-h", "--help"):
+        assert exit_code([*path, flag]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"Usage: gsdd {' '.join(path)} ")
+        assert isinstance(command, click.Group) or f"  Example:\n    gsdd {' '.join(path)}" in out
+
+
+@pytest.mark.parametrize("path", [("compress",), ("convert",), ("expand",), ("generators", "export")], ids=" ".join)
+def test_every_command_that_writes_has_dry_run_and_force(path):
+    assert {"--dry-run", "--force"} <= {name for parameter in command_of(path).params for name in parameter.opts}
+
+
+@pytest.mark.parametrize(
+    "words", [*READERS, *LISTS, *WRITERS, SHEET, [*FETCH, "--dry-run"]], ids=lambda w: " ".join(w[:2])
+)
+def test_json_is_one_document_on_stdout(words, capsys):
+    assert exit_code([*words, "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+@pytest.mark.parametrize("rest", [[], ["list"], SHOW[1:], [*EXPORT[1:], "--dry-run"], [*FETCH[1:], "--dry-run"]])
+def test_json_and_quiet_before_the_sub_command_are_those_after_it(rest, capsys):
+    for flag in ("--json", "-q"):
+        assert exit_code(["generators", flag, *rest]) == 0
+        before = capsys.readouterr()
+        assert exit_code(["generators", *rest, flag]) == 0
+        assert capsys.readouterr() == before
+
+
+@pytest.mark.parametrize("words", [*WRITERS, [*FETCH, "--dry-run"]], ids=lambda words: " ".join(words[:2]))
+def test_quiet_prints_the_path_that_was_written_alone(words, desk, capsys):
+    assert exit_code([*words, "-q"]) == 0
+    path = (
+        f"{desk}/cache/RealESRGAN_x4plus.pth" if words[1] == "fetch" else next(w for w in words if w.startswith("out"))
+    )
+    assert capsys.readouterr() == (f"{path}\n", "")
+
+
+@pytest.mark.parametrize("words", [*READERS, *LISTS, SHEET], ids=lambda words: " ".join(words[:2]))
+def test_quiet_prints_the_data_alone(words, capsys):
+    assert exit_code([*words, "-q"]) == 0
+    out, err = capsys.readouterr()
+    assert (bool(out), err) == (True, "")
+
+
+@pytest.mark.parametrize("words", [*WRITERS, FETCH], ids=lambda words: " ".join(words[:2]))
+@pytest.mark.parametrize("form", [[], ["--json"], ["-q"]], ids=str)
+def test_a_dry_run_writes_nothing(words, form, desk, capsys):
+    before = sorted(desk.rglob("*"))
+    assert exit_code([*words, "--dry-run", *form]) == 0
+    assert capsys.readouterr().out
+    assert sorted(desk.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
+def test_a_dry_run_refuses_what_the_run_would_refuse(words, desk, capsys):
+    output = next(word for word in words if word.startswith("out"))
+    Path(output).write_text("mine")
+    assert exit_code([*words, "--dry-run", "-q"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
+def test_a_dash_is_not_taken_for_the_name_of_an_output(words, desk, capsys):
+    dashed = ["-" if word.startswith("out") else word for word in words]
+    assert exit_code(dashed) == 2
+    assert capsys.readouterr().err.startswith("gsdd: Invalid value for ")
+    assert not Path("-").exists()
+
+
+def test_without_arguments_the_help_is_printed(capsys):
+    assert exit_code([]) == 2
+    assert "Commands:\n  compress " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nope"], "No such command 'nope'. (gsdd -h tells more)"),
+        (["compress"], "Missing argument 'SOURCE'. (gsdd compress -h tells more)"),
+        (["generators", "show", "--nope"], "No such option '--nope'. (gsdd generators show -h tells more)"),
+        (["savings", "a", "b", "--sample", "x"], "Invalid value for '--sample': 'x' is not a valid integer. (gsdd "
+                                                 "savings -h tells more)"),
+    ],
+)  # fmt: skip
+def test_usage_errors_are_one_line_that_says_where_to_read_more(words, told, capsys):
+    assert exit_code(words) == 2
+    assert capsys.readouterr() == ("", f"gsdd: {told}\n")
+
+
+def test_a_reader_that_stops_early_causes_no_traceback(desk):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = in_a_process("info", "small.gsdd", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_full_disk_behind_stdout_is_one_line(desk):
+    with Path("/dev/full").open("w") as full:
+        done = in_a_process("info", "small.gsdd", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "gsdd: No space left on device\n")
+
+
+def test_names_that_are_no_text_are_printed_as_their_bytes(desk):
+    name = b"\xff.h5"
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    command = [sys.executable, "-m", "gsdd.cli", "convert", "-q", "small.gsdd", name]
+    assert subprocess.run(command, env=strict, capture_output=True, check=True).stdout == name + b"\n"
+
+
+def test_progress_in_a_log_is_whole_lines_with_rate_and_time_left(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LOG_INTERVAL", 0.01)
+    with progress.StageBars() as bars:
+        for step in range(1, 4):
+            bars.update("inversion", step, 9, 0.25)
+            time.sleep(0.02)
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "inversion: 1/9 [00:00<?, ?/s]"
+    assert others
+    for line in others:
+        assert line.startswith("inversion: ")
+        assert "<00:00, " in line
+        assert line.endswith("/s, loss 0.25]")

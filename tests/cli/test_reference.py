@@ -1,0 +1,25 @@
+"""docs/cli.md is what the commands say of themselves."""
+
+from pathlib import Path
+
+import click
+
+from gsdd.cli.main import cli
+from gsdd.cli.reference import reference
+
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+def test_the_page_on_disk_is_the_one_that_the_commands_make():
+    assert PAGE.read_text() == reference(), "python -m gsdd.cli.reference > docs/cli.md"
+
+
+def test_the_page_names_every_command_and_every_option_with_its_default():
+    page = reference()
+    context = click.Context(cli, info_name="gsdd")
+    for name in cli.list_commands(context):
+        section = page.partition(f"## gsdd {name}\n")[2].partition("\n## ")[0]
+        for option in cli.get_command(context, name).params:
+            if isinstance(option, click.Option):
+                assert f"`{', '.join(option.opts)}" in section
+    assert "- `--preset [quick|standard|paper]`: What the options below are unless given. [default: standard]" in page
