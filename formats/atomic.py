@@ -11,6 +11,7 @@ from typing import IO
 
 from gsdd.errors import OutputError
 
+_UNFINISHED = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 # What file systems without hard links answer (exFAT, some network and FUSE mounts).
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -28,7 +29,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
         OutputError: it exists, is no plain file (even with `force`), or its folder does not exist.
     """
     with _told_as_output_error(path):
-        _remove_unfinished(path)
+        remove_orphans(path.parent, path.name)
         _refuse(path, force)
 
 
@@ -76,13 +77,13 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: it exists, or cannot be written; what was there is untouched and nothing is left behind.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = unfinished(path)
     with _told_as_output_error(path):
         _refuse(path, force)
         try:
             part.unlink(missing_ok=True)
             with part.open("xb") as file:
-                _lock(file)
+                show_alive(file.fileno())
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -105,6 +106,38 @@ def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
     """
     with written_whole(path, force=force) as file:
         file.write(data)
+
+
+def unfinished(path: Path) -> Path:
+    """Name what this process writes until it is whole and takes the name `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a file has a name that `unfinished` gives."""
+    return _UNFINISHED.fullmatch(path.name) is not None
+
+
+def show_alive(descriptor: int) -> None:
+    """Lock an unfinished file against `remove_orphans`: the lock ends with the process, however it ends."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_orphans(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left half written; what a living one is writing is locked, and stays.
+
+    Args:
+        folder: where to look.
+        name: only what would have taken this name; None is any.
+    """
+    with suppress(OSError):
+        for part in list(folder.iterdir()):
+            match = _UNFINISHED.fullmatch(part.name)
+            if match and name in (None, match[1]):
+                with suppress(BlockingIOError), part.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    part.unlink()
 
 
 def _refuse(path: Path, force: bool) -> None:
@@ -144,22 +177,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Show that the writer lives: the lock ends with the process, however it ends."""
-    with suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _remove_unfinished(path: Path) -> None:
-    """Remove what killed processes left half written of a file; what a living one is writing is locked, and stays."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
-    with suppress(OSError):
-        for part in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name)]:
-            with suppress(BlockingIOError), part.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                part.unlink()
 
 
 def _exists(path: Path) -> OutputError:

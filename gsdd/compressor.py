@@ -1,6 +1,8 @@
 """The main job: a folder of photos in, one .gsdd file out."""
 
+import math
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 
 from gsdd.data.catalog import OnBadImage
 from gsdd.distill.checkpoint import identity_of
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.journal import Journal, Stop, checkpoint_path, remove_outlived
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
@@ -21,6 +24,7 @@ from gsdd.formats.codec import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+from gsdd.pairs.decode import decode
 from gsdd.pairs.signature import decode_signatures
 from gsdd.plan import Plan, Progress, make_plan
 from gsdd.search import Note, Search, search
@@ -115,8 +119,7 @@ def compress(
     Source: GSDD paper, Eq. 3-9.
     """
     deadline = Deadline.after(time_budget)
-    if not licence.isprintable():
-        raise RecipeError(f"licence: got {licence!r}, wanted one line of text")
+    _check_options(licence, checkpoint_seconds)
     target = Path(output)
     if not force:
         remove_outlived(target)
@@ -130,7 +133,7 @@ def compress(
             note(line)
     manifest = _manifest(work, licence)
     journal = Journal(target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop)
-    found = search(work, journal, deadline, progress, note)
+    found = search(work, journal, _leaving_time_to_sign(deadline, work), progress, note)
     classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
     files.write(
         target, replace(manifest, run=found.run), found.moved.latents.numpy(), classes.int().numpy(),
@@ -138,6 +141,13 @@ def compress(
     )  # fmt: skip
     journal.remove()
     return _report(target, work, found)
+
+
+def _check_options(licence: str, checkpoint_seconds: float) -> None:
+    if not licence.isprintable():
+        raise RecipeError(f"licence: got {licence!r}, wanted one line of text")
+    if not checkpoint_seconds >= 0:
+        raise RecipeError(f"checkpoint_seconds: got {checkpoint_seconds}, wanted a number of at least 0")
 
 
 def check_target(output: Path, source: Path, *, force: bool = False) -> None:
@@ -191,6 +201,15 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
 
 def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":
     return np.array([crop.photo_index for crop in work.crops], dtype=np.int32)
+
+
+def _leaving_time_to_sign(deadline: Deadline, work: Plan) -> Deadline:
+    """Take from a budget what decoding all images once at the end will cost; the first chunk tells."""
+    if deadline.moment == math.inf:
+        return deadline
+    began = time.monotonic()
+    decode(work.generator, torch.zeros(1, *work.generator.latent_shape(work.recipe.hr_size)))
+    return Deadline(deadline.moment - (time.monotonic() - began) * math.ceil(len(work.crops) / CHUNK))
 
 
 def _signatures(

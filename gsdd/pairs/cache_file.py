@@ -1,14 +1,13 @@
 """A file that keeps decoded pairs from one run to the next."""
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gsdd.errors import OutputError
+from gsdd.formats.atomic import remove_orphans, show_alive, unfinished
 from gsdd.pairs.distilled import Distilled
 
 
@@ -59,8 +58,8 @@ class CacheFile:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._remove_orphans()
-            part = self.folder / f".{self.name}.{os.getpid()}.part"
+            remove_orphans(self.folder, self.name)
+            part = unfinished(self.path)
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
             return self._reserve(descriptor, part), part
         except OSError as error:
@@ -73,8 +72,7 @@ class CacheFile:
 
     def _reserve(self, descriptor: int, part: Path) -> int:
         try:
-            # The lock shows to `_remove_orphans` of others that somebody is at it.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            show_alive(descriptor)
             # Without room set aside, a disk that fills up later would end the process by SIGBUS.
             os.posix_fallocate(descriptor, 0, self.size)
         except OSError:
@@ -82,12 +80,3 @@ class CacheFile:
             part.unlink(missing_ok=True)
             raise
         return descriptor
-
-    def _remove_orphans(self) -> None:
-        for part in self._parts():
-            with suppress(OSError), part.open("rb+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                part.unlink()
-
-    def _parts(self) -> Iterator[Path]:
-        return self.folder.glob(".*.pairs.*.part")

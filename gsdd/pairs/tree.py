@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gsdd.errors import OutputError, RecipeError
-from gsdd.formats.atomic import write_atomically
+from gsdd.formats.atomic import is_unfinished, remove_orphans, write_atomically
 
 ImageFormat = Literal["png", "webp"]
 MARKER = ".gsdd-expand.json"
-# What a killed `write_atomically` leaves; the scans of BasicSR's family pass over a leading dot.
-_UNFINISHED = re.compile(r"\..+\.\d+\.part")
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
 
 
@@ -101,8 +99,7 @@ class PairTree:
     def tidy(self) -> None:
         """Remove what a killed run left half written."""
         for folder in filter(_is_folder, [self.root, *self.folders()]):
-            for unfinished in filter(_is_unfinished, folder.iterdir()):
-                unfinished.unlink()
+            remove_orphans(folder)
 
     def write_pair(self, number: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8]) -> None:
         """Store the images of a pair that are not there yet.
@@ -154,7 +151,7 @@ def is_free(root: Path) -> bool:
     """Tell whether a folder does not exist, or holds no file but what a killed run left half written."""
     if not root.is_dir():
         return not (root.exists() or root.is_symlink())
-    return all(_is_folder(entry) or _is_unfinished(entry) for entry in root.rglob("*"))
+    return all(_is_folder(entry) or is_unfinished(entry) for entry in root.rglob("*"))
 
 
 def remove_images(tree: PairTree, *, earlier: bool) -> None:
@@ -191,10 +188,6 @@ def _images_below(side: Path) -> Iterator[Path]:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
-
-
-def _is_unfinished(path: Path) -> bool:
-    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 def _is_there(path: Path) -> bool:

@@ -22,6 +22,7 @@ from gsdd.data.catalog import scan
 from gsdd.errors import GsddError, OutputError
 from gsdd.generators.generator import Generator
 from gsdd.pairs.cache import PairCache
+from gsdd.pairs.cache_file import CacheFile
 from gsdd.pairs.decode import low_resolution
 
 CHUNK = 8
@@ -101,6 +102,7 @@ import os, signal, sys
 import gsdd
 import gsdd.errors
 from gsdd.pairs.cache import PairCache
+from gsdd.pairs.cache_file import CacheFile
 from pairs.counting import Counting
 cache = PairCache(gsdd.open(sys.argv[1]), lambda: Counting(seconds=3.0))
 worker = os.fork()
@@ -154,13 +156,17 @@ def test_an_unfinished_file_is_never_taken_and_goes_with_its_run(distilled, tmp_
 
 
 def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(distilled, tmp_path):
-    dead, living = (tmp_path / f".{name * 24}-{name * 24}.pairs.{number}.part" for name, number in (("a", 1), ("b", 2)))
+    fingerprint = compact_generator().fingerprint
+    name = CacheFile.of(tmp_path, distilled, fingerprint, 0).name
+    dead, living, foreign = (tmp_path / part for part in (f".{name}.1.part", f".{name}.2.part", ".theirs.3.part"))
     dead.write_bytes(b"half")
+    foreign.write_bytes(b"whole")
     with living.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         PairCache(distilled, lambda: Counting(), tmp_path).complete()
     assert not dead.exists()
     assert living.exists()
+    assert foreign.exists()
 
 
 def test_a_full_disk_is_told_before_anything_is_decoded(distilled, tmp_path):
