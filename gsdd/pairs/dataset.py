@@ -1,5 +1,6 @@
 """A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -40,7 +41,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         cache: folder that keeps the decoded pairs for the next run; None keeps them in memory.
         generator: a named generator or a path of weights; None takes the one that the file names.
         device: where G runs.
-        force_generator: take weights that are not those that the file was made with.
+        force_generator: take weights that are not those that the file was made with; a warning tells.
 
     Raises:
         FormatError: the file is damaged.
@@ -77,7 +78,6 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
         self._repeat = repeat
         self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
-        self.note: str | None = None
         self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
 
     def __len__(self) -> int:
@@ -139,7 +139,9 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         self, distilled: Distilled, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
     ) -> PairCache:
         def load() -> Generator:
-            model, self.note = distilled.load_generator(generator, device=device, force=force)
+            model, note = distilled.load_generator(generator, device=device, force=force)
+            if note:
+                warnings.warn(f"{distilled.path}: {note}", stacklevel=5)
             return model
 
         fingerprint = None if generator else distilled.manifest.generator.fingerprint

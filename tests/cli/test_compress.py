@@ -58,7 +58,14 @@ def test_an_output_that_exists_is_an_error_of_one_line(photos, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     "words",
-    [["--ipc", "0"], ["--ipc", "sky="], ["--lr", "inf"], ["--lam", "2"], ["--dsa", "x"], ["--checkpoint-seconds", "nan"]],
+    [
+        ["--ipc", "0"],
+        ["--ipc", "sky="],
+        ["--lr", "inf"],
+        ["--lam", "2"],
+        ["--dsa", "x"],
+        ["--checkpoint-seconds", "nan"],
+    ],
 )
 def test_options_that_make_no_run_are_one_line_and_exit_code_2(photos, tmp_path, capsys, words):
     assert exit_code(["compress", str(photos), "-o", str(tmp_path / "a.gsdd"), *SMALL, *words]) == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from pairs.enlarged_sampler import EnlargedSampler
 from pairs.small_file import compact_generator, write_small_file
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, default
 import gsdd
 from gsdd.data.catalog import scan
 from gsdd.data.degradation import to_float
-from gsdd.errors import FormatError, GeneratorNotFoundError, GsddError, RecipeError
+from gsdd.errors import FingerprintError, FormatError, GeneratorNotFoundError, GsddError, RecipeError
 from gsdd.generators.export import export
 from gsdd.pairs.decode import low_resolution
 
@@ -265,6 +266,18 @@ def test_a_generator_of_one_s_own_is_taken(file, tmp_path):
     export(compact_generator(), weights)
     own = gsdd.DistilledPairs(file, generator=str(weights), use_hflip=False, use_rot=False)
     assert torch.equal(own[3]["gt"], gsdd.DistilledPairs(file, use_hflip=False, use_rot=False)[3]["gt"])
+
+
+def test_other_weights_need_force_and_are_told(file, tmp_path):
+    other = tmp_path / "other.safetensors"
+    export(compact_generator(), other)
+    weights = safetensors.torch.load_file(other)
+    name = next(name for name, tensor in weights.items() if tensor.ndim == 4)
+    safetensors.torch.save_file({**weights, name: weights[name] * 1.1}, other)
+    with pytest.raises(FingerprintError):
+        gsdd.DistilledPairs(file, generator=str(other))
+    with pytest.warns(UserWarning, match="forced: "):
+        gsdd.DistilledPairs(file, generator=str(other), force_generator=True)
 
 
 class MadeInside(Dataset):
