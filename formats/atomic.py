@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,13 +78,11 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: it exists, or cannot be written; what was there is untouched and nothing is left behind.
     """
-    part = unfinished(path)
     with _told_as_output_error(path):
         _refuse(path, force)
+        descriptor, part = begin_unfinished(path)
         try:
-            part.unlink(missing_ok=True)
-            with part.open("xb") as file:
-                show_alive(file.fileno())
+            with open(descriptor, "wb") as file:  # noqa: PTH123
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -108,20 +107,26 @@ def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
         file.write(data)
 
 
-def unfinished(path: Path) -> Path:
-    """Name what this process writes until it is whole and takes the name `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+def begin_unfinished(path: Path) -> tuple[int, Path]:
+    """Make the file that is written until it is whole and takes the name `path`.
+
+    Returns:
+        A descriptor to read and write by, locked: that keeps `remove_orphans` away, and ends with the process, however
+        it ends. And the name.
+    """
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.randbits(32)}.part")
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if part.exists():  # nobody took it for an orphan before it was locked
+            return descriptor, part
+        os.close(descriptor)
 
 
 def is_unfinished(path: Path) -> bool:
-    """Tell whether a file has a name that `unfinished` gives."""
+    """Tell whether a file has a name that `begin_unfinished` gives."""
     return _UNFINISHED.fullmatch(path.name) is not None
-
-
-def show_alive(descriptor: int) -> None:
-    """Lock an unfinished file against `remove_orphans`: the lock ends with the process, however it ends."""
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_orphans(folder: Path, name: str | None = None) -> None:

@@ -131,7 +131,7 @@ def _probe(found: Identified, path: Path) -> None:
     try:
         # Not inference_mode: some transformers keep masks of their first call, which autograd could not use later.
         with torch.no_grad():
-            image = found.network.eval()(torch.zeros(1, CHANNELS, side, side))
+            image = found.network.eval()(torch.zeros(1, CHANNELS, side, side, dtype=torch.float32, device="cpu"))
     except Exception as error:  # as in _describe
         raise GeneratorError(f"{path}: {found.architecture} fails on a latent: {_cause(error)}") from error
     got = list(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__

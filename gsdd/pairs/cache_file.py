@@ -2,12 +2,11 @@
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gsdd.errors import OutputError
-from gsdd.formats.atomic import remove_orphans, show_alive, unfinished
+from gsdd.formats.atomic import begin_unfinished, remove_orphans
 from gsdd.pairs.distilled import Distilled
 
 
@@ -37,14 +36,21 @@ class CacheFile:
         return self.folder / self.name
 
     def open_whole(self) -> int | None:
-        """Open the file if it is there, whole.
+        """Open the file to read if it is there, whole.
 
         Returns:
             A descriptor, or None.
+
+        Raises:
+            OutputError: the folder is none, or may not be looked into.
         """
-        with suppress(FileNotFoundError):
+        try:
             if self.path.stat().st_size == self.size:
-                return os.open(self.path, os.O_RDWR)
+                return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be read: {error.strerror or error}") from error
         return None
 
     def begin(self) -> tuple[int, Path]:
@@ -59,8 +65,7 @@ class CacheFile:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_orphans(self.folder, self.name)
-            part = unfinished(self.path)
-            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            descriptor, part = begin_unfinished(self.path)
             return self._reserve(descriptor, part), part
         except OSError as error:
             raise OutputError(f"{self.folder}: no room for decoded pairs: {error.strerror or error}") from error
@@ -72,7 +77,6 @@ class CacheFile:
 
     def _reserve(self, descriptor: int, part: Path) -> int:
         try:
-            show_alive(descriptor)
             # Without room set aside, a disk that fills up later would end the process by SIGBUS.
             os.posix_fallocate(descriptor, 0, self.size)
         except OSError:

@@ -16,6 +16,7 @@ from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.pairs.draws import ViewDraws
 from gsdd.pairs.items import Keys, PairItem, known_to_default_collate
+from gsdd.pairs.ranks import rank_and_world_size
 from gsdd.pairs.shared import ArrayLayout, Rebuilt, SharedArrays
 
 KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_path", "H_path")}
@@ -24,10 +25,11 @@ KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_
 class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
     """The pairs of a file, each visit of a pair in another view.
 
-    G runs in the process that makes the dataset, once for each latent, on a thread: the first items come before all are
-    decoded. DataLoader workers read the result from shared memory, whether they are forked, spawned or from a fork
-    server. Every index counts its visits, so epochs differ though nobody calls `set_epoch`; the count is shared by the
-    workers. With a sampler that gives each index once an epoch, items are a function of (seed, index, epoch).
+    G runs in the process that makes the dataset, once for each latent; on a CPU on a thread, so that the first items
+    come before all are decoded. DataLoader workers read the result from shared memory, whether they are forked, spawned
+    or from a fork server. Every index counts its visits, so epochs differ though nobody calls `set_epoch`; workers have
+    one count, and ranks of torch.distributed see other views. With a sampler that gives each index once an epoch, items
+    are a function of (seed, index, epoch).
 
     Args:
         path: the `.gsdd` file, or its URL.
@@ -77,7 +79,10 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         self._keys = KEYS[keys]
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
         self._repeat = repeat
+        # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
+        rank, self._world_size = rank_and_world_size()
         self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
+        self._visits["visits"][:] = rank
         self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
 
     def __len__(self) -> int:
@@ -90,6 +95,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
     def __getitems__(self, indices: Sequence[int]) -> list[PairItem]:
         """Give the items of a batch, as a DataLoader asks for it; what is not decoded is asked for all at once."""
         known_to_default_collate()
+        indices = [range(len(self))[index] for index in indices]
         self.want(indices)
         return [self.item(index, self._visit(index)) for index in indices]
 
@@ -132,7 +138,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
     def _visit(self, index: int) -> int:
         visits = self._visits["visits"]
         visit = int(visits[index])
-        visits[index] = visit + 1
+        visits[index] = visit + self._world_size
         return visit
 
     def _make_cache(

@@ -27,7 +27,7 @@ def decode(generator: Generator, latents: Tensor) -> Tensor:
     with _exact_fp32(generator.device.type):
         chunks = [_decode_chunk(generator, latents[start : start + CHUNK]) for start in range(0, len(latents), CHUNK)]
     height, width = latents.shape[2] * generator.scale, latents.shape[3] * generator.scale
-    return torch.cat([torch.empty(0, 3, height, width, dtype=torch.uint8), *chunks])
+    return torch.cat([torch.empty(0, 3, height, width, dtype=torch.uint8, device="cpu"), *chunks])
 
 
 def low_resolution(images: Tensor, scale: int) -> Tensor:

@@ -9,6 +9,7 @@ from gsdd.pairs.shared import ArrayLayout, SharedArrays
 
 # Iterations that a late worker may still join.
 REMEMBERED = 8
+MOST_WORKERS = 1024
 
 
 class Place(NamedTuple):
@@ -21,7 +22,8 @@ class Place(NamedTuple):
 class Epochs:
     """Hands every iteration the next epoch; the workers of a DataLoader that belong to one iteration get the same.
 
-    Nobody tells a dataset that a DataLoader begins anew: its workers, of which some may be late, find it out together.
+    A `ResumableLoader` leads: it begins the epoch for its workers. Nobody tells a dataset that any other DataLoader
+    begins anew: its workers, of which some may be late, find it out together.
     """
 
     def __init__(self) -> None:
@@ -29,9 +31,11 @@ class Epochs:
             {
                 "next": ArrayLayout("i8", (2,)),
                 "begun": ArrayLayout("i8", (2,)),
+                "led": ArrayLayout("i8", (3,)),  # whether, and the place
                 "iterations": ArrayLayout("i8", (1,)),
                 "keys": ArrayLayout("i8", (REMEMBERED, 2)),
                 "places": ArrayLayout("i8", (REMEMBERED, 2)),
+                "joined": ArrayLayout("u1", (REMEMBERED, MOST_WORKERS)),
             }
         )
         self._shared["keys"][:] = -1
@@ -55,25 +59,57 @@ class Epochs:
         """Let the next iteration begin here."""
         with self._alone():
             self._shared["next"][:] = self._shared["begun"][:] = place
+            self._shared["keys"][:] = -1
 
-    def begin(self, key: tuple[int, int] | None = None) -> Place:
-        """Begin an iteration, or join it.
+    def lead(self) -> Place:
+        """Begin an iteration for all who take part in it, until `release`."""
+        with self._alone():
+            place = self._begin()
+            self._shared["led"][:] = 1, *place
+            return place
+
+    def release(self) -> None:
+        """Let iterations begin on their own again."""
+        self._shared["led"][0] = 0
+
+    def begin(self) -> Place:
+        """Begin an iteration alone, or the one that is led."""
+        led, *place = self._shared["led"].tolist()
+        if led:
+            return Place(*place)
+        with self._alone():
+            return self._begin()
+
+    def join(self, key: tuple[int, int], worker: int) -> Place:
+        """Begin an iteration, or take part in the one that another worker has begun.
 
         Args:
-            key: numbers of 63 bits, the same for all who iterate together; None for who iterates alone.
+            key: numbers of 63 bits, the same for all workers of the iteration, and seldom the same for another one.
+            worker: which of them this is; who joins twice begins anew.
 
         Returns:
             Where it begins.
         """
+        led, *place = self._shared["led"].tolist()
+        if led:
+            return Place(*place)
         with self._alone():
-            for known, place in zip(self._shared["keys"].tolist(), self._shared["places"].tolist(), strict=True):
-                if key is not None and tuple(known) == key:
-                    return Place(*place)
-            return self._begin(key or (-1, -1))
+            slot = self._slot(key, worker)
+            self._shared["joined"][slot, worker % MOST_WORKERS] = 1
+            return Place(*self._shared["places"][slot].tolist())
 
-    def _begin(self, key: tuple[int, int]) -> Place:
-        place, slot = self.next, self.iterations % REMEMBERED
-        self._shared["keys"][slot], self._shared["places"][slot] = key, place
+    def _slot(self, key: tuple[int, int], worker: int) -> int:
+        for slot, known in enumerate(self._shared["keys"].tolist()):
+            if tuple(known) == key and not self._shared["joined"][slot, worker % MOST_WORKERS]:
+                return slot
+        slot = self.iterations % REMEMBERED
+        self._shared["keys"][(self._shared["keys"] == key).all(1)] = -1
+        self._shared["keys"][slot], self._shared["places"][slot] = key, self._begin()
+        self._shared["joined"][slot] = 0
+        return slot
+
+    def _begin(self) -> Place:
+        place = self.next
         self._shared["begun"][:] = place
         self._shared["next"][:] = place.epoch + 1, 0
         self._shared["iterations"][0] += 1

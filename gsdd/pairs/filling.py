@@ -90,7 +90,7 @@ class Progress:
             time.sleep(PAUSE)
 
     def _check_owner(self, chunk: int) -> None:
-        if not Path(f"/proc/{self._owner}").exists():
+        if not _is_running(self._owner):
             raise GsddError(f"the trainer's process {self._owner}, which decodes the latents, is gone; start it again")
         if self._flags["ended"][0] and not self._flags["ready"][chunk]:
             raise GsddError("decoding the latents failed in the trainer's process; call complete() there to see why")
@@ -125,11 +125,16 @@ class Filling:
         self._fill(0, generator)
         self._thread = threading.Thread(target=self._run, args=(generator,), name="gsdd decoding", daemon=True)
         self._thread.start()
+        if generator.device.type != "cpu":
+            # `decode` sets flags of cuDNN, which are those of the whole process: not while a trainer runs.
+            self._thread.join()
 
     def stop(self) -> None:
         """End the thread after the chunk at hand."""
         self._stopped.set()
-        self._thread.join()
+        # Garbage may be collected on any thread.
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def complete(self) -> None:
         """Return once all latents are decoded.
@@ -166,3 +171,12 @@ class Filling:
 
     def _put(self, name: str, rows: slice, images: NDArray[Any]) -> None:
         self._images[name][rows] = images
+
+
+def _is_running(process: int) -> bool:
+    """Tell whether a process is there and not only waits to be reaped."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return False
+    return fields[0] not in "XZ"

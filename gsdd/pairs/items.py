@@ -1,6 +1,7 @@
 """Items of a batch on their way to the trainer: bytes between processes, floats at the end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,18 +52,37 @@ class PairItem(Mapping[str, Any]):
         return self.parts.item(self.low, self.high, self.name)
 
 
-class _Batch:
-    """A batch that crosses to the trainer's process by value, and is a dict of tensors when it arrives.
+class _Batch(MutableMapping[str, Any]):
+    """A batch in a worker, which crosses to the trainer's process by value and is a dict of tensors there.
 
     torch would put floats into fresh shared memory: four times the bytes, every page of which the kernel clears, and an
-    error of its own where /dev/shm is small.
+    error of its own where /dev/shm is small. Who looks at the batch in a worker sees tensors, which cross torch's way.
     """
 
     def __init__(self, *parts: Any) -> None:  # noqa: ANN401
-        self.parts = parts
+        self._parts = parts
+
+    @cached_property
+    def _whole(self) -> dict[str, Any]:
+        return _arrived(*self._parts)
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401
+        return self._whole[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401
+        self._whole[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._whole[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, self.parts
+        return (dict, (self._whole,)) if "_whole" in self.__dict__ else (_arrived, self._parts)
 
 
 def _arrived(keys: Keys, low: NDArray[np.uint8], high: NDArray[np.uint8], names: list[str]) -> dict[str, Any]:

@@ -34,14 +34,21 @@ class ResumableLoader(DataLoader[Any]):
             size = options.setdefault("batch_size", source.batch_size)
             if size != source.batch_size:
                 raise RecipeError(f"batch_size: got {size}, wanted {source.batch_size}, the stream's")
+        if not options.get("in_order", True):
+            raise RecipeError("ResumableLoader: got in_order=False, wanted batches in the order that is counted")
         super().__init__(dataset, **options)
-        self._source = source
+        self._source, self._size = source, self.batch_size or 1
+        self._least = self._size if self.drop_last else 1
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        size = self.batch_size or 1
-        for number, batch in enumerate(super().__iter__(), start=1):
-            self._source.count(number * size, size if self.drop_last else 1)
-            yield batch
+        begun, taken = self._source.lead(), 0
+        try:
+            for batch in super().__iter__():
+                taken += self._size
+                self._source.count(begun, taken, self._least)
+                yield batch
+        finally:
+            self._source.release()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration; see `Resumable.set_epoch`."""
@@ -53,4 +60,4 @@ class ResumableLoader(DataLoader[Any]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Let the next iteration begin where a state says; see `Resumable.load_state_dict`."""
-        self._source.load_state_dict(state)
+        self._source.load_state_dict(state, self._least)

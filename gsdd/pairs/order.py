@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gsdd.errors import GsddError, RecipeError
 from gsdd.pairs.epochs import Epochs, Place
+from gsdd.pairs.ranks import rank_and_world_size
 from gsdd.randomness import numpy_stream
 
 
@@ -89,11 +89,8 @@ class Resumable:
     """
 
     def __init__(self, length: int, *, seed: int, shuffle: bool, rank: int | None, world_size: int | None) -> None:
-        there = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if rank is None:
-            rank = torch.distributed.get_rank() if there else 0
-        if world_size is None:
-            world_size = torch.distributed.get_world_size() if there else 1
+        here, of = rank_and_world_size()
+        rank, world_size = here if rank is None else rank, of if world_size is None else world_size
         self.order = Order(length, seed, shuffle, rank, world_size)
         self._epochs = Epochs()
         # The place that was reached in an iteration, and the number of that iteration.
@@ -121,7 +118,7 @@ class Resumable:
             GsddError: nobody counted: worker processes fetch ahead of the training.
         """
         if taken is not None:
-            self.count(taken)
+            self.count(self._epochs.begun, taken)
         if self._iteration != self._epochs.iterations:
             raise GsddError(
                 "state_dict: a DataLoader fetches ahead, so what was trained on is not known here; use "
@@ -129,11 +126,12 @@ class Resumable:
             )
         return {**self._identity(), **self._reached._asdict()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], least: int = 1) -> None:
         """Let the next iteration begin where a state says, whatever the number of ranks and workers was.
 
         Args:
             state: from `state_dict`.
+            least: samples of one rank below which the rest of an epoch is not used.
 
         Raises:
             GsddError: the state is that of another order.
@@ -145,21 +143,29 @@ class Resumable:
         ]
         if differences:
             raise GsddError(f"load_state_dict: the state is of another run ({'; '.join(differences)})")
-        self._go_to(Place(int(state["epoch"]), int(state["samples"])))
+        self._go_to(self.order.after(Place(int(state["epoch"]), int(state["samples"])), 0, least))
 
-    def count(self, taken: int, least: int = 1) -> None:
-        """Tell how many samples of the latest iteration this rank has trained on.
+    def lead(self) -> Place:
+        """Begin an iteration for the workers of a DataLoader too, until `release`; return where it begins."""
+        return self._epochs.lead()
+
+    def release(self) -> None:
+        """Let iterations begin on their own again."""
+        self._epochs.release()
+
+    def count(self, begun: Place, taken: int, least: int = 1) -> None:
+        """Tell how many samples of an iteration this rank has trained on.
 
         Args:
+            begun: where the iteration began.
             taken: their number.
             least: samples below which the rest of the epoch will not be used.
         """
-        self._reached = self.order.after(self._epochs.begun, taken, least)
-        self._iteration = self._epochs.iterations
+        self._reached, self._iteration = self.order.after(begun, taken, least), self._epochs.iterations
 
     def _go_to(self, place: Place) -> None:
         self._epochs.go_to(place)
-        self.count(0)
+        self.count(place, 0)
 
     def _identity(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self.order).items() if name in ("length", "seed", "shuffle")}

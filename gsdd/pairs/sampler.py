@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sized
 from torch.utils.data import Sampler
 
 from gsdd.pairs.order import Resumable
+from gsdd.pairs.shared import Rebuilt
 
 
-class ResumableSampler(Resumable, Sampler[int]):
+class ResumableSampler(Rebuilt, Resumable, Sampler[int]):
     """Indices of a map-style dataset, each once an epoch, split over ranks; a shuffle of (seed, epoch).
 
-    At the beginning of an epoch it calls the dataset's `set_epoch`, if there is one, so that an interrupted run draws
-    the same crops as an uninterrupted one.
+    At the beginning of an epoch it calls `set_epoch` of the dataset, or of those that a `Subset` or `ConcatDataset`
+    wraps, so that an interrupted run draws the same crops as an uninterrupted one.
 
     Args:
         dataset: what the indices are of.
@@ -34,10 +35,18 @@ class ResumableSampler(Resumable, Sampler[int]):
         world_size: int | None = None,
     ) -> None:
         super().__init__(len(dataset), seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
-        self._set_epoch = getattr(dataset, "set_epoch", None)
+        self._dataset = dataset
 
     def __iter__(self) -> Iterator[int]:
         place = self._epochs.begin()
-        if self._set_epoch is not None:
-            self._set_epoch(place.epoch)
+        _set_epoch(self._dataset, place.epoch)
         yield from self.order.share(place).tolist()
+
+
+def _set_epoch(dataset: object, epoch: int) -> None:
+    if hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+        return
+    for wrapped in [*getattr(dataset, "datasets", ()), getattr(dataset, "dataset", None)]:
+        if wrapped is not None:
+            _set_epoch(wrapped, epoch)

@@ -1,5 +1,6 @@
 """Numpy arrays in memory that processes share, whatever way the processes are started."""
 
+import fcntl
 import mmap
 import os
 import weakref
@@ -50,7 +51,9 @@ class SharedArrays(Mapping[str, NDArray[Any]]):
             os.truncate(descriptor, size_of(layouts))
         self._layouts, self.descriptor = dict(layouts), descriptor
         weakref.finalize(self, os.close, descriptor)
-        memory = mmap.mmap(descriptor, size_of(layouts))
+        is_writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        access = mmap.ACCESS_WRITE if is_writable else mmap.ACCESS_READ
+        memory = mmap.mmap(descriptor, size_of(layouts), access=access)
         self._arrays, start = {}, 0
         for name, layout in layouts.items():
             count = prod(layout.shape)
@@ -67,6 +70,8 @@ class SharedArrays(Mapping[str, NDArray[Any]]):
         return len(self._arrays)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if context.get_spawning_popen() is None:
+            raise TypeError("shared memory can be pickled for a process that is being spawned, and for nothing else")
         return type(self)._from_duplicate, (self._layouts, reduction.DupFd(self.descriptor))
 
     @classmethod

@@ -60,7 +60,7 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[Mapping[str, Any]]):
             return
         place = self._epochs.begin()
         for taken, item in enumerate(self._items(self.order.share(place).tolist(), place), start=1):
-            self.count(taken)
+            self.count(place, taken)
             yield item.whole()
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
@@ -69,15 +69,15 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[Mapping[str, Any]]):
             return super().state_dict(taken)
         return {**super().state_dict(0), "dealt": self._dealt}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let the next iteration begin where a state says."""
-        super().load_state_dict(state)
+    def load_state_dict(self, state: Mapping[str, Any], least: int = 1) -> None:
+        """Let the next iteration begin where a state says; see `Resumable.load_state_dict`."""
+        super().load_state_dict(state, least)
         self._skipped = int(state.get("dealt", 0))
 
     def _deal(self, worker: int, workers: int, loader: int) -> Iterator[PairItem]:
         """Yield this worker's batches; `loader` is the same number for all workers of a DataLoader."""
         self._iterations_here += 1
-        place = self._epochs.begin((loader, self._iterations_here))
+        place = self._epochs.join((loader, self._iterations_here), worker)
         share = self.order.share(place)
         mine = share[np.arange(len(share)) // self.batch_size % workers == worker]
         skipped, self._skipped = self._skipped, 0

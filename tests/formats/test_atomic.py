@@ -108,10 +108,12 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_half_written(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"old"}
 
 
-def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path):
-    (tmp_path / f".a.gsdd.{os.getpid()}.part").write_bytes(b"half")
-    write_atomically(tmp_path / "a.gsdd", b"abc")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"abc"}
+def test_two_writers_of_one_name_do_not_meet(tmp_path):
+    target = tmp_path / "a.gsdd"
+    with written_whole(target, force=True) as first, written_whole(target, force=True) as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"first"}
 
 
 def test_what_killed_processes_left_goes_and_what_a_living_one_writes_stays(tmp_path):

@@ -185,6 +185,30 @@ def test_a_full_disk_is_told_before_anything_is_decoded(distilled, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_two_datasets_may_fill_one_folder_at_once(distilled, tmp_path):
+    first, second = (PairCache(distilled, lambda: Counting(seconds=0.05), tmp_path) for _ in range(2))
+    first.complete()
+    del second
+    again = PairCache(distilled, never, tmp_path, distilled.manifest.generator.fingerprint)
+    for number in range(60):
+        assert first.pair(number)[1].any()
+        assert (first.pair(number)[1] == again.pair(number)[1]).all()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pairs"]
+
+
+def test_kept_pairs_are_only_read(distilled, tmp_path):
+    """They may lie where nothing can be written."""
+    PairCache(distilled, lambda: Counting(), tmp_path).complete()
+    kept = PairCache(distilled, never, tmp_path, distilled.manifest.generator.fingerprint)
+    assert not kept.pair(0)[1].flags.writeable
+
+
+def test_a_folder_that_is_a_file_is_told(distilled, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="file: cannot be read: Not a directory"):
+        PairCache(distilled, lambda: Counting(), tmp_path / "file", "0" * 64)
+
+
 def test_the_dataset_takes_the_folder(distilled, tmp_path):
     first = gsdd.DistilledPairs(distilled.path, cache=tmp_path, gt_size=32)
     first.complete()

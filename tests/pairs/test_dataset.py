@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from pairs.enlarged_sampler import EnlargedSampler
 from pairs.small_file import compact_generator, write_small_file
-from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, default_collate
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, RandomSampler, Subset, default_collate
 
 import gsdd
 from gsdd.data.catalog import scan
@@ -210,6 +210,64 @@ def test_a_collate_function_of_one_s_own_reads_items_like_dicts(file, workers):
 
 def brightest(items):
     return torch.stack([item["gt"].max() for item in items]), [dict(item)["gt_path"] for item in items], list(items[0])
+
+
+def shifted(items):
+    batch = default_collate(items)
+    batch["gt"] = batch["gt"] + 1
+    return batch
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_collate_function_may_build_on_torch_s(file, workers):
+    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=5, num_workers=workers, collate_fn=shifted)
+    crops = torch.stack([gsdd.DistilledPairs(file, gt_size=32)[number]["gt"] for number in range(5)])
+    assert torch.equal(next(iter(loader))["gt"], crops + 1)
+
+
+@pytest.mark.parametrize(
+    "numbers", [np.arange(12), torch.arange(12), range(-35, -23)], ids=["numpy", "torch", "negative"]
+)
+def test_any_whole_number_is_an_index(file, numbers):
+    wanted = [gsdd.DistilledPairs(file, gt_size=32)[number]["gt"] for number in range(12)]
+    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=12, sampler=numbers, num_workers=1)
+    assert torch.equal(next(iter(loader))["gt"], torch.stack(wanted))
+
+
+def crops_of_a_rank(rank, file, store, crops):
+    torch.distributed.init_process_group("gloo", store=torch.distributed.FileStore(store, 2), rank=rank, world_size=2)
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    sampler = DistributedSampler(pairs, seed=1)
+    for epoch in range(6):
+        sampler.set_epoch(epoch)
+        for batch in DataLoader(pairs, batch_size=9, sampler=sampler):
+            crops.put([crop.numpy().tobytes() for crop in batch["gt"]])
+    torch.distributed.destroy_process_group()
+
+
+def test_an_index_that_goes_from_rank_to_rank_is_seen_in_other_views(file, tmp_path):
+    """Each rank counts for itself, and nobody calls the dataset's set_epoch."""
+    context = torch.multiprocessing.get_context("fork")
+    crops = context.Queue()
+    ranks = [context.Process(target=crops_of_a_rank, args=(n, file, str(tmp_path / "store"), crops)) for n in (0, 1)]
+    for rank in ranks:
+        rank.start()
+    served = [crop for _ in range(2 * 6 * 2) for crop in crops.get(timeout=60)]
+    for rank in ranks:
+        rank.join()
+    assert len(served) == 2 * 6 * 18
+    assert len(set(served)) >= 0.97 * 6 * COUNT
+
+
+def test_the_program_s_default_dtype_does_not_matter(file):
+    wanted = gsdd.DistilledPairs(file, gt_size=32)[3]["gt"]
+    torch.set_default_dtype(torch.float64)
+    try:
+        item = gsdd.DistilledPairs(file, gt_size=32)[3]["gt"]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert item.dtype == torch.float32
+    assert torch.equal(item, wanted)
 
 
 def test_workers_send_batches_without_shared_memory_files(file):

@@ -90,18 +90,31 @@ def test_iterations_are_epochs_one_after_the_other():
 
 def test_late_workers_join_the_iteration_of_their_loader():
     epochs = Epochs()
-    assert [epochs.begin(key) for key in [(5, 1), (5, 1), (5, 2), (6, 1), (5, 1), (6, 1), (5, 2)]] == [
-        Place(0, 0), Place(0, 0), Place(1, 0), Place(2, 0), Place(0, 0), Place(2, 0), Place(1, 0),
-    ]  # fmt: skip
+    joined = [((5, 1), 0), ((5, 2), 0), ((6, 1), 0), ((5, 1), 1), ((6, 1), 1), ((5, 2), 1)]
+    assert [epochs.join(key, worker).epoch for key, worker in joined] == [0, 1, 2, 0, 2, 1]
     assert epochs.iterations == 3
+
+
+def test_who_joins_twice_begins_anew():
+    """A program that seeds torch before each epoch gives the workers of all epochs the same key."""
+    epochs = Epochs()
+    assert [epochs.join((5, 1), worker).epoch for worker in (0, 1, 1, 0, 0, 1)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_all_take_part_in_an_iteration_that_is_led():
+    epochs = Epochs()
+    assert epochs.lead() == Place(0, 0)
+    assert {epochs.join((5, 1), 0), epochs.join((5, 1), 0), epochs.begin()} == {Place(0, 0)}
+    epochs.release()
+    assert epochs.begin() == Place(1, 0)
 
 
 def test_only_so_many_iterations_are_remembered():
     epochs = Epochs()
     for number in range(REMEMBERED + 1):
-        epochs.begin((9, number))
-    assert epochs.begin((9, 1)) == Place(1, 0)
-    assert epochs.begin((9, 0)) == Place(REMEMBERED + 1, 0)
+        epochs.join((9, number), 0)
+    assert epochs.join((9, 1), 1) == Place(1, 0)
+    assert epochs.join((9, 0), 1) == Place(REMEMBERED + 1, 0)
 
 
 def test_places_are_plain():

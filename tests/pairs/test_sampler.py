@@ -1,10 +1,13 @@
 """ResumableSampler: a DataLoader over pairs, or over anything else, that resumes exactly."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from pairs.small_file import write_small_file
 from pairs.stream_run import seen
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
 import gsdd
 from gsdd.data.catalog import scan
@@ -78,3 +81,23 @@ def test_a_plain_dataloader_needs_to_be_told_what_was_taken(file):
     again.load_state_dict(sampler.state_dict(taken=2 * BATCH))
     rest = [name for batch in DataLoader(pairs, batch_size=BATCH, sampler=again) for name in batch["gt_path"]]
     assert len(served) + len(rest) == len(set(served + rest)) == PAIRS
+
+
+def test_views_go_on_through_what_wraps_the_pairs(file):
+    def made(state=None):
+        wrapped = ConcatDataset([Subset(gsdd.DistilledPairs(file, gt_size=48), np.arange(9))] * 2)
+        loader = gsdd.ResumableLoader(wrapped, batch_size=BATCH, sampler=gsdd.ResumableSampler(wrapped), num_workers=0)
+        if state:
+            loader.load_state_dict(state)
+        return loader
+
+    whole = [seen(batch) for loader in [made()] for _ in range(2) for batch in loader]
+    first = made()
+    assert [seen(batch) for batch in first] == whole[: len(whole) // 2]
+    assert [seen(batch) for batch in made(first.state_dict())] == whole[len(whole) // 2 :]
+
+
+def test_a_copied_sampler_goes_its_own_way():
+    sampler = gsdd.ResumableSampler(range(20))
+    copied = copy.deepcopy(sampler)
+    assert list(sampler) == list(copied)

@@ -185,6 +185,52 @@ def test_a_left_iteration_is_followed_by_the_next_epoch(file, reference):
     assert [seen(batch) for batch in loader] == reference[EPOCH : 2 * EPOCH]
 
 
+@pytest.mark.parametrize("kind", [gsdd.ResumableLoader, DataLoader])
+def test_seeding_torch_before_each_epoch_does_not_stop_time(file, reference, kind):
+    loader = kind(stream(file), batch_size=BATCH, num_workers=2)
+    served = []
+    for _ in range(3):
+        torch.manual_seed(0)
+        served += [seen(batch) for batch in loader]
+    assert served == reference
+
+
+def test_the_state_is_of_the_iteration_that_runs_whatever_is_called_meanwhile(file):
+    loader = gsdd.ResumableLoader(stream(file), num_workers=2)
+    batches = iter(loader)
+    next(batches)
+    loader.set_epoch(5)
+    next(batches)
+    assert (loader.state_dict()["epoch"], loader.state_dict()["samples"]) == (0, 2 * BATCH)
+    batches.close()
+    assert len(list(loader)) == EPOCH
+    assert loader.state_dict()["epoch"] == 6
+
+
+def test_the_state_of_an_outer_iteration_is_its_own(file):
+    loader = gsdd.ResumableLoader(stream(file), num_workers=1)
+    batches = iter(loader)
+    next(batches)
+    assert sum(1 for _ in loader) == EPOCH
+    next(batches)
+    assert (loader.state_dict()["epoch"], loader.state_dict()["samples"]) == (0, 2 * BATCH)
+
+
+def test_a_rest_too_small_for_all_ranks_is_the_next_epoch(file):
+    state = stream(file).state_dict() | {"samples": 32}
+    alone, of_three = stream(file), gsdd.ResumableLoader(stream(file, rank=0, world_size=3))
+    alone.load_state_dict(state)
+    assert len(list(alone)) == 1
+    of_three.load_state_dict(state)
+    assert (of_three.state_dict()["epoch"], of_three.state_dict()["samples"]) == (1, 0)
+    assert sum(len(batch["gt"]) for batch in of_three) == 11
+
+
+def test_batches_out_of_order_are_refused(file):
+    with pytest.raises(RecipeError, match="got in_order=False"):
+        gsdd.ResumableLoader(stream(file), num_workers=2, in_order=False)
+
+
 def test_a_state_of_another_run_is_refused_with_the_difference(file):
     state = stream(file).state_dict()
     with pytest.raises(GsddError, match="length: 33 there, 11 here"):
