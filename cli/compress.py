@@ -7,7 +7,17 @@ from typing import Any, get_args
 
 import click
 
-from gsdd.cli.options import GENERATOR, OUTPUT, Command, force_option, json_option, print_json, quiet_option
+from gsdd.cli.options import (
+    GENERATOR,
+    OUTPUT,
+    Command,
+    container_for,
+    container_option,
+    force_option,
+    json_option,
+    print_json,
+    quiet_option,
+)
 from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
@@ -54,13 +64,7 @@ def recipe_options(command: Command) -> Command:
     help="What the options below are unless given.",
 )
 @recipe_options
-@click.option(
-    "--container",
-    type=click.Choice(["safetensors", "hdf5"]),
-    default="safetensors",
-    show_default=True,
-    help="How the bytes are laid out.",
-)
+@container_option
 @click.option("--time-budget", type=Duration(), help="Stop cleanly after this long, such as 10m, and write the file.")
 @click.option(
     "--checkpoint-seconds",
@@ -101,6 +105,7 @@ def compress(
     from gsdd.data.crops import parse_ipc
 
     target = output or Path(f"{source.resolve().name}.gsdd")
+    options["container"] = container_for(target, options["container"])
     options["ipc"] = None if ipc is None else parse_ipc(ipc)
     with StageBars(hidden=quiet) as bars:
         if dry_run:

@@ -38,6 +38,20 @@ class OutputPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+def container_option(command: Command) -> Command:
+    """Add `--container`; see `container_for`."""
+    return click.option(
+        "--container",
+        type=click.Choice(["safetensors", "hdf5"]),
+        help="How the bytes are laid out.  [default: hdf5 if the file's name ends in .h5 or .hdf5, else safetensors]",
+    )(command)
+
+
+def container_for(target: Path, chosen: str | None) -> Any:  # noqa: ANN401
+    """Choose a container: what the user says, else what the file's name says."""
+    return chosen or ("hdf5" if target.suffix.lower() in (".h5", ".hdf5") else "safetensors")
+
+
 GENERATOR = GeneratorName()
 OUTPUT = OutputPath(path_type=Path)
 

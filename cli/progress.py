@@ -76,10 +76,10 @@ class StageBars:
         note(text, self.hidden)
 
     def _open(self, stage: str, done: int, total: int) -> "tqdm[Never]":
-        where: dict[str, Any] = {"file": sys.stderr, "mininterval": TERMINAL_INTERVAL}
+        where: dict[str, Any] = {"file": sys.stderr, "mininterval": TERMINAL_INTERVAL, "leave": False}
         if not self.hidden and not sys.stderr.isatty():
-            where = {"file": _Lines(sys.stderr), "mininterval": LOG_INTERVAL, "bar_format": LOG_LINE}
-        return tqdm(desc=stage, initial=done, total=total, leave=False, disable=self.hidden, unit="", **where)
+            where = {"file": _Lines(sys.stderr), "mininterval": LOG_INTERVAL, "leave": True, "bar_format": LOG_LINE}
+        return tqdm(desc=stage, initial=done, total=total, disable=self.hidden, unit="", **where)
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -49,7 +49,7 @@ def _facts(report: "Savings") -> list[str]:
     side = report.hr_size
     return [
         f"images kept  {report.latents} for {report.images}: {report.images_saved:.1%} saved by count "
-        "(the paper's 93.2 % is this figure)",
+        "(the paper's 93.2 % is such a count)",
         f"file         {_size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
         f"{report.latents} HR images of {side}x{side}",
         f"generator    {_size(report.generator_bytes)} for {report.generator} (fp16; "

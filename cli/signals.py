@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM as a request to stop at the next step, where there are steps."""
+"""Ctrl-C, SIGTERM and a lost terminal as a request to stop at the next step, where there are steps."""
 
 import signal
 from types import FrameType, TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopOnSignal:

@@ -98,7 +98,7 @@ def compress(
         time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
         on_bad_image: `skip` unusable photos, or `fail` at the first.
         licence: of the photos; kept in the file.
-        force: replace an existing output.
+        force: replace an existing output, and a checkpoint beside it that is of another run.
         checkpoint_seconds: least time between two checkpoints, at least 0.
         stop: asked after each step whether to write a checkpoint and stop.
         progress: called with stage, steps done, steps in all, and the loss where there is one.
@@ -132,8 +132,10 @@ def compress(
         for line in work.decisions:
             note(line)
     manifest = _manifest(work, licence)
-    journal = Journal(target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop)
+    journal = Journal(target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop, force=force)
     found = search(work, journal, _leaving_time_to_sign(deadline, work), progress, note)
+    if note and (short := _left_undone(work, found)):
+        note(short)
     classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
     files.write(
         target, replace(manifest, run=found.run), found.moved.latents.numpy(), classes.int().numpy(),
@@ -201,6 +203,13 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
 
 def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":
     return np.array([crop.photo_index for crop in work.crops], dtype=np.int32)
+
+
+def _left_undone(work: Plan, found: Search) -> str:
+    recipe = work.recipe
+    wanted = {"inversion_steps": recipe.inversion_steps, "iterations": recipe.iterations}
+    undone = [f"{found.run[name]} of {steps} {name}" for name, steps in wanted.items() if found.run[name] < steps]
+    return f"time budget spent: {', '.join(undone)}" if undone else ""
 
 
 def _leaving_time_to_sign(deadline: Deadline, work: Plan) -> Deadline:

@@ -119,9 +119,20 @@ def test_another_option_is_refused_by_name_and_the_checkpoint_stays(source, targ
     with pytest.raises(OutputError, match=text) as caught:
         compress(source, target, **options)
     assert str(checkpoint) in str(caught.value)
-    assert "delete it" in str(caught.value)
+    assert "--force" in str(caught.value)
     assert checkpoint.read_bytes() == kept
     assert not target.exists()
+
+
+@pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[:-9]])
+def test_force_starts_anew_where_a_checkpoint_cannot_be_continued(source, target, checkpoint, tmp_path, damage):
+    stopped(source, target, 5)
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    compress(source, target, lr=0.25, force=True)
+    (tmp_path / "other").mkdir()
+    compress(source, tmp_path / "other" / "o.gsdd", lr=0.25)
+    assert target.read_bytes() == (tmp_path / "other" / "o.gsdd").read_bytes()
+    assert not checkpoint.exists()
 
 
 def test_other_photos_are_refused(source, target, tmp_path):
@@ -142,7 +153,7 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(source, target, c
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert printed.err.startswith(f"gsdd: {checkpoint}: ")
     assert "it is damaged" in printed.err
-    assert printed.err.endswith("; delete it to start anew\n")
+    assert printed.err.endswith("; --force (force=True) starts anew\n")
     assert checkpoint.read_bytes() == broken
 
 

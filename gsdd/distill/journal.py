@@ -30,11 +30,20 @@ class Journal:
         identity: what decides its content, from `identity_of`.
         seconds: least time between two checkpoints.
         stop: asked after each step whether to stop there; None never does.
+        force: start anew where there is a checkpoint that cannot be continued.
     """
 
-    def __init__(self, output: Path, identity: Mapping[str, Any], *, seconds: float, stop: Stop | None = None) -> None:
+    def __init__(
+        self,
+        output: Path,
+        identity: Mapping[str, Any],
+        *,
+        seconds: float,
+        stop: Stop | None = None,
+        force: bool = False,
+    ) -> None:
         self.path = checkpoint_path(output)
-        self._identity, self._seconds, self._stop = identity, seconds, stop
+        self._identity, self._seconds, self._stop, self._force = identity, seconds, stop, force
         # The first step writes one at once: a place that takes no files is known before hours of work.
         self._written = -math.inf
 
@@ -49,13 +58,21 @@ class Journal:
         """
         if not self.path.exists():
             return None
+        try:
+            return self._read_own()
+        except OutputError:
+            if not self._force:
+                raise
+            return None
+
+    def _read_own(self) -> Checkpoint:
         checkpoint = self._read()
         found = differences(checkpoint.identity, self._identity)
         if found:
             more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             raise OutputError(
                 f"{self.path}: the checkpoint of another run ({'; '.join(found[:MOST_NAMED])}{more}); "
-                "give what it was made with to continue it, or delete it to start anew"
+                "give what it was made with to continue it; --force (force=True) starts anew"
             )
         return checkpoint
 
@@ -86,7 +103,7 @@ class Journal:
             return from_bytes(self.path.read_bytes())
         except FormatError as error:
             raise OutputError(
-                f"{self.path}: the checkpoint cannot be continued: {error}; delete it to start anew"
+                f"{self.path}: the checkpoint cannot be continued: {error}; --force (force=True) starts anew"
             ) from error
         except OSError as error:
             raise OutputError(f"{self.path}: the checkpoint cannot be read: {error.strerror or error}") from error

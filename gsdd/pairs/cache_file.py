@@ -68,7 +68,7 @@ class CacheFile:
             descriptor, part = begin_unfinished(self.path)
             return self._reserve(descriptor, part), part
         except OSError as error:
-            raise OutputError(f"{self.folder}: no room for decoded pairs: {error.strerror or error}") from error
+            raise OutputError(f"{self.folder}: decoded pairs cannot be kept: {error.strerror or error}") from error
 
     def finish(self, descriptor: int, part: Path) -> None:
         """Give the file its name, now that all pairs are in it."""

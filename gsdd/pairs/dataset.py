@@ -1,5 +1,6 @@
 """A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
@@ -76,17 +77,32 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
             raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
         distilled = open_distilled(path)
         self._names = tuple(distilled.name(number) for number in range(len(distilled)))
-        self._keys = KEYS[keys]
+        self._name, self._keys = distilled.path.name, KEYS[keys]
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
         self._repeat = repeat
         # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
         rank, self._world_size = rank_and_world_size()
         self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
         self._visits["visits"][:] = rank
+        self._latents = hashlib.sha256(distilled.latents.numpy().tobytes()).hexdigest()
         self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
 
     def __len__(self) -> int:
         return len(self._names) * self._repeat
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r}, {len(self._names)} pairs, repeat={self._repeat})"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the items, as plain values by name."""
+        draws = self._draws
+        return {
+            "latents": self._latents[:16],
+            "repeat": self._repeat,
+            "gt_size": draws.crop * int(DEGRADATION["scale"]),
+            "views": [draws.seed, draws.hflip, draws.rotate],
+        }
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         index = range(len(self))[index]
@@ -157,9 +173,9 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
 def _view_draws(distilled: Distilled, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
     scale, whole = int(DEGRADATION["scale"]), distilled.manifest.hr_size
     size = whole if gt_size is None else gt_size
-    if size % scale or not scale <= size <= whole:
+    if not isinstance(size, int) or size % scale or not scale <= size <= whole:
         raise RecipeError(
-            f"gt_size: got {gt_size}, wanted a multiple of {scale} up to {whole}, the size of the HR images of "
+            f"gt_size: got {gt_size!r}, wanted a multiple of {scale} up to {whole}, the size of the HR images of "
             f"{distilled.path}"
         )
     return ViewDraws(seed, whole // scale, size // scale, hflip, rotate)

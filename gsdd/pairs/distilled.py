@@ -23,7 +23,7 @@ from gsdd.pairs.names import class_folders
 from gsdd.pairs.signature import Comparison, compare, decode_signatures
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Distilled:
     """What a `.gsdd` file holds: latents and where they come from. It holds no handle and can be pickled.
 
@@ -45,6 +45,9 @@ class Distilled:
 
     def __len__(self) -> int:
         return len(self.latents)
+
+    def __repr__(self) -> str:
+        return f"Distilled({self.path.name!r}, {len(self)} latents, {len(self.class_names)} classes)"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -149,6 +149,8 @@ def _report(distilled: Distilled, tree: PairTree, missing: int) -> ExpandReport:
 
 
 def _check_owner(root: Path, found: Marker | None, claim: Marker, force: bool) -> None:
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"{root} is a file; give the name of a folder with -o")
     if force:
         return
     if found is None and not is_free(root):

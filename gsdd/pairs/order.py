@@ -1,6 +1,6 @@
 """The order of an epoch, this rank's share of it, and the place in it that a training run has reached."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ class Resumable:
     """What can be left and taken up again elsewhere: each iteration is the next epoch, or the rest of one.
 
     Args:
-        length: samples in an epoch.
+        samples: those of an epoch; a state is tied to their `identity`, if they have one.
         seed: of the shuffling.
         shuffle: whether epochs are shuffled.
         rank: this process; None asks torch.distributed, and is 0 without it.
@@ -88,10 +88,19 @@ class Resumable:
         RecipeError: there is no such rank.
     """
 
-    def __init__(self, length: int, *, seed: int, shuffle: bool, rank: int | None, world_size: int | None) -> None:
+    def __init__(
+        self,
+        samples: Sized,
+        *,
+        seed: int,
+        shuffle: bool,
+        rank: int | None,
+        world_size: int | None,
+    ) -> None:
         here, of = rank_and_world_size()
         rank, world_size = here if rank is None else rank, of if world_size is None else world_size
-        self.order = Order(length, seed, shuffle, rank, world_size)
+        self.order = Order(len(samples), seed, shuffle, rank, world_size)
+        self._data: Mapping[str, Any] = getattr(samples, "identity", {})
         self._epochs = Epochs()
         # The place that was reached in an iteration, and the number of that iteration.
         self._reached, self._iteration = Place(0, 0), 0
@@ -136,6 +145,8 @@ class Resumable:
         Raises:
             GsddError: the state is that of another order.
         """
+        if not isinstance(state, Mapping):
+            raise GsddError(f"load_state_dict: got {state!r}, wanted what state_dict gave")
         differences = [
             f"{name}: {state.get(name)!r} there, {value!r} here"
             for name, value in self._identity().items()
@@ -143,7 +154,10 @@ class Resumable:
         ]
         if differences:
             raise GsddError(f"load_state_dict: the state is of another run ({'; '.join(differences)})")
-        self._go_to(self.order.after(Place(int(state["epoch"]), int(state["samples"])), 0, least))
+        epoch, samples = state.get("epoch"), state.get("samples")
+        if type(epoch) is not int or type(samples) is not int or epoch < 0 or not 0 <= samples <= self.order.length:
+            raise GsddError(f"load_state_dict: got epoch {epoch!r} and samples {samples!r}, which no state_dict gives")
+        self._go_to(self.order.after(Place(epoch, samples), 0, least))
 
     def lead(self) -> Place:
         """Begin an iteration for the workers of a DataLoader too, until `release`; return where it begins."""
@@ -168,4 +182,5 @@ class Resumable:
         self.count(place, 0)
 
     def _identity(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self.order).items() if name in ("length", "seed", "shuffle")}
+        order = {name: value for name, value in asdict(self.order).items() if name in ("length", "seed", "shuffle")}
+        return {**order, **self._data}

@@ -34,7 +34,7 @@ class ResumableSampler(Rebuilt, Resumable, Sampler[int]):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        super().__init__(len(dataset), seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
+        super().__init__(dataset, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
         self._dataset = dataset
 
     def __iter__(self) -> Iterator[int]:

@@ -50,7 +50,7 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[Mapping[str, Any]]):
             raise RecipeError(f"batch_size: got {batch_size}, wanted at least 1")
         self.batch_size = batch_size
         self.pairs = DistilledPairs(path, seed=seed, **options)
-        super().__init__(len(self.pairs), seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
+        super().__init__(self.pairs, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
         self._dealt = self._skipped = self._iterations_here = 0
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:

@@ -25,7 +25,7 @@ def test_the_table_tells_the_figures_of_the_report(photos, file, capsys):
     printed = capsys.readouterr()
     assert printed.out == table(report) + "\n"
     assert printed.err == ""
-    assert "images kept  12 for 7: -71.4% saved by count (the paper's 93.2 % is this figure)" in printed.out
+    assert "images kept  12 for 7: -71.4% saved by count (the paper's 93.2 % is such a count)" in printed.out
     assert f"{report.bits_per_hr_pixel:.2f} bits for each pixel of its 12 HR images of 64x64" in printed.out
     assert "generator    1.2 MB for realesr-animevideov3 (fp16; 2.5 MB in fp32)" in printed.out
     assert "scaled up from 2 of 7 photos" in printed.out

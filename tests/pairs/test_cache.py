@@ -176,7 +176,7 @@ def test_a_full_disk_is_told_before_anything_is_decoded(distilled, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         generator = Counting()
-        with pytest.raises(OutputError, match="no room for decoded pairs"):
+        with pytest.raises(OutputError, match="decoded pairs cannot be kept: File too large"):
             PairCache(distilled, lambda: generator, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -25,11 +25,14 @@ PAIRS, REPEAT = 11, 3
 EPOCH = -(-PAIRS * REPEAT // BATCH)
 
 
+def counts(photos):
+    classes = len(scan(photos, min_size=64).classes)
+    return [PAIRS // classes + (number < PAIRS % classes) for number in range(classes)]
+
+
 @pytest.fixture(scope="module")
 def file(photos, tmp_path_factory):
-    classes = len(scan(photos, min_size=64).classes)
-    counts = [PAIRS // classes + (number < PAIRS % classes) for number in range(classes)]
-    return str(write_small_file(tmp_path_factory.mktemp("stream") / "ost.gsdd", photos, counts=counts))
+    return str(write_small_file(tmp_path_factory.mktemp("stream") / "ost.gsdd", photos, counts=counts(photos)))
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +240,30 @@ def test_a_state_of_another_run_is_refused_with_the_difference(file):
         gsdd.DistilledStream(file, seed=2).load_state_dict(state)
     with pytest.raises(GsddError, match="seed: 2 there, 5 here"):
         gsdd.DistilledStream(file, repeat=3, seed=5).load_state_dict(state)
+
+
+def test_a_state_is_tied_to_the_pairs_and_the_way_they_are_served(file, photos, tmp_path):
+    def of(path, **options):
+        return gsdd.DistilledStream(path, **{"gt_size": 48, "repeat": 3} | options)
+
+    state = of(file).state_dict()
+    other = write_small_file(tmp_path / "other.gsdd", photos, counts=counts(photos), seed=8)
+    for stranger, said in [
+        (of(other), "latents: "),
+        (of(file, gt_size=32), "gt_size: 48 there, 32 here"),
+        (of(file, use_rot=False), "views: "),
+    ]:
+        with pytest.raises(GsddError, match=said):
+            stranger.load_state_dict(state)
+
+
+@pytest.mark.parametrize("change", [{"samples": -1}, {"samples": 10**9}, {"epoch": -1}, {"epoch": "0"}])
+def test_a_state_that_no_run_gave_is_refused(file, change):
+    part = stream(file)
+    with pytest.raises(GsddError, match="which no state_dict gives"):
+        part.load_state_dict(part.state_dict() | change)
+    with pytest.raises(GsddError, match="got None"):
+        part.load_state_dict(None)
 
 
 def test_the_state_is_plain_and_survives_json(file):
