@@ -1,6 +1,7 @@
 """A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
 import hashlib
+import secrets
 import warnings
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
@@ -15,8 +16,8 @@ from gsdd.generators.generator import Generator
 from gsdd.pairs.cache import PairCache
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
-from gsdd.pairs.draws import ViewDraws
-from gsdd.pairs.items import Keys, PairItem, known_to_default_collate
+from gsdd.pairs.draws import View, ViewDraws
+from gsdd.pairs.items import Keys, PairItem, Pixels, make_known
 from gsdd.pairs.ranks import rank_and_world_size
 from gsdd.pairs.shared import ArrayLayout, Rebuilt, SharedArrays
 
@@ -77,7 +78,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
             raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
         distilled = open_distilled(path)
         self._names = tuple(distilled.name(number) for number in range(len(distilled)))
-        self._name, self._keys = distilled.path.name, KEYS[keys]
+        self._name, self.keys, self.token = distilled.path.name, KEYS[keys], secrets.token_hex(8)
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
         self._repeat = repeat
         # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
@@ -86,6 +87,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         self._visits["visits"][:] = rank
         self._latents = hashlib.sha256(distilled.latents.numpy().tobytes()).hexdigest()
         self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
+        make_known(self)
 
     def __len__(self) -> int:
         return len(self._names) * self._repeat
@@ -110,7 +112,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
 
     def __getitems__(self, indices: Sequence[int]) -> list[PairItem]:
         """Give the items of a batch, as a DataLoader asks for it; what is not decoded is asked for all at once."""
-        known_to_default_collate()
+        make_known(self)
         indices = [range(len(self))[index] for index in indices]
         self.want(indices)
         return [self.item(index, self._visit(index)) for index in indices]
@@ -131,9 +133,24 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         """
         turn, pair = divmod(index, len(self._names))
         view = self._draws.draw(pair, turn + self._repeat * visit)
+        return PairItem(self, pair, view)
+
+    def look(self, pair: int, view: View) -> tuple[Pixels, Pixels, str]:
+        """Look at a pair, waiting for it if need be.
+
+        Args:
+            pair: which latent.
+            view: from `ViewDraws`.
+
+        Returns:
+            LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`, not copied; and the pair's name.
+
+        Raises:
+            GsddError: it cannot be decoded.
+        """
         low, high = self._cache.pair(pair)
-        size, scale = self._draws.crop, int(DEGRADATION["scale"])
-        return PairItem(self._keys, view.of(low, size, 1), view.of(high, size, scale), self._names[pair])
+        size = self._draws.crop
+        return view.of(low, size, 1), view.of(high, size, int(DEGRADATION["scale"])), self._names[pair]
 
     def set_epoch(self, epoch: int) -> None:
         """Serve the views of an epoch from now on, in every worker.

@@ -10,7 +10,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from gsdd.errors import RecipeError
 from gsdd.pairs.dataset import DistilledPairs
 from gsdd.pairs.epochs import Place
-from gsdd.pairs.items import PairItem, known_to_default_collate
+from gsdd.pairs.items import PairItem, make_known
 from gsdd.pairs.order import Resumable
 from gsdd.pairs.shared import Rebuilt
 
@@ -81,7 +81,7 @@ class DistilledStream(Rebuilt, Resumable, IterableDataset[Mapping[str, Any]]):
         share = self.order.share(place)
         mine = share[np.arange(len(share)) // self.batch_size % workers == worker]
         skipped, self._skipped = self._skipped, 0
-        known_to_default_collate()
+        make_known(self.pairs)
         for dealt, item in enumerate(self._items(mine[skipped:].tolist(), place), start=skipped + 1):
             self._dealt = dealt
             yield item
