@@ -57,15 +57,24 @@ def cli() -> None:
     """Compress a folder of photos into latents of a super-resolution GAN, and get HR-LR pairs back."""
 
 
-def _complain(text: str) -> None:
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    click.echo("gsdd: " + " ".join(printable.split()), err=True)
+def complain(text: str) -> str:
+    """Tell what is wrong on stderr, in one line; return the line."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    click.echo(f"gsdd: {line}", err=True)
+    return line
 
 
 def _tell_how_to_continue(arguments: list[str]) -> None:
     """Print a command that a shell takes as it is, whatever bytes the names in it have."""
     if arguments[:1] and arguments[0] in CONTINUING:
         click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *arguments])}"), err=True)
+
+
+def code_of(error: GsddError) -> int:
+    """Give the exit code of an error."""
+    if isinstance(error, FormatError):
+        return EXIT_FORMAT
+    return EXIT_USAGE if isinstance(error, RecipeError) else EXIT_FAILED
 
 
 def _with_hint(error: click.ClickException) -> str:
@@ -107,24 +116,18 @@ def exit_code(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        _complain(_with_hint(error))
+        complain(_with_hint(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted) as error:
-        _complain(str(error) or "interrupted")
+        complain(str(error) or "interrupted")
         _tell_how_to_continue(sys.argv[1:] if arguments is None else arguments)
         return EXIT_INTERRUPTED
-    except RecipeError as error:
-        _complain(str(error))
-        return EXIT_USAGE
-    except FormatError as error:
-        _complain(str(error))
-        return EXIT_FORMAT
     except GsddError as error:
-        _complain(str(error))
-        return EXIT_FAILED
+        complain(str(error))
+        return code_of(error)
     except OSError as error:
-        _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         return EXIT_FAILED
     except (MemoryError, RuntimeError) as error:  # torch tells of missing memory and devices as RuntimeError
-        _complain(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'out of memory'}")
+        complain(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'out of memory'}")
         return EXIT_FAILED

@@ -14,9 +14,9 @@ Written by `python -m gsdd.cli.reference > docs/cli.md` from the commands themse
 also has `-h`.
 
 **Output.** Data goes to stdout, all else to stderr: progress with its rate and time left, notes, errors. `--json`
-prints one JSON document on stdout, `-q` the result alone. `--dry-run` makes every check and writes nothing. What exists
-is kept unless `--force` is given; the same command again goes on where a run was interrupted. An error is one line that
-starts with `gsdd:`.
+prints one JSON document on stdout, `-q` the result alone. `--dry-run` says what would be done and writes nothing. What
+exists is kept unless `--force` is given; the same command again goes on where a run was interrupted. An error is one
+line that starts with `gsdd:`.
 
 | exit code | meaning |
 |---|---|

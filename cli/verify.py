@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from gsdd.cli.main import EXIT_FAILED, EXIT_FORMAT, EXIT_USAGE
+from gsdd.cli.main import EXIT_FORMAT, code_of, complain
 from gsdd.cli.options import GENERATOR, json_option, note, print_json, quiet_option
 from gsdd.cli.progress import StageBars
-from gsdd.errors import FormatError, GsddError, RecipeError
+from gsdd.errors import GsddError
 from gsdd.verification import verify as verify_file
 
 
@@ -60,24 +60,12 @@ def _check(file: Path, quiet: bool, options: dict[str, Any]) -> tuple[int, dict[
         with StageBars(hidden=quiet) as bars:
             result = verify_file(file, progress=lambda done, total: bars.update("decode", done, total), **options)
     except GsddError as error:
-        return _code(error), {"error": _complain(str(error))}
+        return code_of(error), {"error": complain(str(error))}
     if result.decoding and result.decoding.note:
         note(f"note: {result.decoding.note}", quiet)
     if result.problem:
-        return EXIT_FORMAT, {**result.to_dict(), "error": _complain(result.problem)}
+        return EXIT_FORMAT, {**result.to_dict(), "error": complain(result.problem)}
     return 0, result.to_dict()
-
-
-def _code(error: GsddError) -> int:
-    if isinstance(error, FormatError):
-        return EXIT_FORMAT
-    return EXIT_USAGE if isinstance(error, RecipeError) else EXIT_FAILED
-
-
-def _complain(text: str) -> str:
-    line = " ".join(text.split())
-    note(f"gsdd: {line}")
-    return line
 
 
 def _line(facts: dict[str, Any]) -> str:

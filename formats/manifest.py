@@ -138,9 +138,7 @@ class Manifest:
         Returns:
             Every tensor that a file of that version has, and no other.
         """
-        index = Layout("I32", (self.latents,))
-        first = {**CODECS[self.codec].layouts(self.latent_shape), "class_index": index, "source_index": index}
-        return first if minor < 1 else {**first, "signatures": Layout("U8", self.signature_shape)}
+        return tensor_layouts(self.codec, self.latent_shape, minor)
 
     def to_json(self) -> dict[str, Any]:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""
@@ -156,6 +154,22 @@ class Manifest:
             "hr_size": self.hr_size,
             "privacy": self.privacy,
         }
+
+
+def tensor_layouts(codec: str, latent_shape: tuple[int, int, int, int], minor: int) -> dict[str, Layout]:
+    """Name the tensors of a file; see `Manifest.layouts`.
+
+    Args:
+        codec: a name of `CODECS`.
+        latent_shape: `[N, C, h, w]` of all latents.
+        minor: the minor version of the file.
+
+    Returns:
+        Every tensor that such a file has.
+    """
+    index = Layout("I32", latent_shape[:1])
+    first = {**CODECS[codec].layouts(latent_shape), "class_index": index, "source_index": index}
+    return first if minor < 1 else {**first, "signatures": Layout("U8", (*latent_shape[:1], *SIGNATURE))}
 
 
 def from_json(document: object, newer: bool) -> Manifest:

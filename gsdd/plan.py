@@ -15,15 +15,13 @@ from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import feature_spec
-from gsdd.formats.codec import CODECS
+from gsdd.formats.document import MINOR
+from gsdd.formats.manifest import tensor_layouts
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 
 Progress = Callable[[str, int, int, float | None], None]
-
-# class_index, source_index and signature of a latent.
-INDEX_BYTES = 4 + 4 + 64
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,13 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Return what would be made, as JSON has it; bytes are those of the tensors, a few kB of text come on top."""
         shape = (len(self.crops), *self.generator.latent_shape(self.recipe.hr_size))
-        tensors = CODECS[self.recipe.codec].layouts(shape).values()
+        tensors = tensor_layouts(self.recipe.codec, shape, MINOR).values()
         return {
             "latents": len(self.crops),
             "classes": dict(zip(self.class_names, self.counts, strict=True)),
             "images": self.catalog.images,
             "source_bytes": self.catalog.bytes,
-            "bytes": sum(tensor.nbytes for tensor in tensors) + INDEX_BYTES * len(self.crops),
+            "bytes": sum(tensor.nbytes for tensor in tensors),
             "generator": self.generator.reference.name,
             "recipe": self.recipe.to_dict(),
             "skipped": self.skipped,

@@ -15,7 +15,7 @@ from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.pairs.cache_file import CacheFile
 from gsdd.pairs.distilled import Distilled
-from gsdd.pairs.filling import Filling, Progress
+from gsdd.pairs.filling import Chunks, Filling
 from gsdd.pairs.shared import ArrayLayout, SharedArrays, size_of
 
 
@@ -42,13 +42,14 @@ class PairCache:
     ) -> None:
         self._layouts = _layouts(distilled)
         self._filling: Filling | None = None
-        kept = folder and fingerprint and self._file(distilled, folder, fingerprint).open_whole()
-        generator = None if kept else load_generator()
-        if generator is not None and folder is not None:
-            kept = self._file(distilled, folder, generator.fingerprint).open_whole()
-        self._progress = Progress(len(distilled), done=bool(kept))
         self._whole = False
-        if kept:
+        generator = None
+        kept = self._open_kept(distilled, folder, fingerprint)
+        if kept is None:
+            generator = load_generator()
+            kept = self._open_kept(distilled, folder, generator.fingerprint)
+        self._chunks = Chunks(len(distilled), done=kept is not None)
+        if kept is not None:
             self._images = SharedArrays(self._layouts, kept)
         elif generator is not None:
             self._begin(distilled, generator, folder)
@@ -65,14 +66,14 @@ class PairCache:
         Raises:
             GsddError: it cannot be decoded.
         """
-        self._progress.wait(number // CHUNK)
+        self._chunks.wait(number // CHUNK)
         return self._images["lr"][number], self._images["hr"][number]
 
     def want(self, numbers: Iterable[int]) -> None:
         """Ask for pairs to be decoded before others; `pair` then waits for them."""
         if not self._whole:
-            self._whole = self._progress.all_done
-            self._progress.want({number // CHUNK for number in numbers})
+            self._whole = self._chunks.all_done
+            self._chunks.want({number // CHUNK for number in numbers})
 
     def complete(self) -> None:
         """Return once every pair is there.
@@ -85,6 +86,11 @@ class PairCache:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_filling": None}
+
+    def _open_kept(self, distilled: Distilled, folder: Path | None, fingerprint: str | None) -> int | None:
+        if folder is None or fingerprint is None:
+            return None
+        return self._file(distilled, folder, fingerprint).open_whole()
 
     def _file(self, distilled: Distilled, folder: Path, fingerprint: str) -> CacheFile:
         return CacheFile.of(folder, distilled, fingerprint, size_of(self._layouts))
@@ -99,7 +105,7 @@ class PairCache:
             self._images = SharedArrays(self._layouts, descriptor)
             weakref.finalize(self, _remove, part, os.getpid())
             finish = partial(file.finish, descriptor, part)
-        self._filling = Filling(distilled.latents, generator, self._images, self._progress, finish)
+        self._filling = Filling(distilled.latents, generator, self._images, self._chunks, finish)
         # Made last, it is called first: what the thread works on outlives it.
         weakref.finalize(self, self._filling.stop)
 

@@ -1,6 +1,5 @@
 """A file that keeps decoded pairs from one run to the next."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,7 @@ class CacheFile:
     @classmethod
     def of(cls, folder: Path, distilled: Distilled, fingerprint: str, size: int) -> "CacheFile":
         """Name the file of these latents under the generator of that fingerprint."""
-        latents = hashlib.sha256(distilled.latents.numpy().tobytes()).hexdigest()
-        return cls(folder, f"{latents[:24]}-{fingerprint[:24]}.pairs", size)
+        return cls(folder, f"{distilled.latents_sha256[:24]}-{fingerprint[:24]}.pairs", size)
 
     @property
     def path(self) -> Path:

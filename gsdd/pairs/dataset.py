@@ -1,6 +1,5 @@
 """A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
-import hashlib
 import secrets
 import warnings
 from collections.abc import Iterable, Sequence
@@ -85,7 +84,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         rank, self._world_size = rank_and_world_size()
         self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
         self._visits["visits"][:] = rank
-        self._latents = hashlib.sha256(distilled.latents.numpy().tobytes()).hexdigest()
+        self._latents = distilled.latents_sha256
         self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
         make_known(self)
 

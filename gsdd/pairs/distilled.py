@@ -1,5 +1,6 @@
 """A `.gsdd` file in memory."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,11 @@ class Distilled:
     def class_folders(self) -> tuple[str, ...]:
         """The classes' names made safe for file systems, all different."""
         return class_folders(self.class_names)
+
+    @cached_property
+    def latents_sha256(self) -> str:
+        """The sha256 of the latents as a reader decodes them, the same in either container."""
+        return hashlib.sha256(self.latents.numpy().tobytes()).hexdigest()
 
     def name(self, number: int) -> str:
         """Name a latent for logs and trainers: `ost.gsdd::sky/000012`."""

@@ -23,7 +23,7 @@ PAUSE = 0.001
 LOOK = 1.0
 
 
-class Progress:
+class Chunks:
     """Which chunks of latents are decoded, and which are waited for; every process that has it sees the same.
 
     Args:
@@ -103,7 +103,7 @@ class Filling:
         latents: z, float32 `[N, C, h, w]`.
         generator: G, on its device.
         images: `hr` and `lr`, uint8 `[N, 3, H, W]` and `[N, 3, H / scale, W / scale]`, to be filled.
-        progress: told of each chunk.
+        chunks: told of each that is decoded.
         finish: called when all are decoded; may be None.
 
     Raises:
@@ -115,10 +115,10 @@ class Filling:
         latents: Tensor,
         generator: Generator,
         images: SharedArrays,
-        progress: Progress,
+        chunks: Chunks,
         finish: Callable[[], None] | None,
     ) -> None:
-        self._latents, self._images, self._progress, self._finish = latents, images, progress, finish
+        self._latents, self._images, self._chunks, self._finish = latents, images, chunks, finish
         self._stopped = threading.Event()
         self._error: Exception | None = None
         # What torch loads on first use is loaded here: a process that is forked later must find no half-done import.
@@ -149,7 +149,7 @@ class Filling:
     def _run(self, generator: Generator) -> None:
         try:
             while not self._stopped.is_set():
-                chunk = self._progress.next_chunk()
+                chunk = self._chunks.next_chunk()
                 if chunk is None:
                     break
                 self._fill(chunk, generator)
@@ -160,14 +160,14 @@ class Filling:
         except Exception as error:
             self._error = error
         finally:
-            self._progress.end()
+            self._chunks.end()
 
     def _fill(self, chunk: int, generator: Generator) -> None:
         rows = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
         hr = decode(generator, self._latents[rows])
         self._put("hr", rows, hr.numpy())
         self._put("lr", rows, low_resolution(hr, int(DEGRADATION["scale"])).numpy())
-        self._progress.done(chunk)
+        self._chunks.done(chunk)
 
     def _put(self, name: str, rows: slice, images: NDArray[Any]) -> None:
         self._images[name][rows] = images

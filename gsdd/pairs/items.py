@@ -109,13 +109,11 @@ class _Batch(MutableMapping[str, Any]):
         return len(self._whole)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if "_whole" in self.__dict__:
-            return dict, (self._whole,)
-        return _arrived, ([(token, pair, tuple(view)) for token, pair, view in self._picks],)
+        return (dict, (self._whole,)) if "_whole" in self.__dict__ else (_arrived, (self._picks,))
 
 
-def _arrived(picks: Sequence[tuple[str, int, Sequence[Any]]]) -> dict[str, Any]:
-    seen = [_sources[token].look(pair, View(*view)) for token, pair, view in picks]
+def _arrived(picks: Sequence[tuple[str, int, View]]) -> dict[str, Any]:
+    seen = [_sources[token].look(pair, view) for token, pair, view in picks]
     low, high = _floats([parts[0] for parts in seen]), _floats([parts[1] for parts in seen])
     names = [name for _, _, name in seen]
     return dict(zip(_sources[picks[0][0]].keys, (low, high, names, list(names)), strict=True))

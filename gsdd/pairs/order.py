@@ -92,15 +92,15 @@ class Resumable:
         self,
         samples: Sized,
         *,
-        seed: int,
-        shuffle: bool,
-        rank: int | None,
-        world_size: int | None,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int | None = None,
+        world_size: int | None = None,
     ) -> None:
         here, of = rank_and_world_size()
         rank, world_size = here if rank is None else rank, of if world_size is None else world_size
         self.order = Order(len(samples), seed, shuffle, rank, world_size)
-        self._data: Mapping[str, Any] = getattr(samples, "identity", {})
+        self._samples = samples
         self._epochs = Epochs()
         # The place that was reached in an iteration, and the number of that iteration.
         self._reached, self._iteration = Place(0, 0), 0
@@ -183,4 +183,4 @@ class Resumable:
 
     def _identity(self) -> dict[str, Any]:
         order = {name: value for name, value in asdict(self.order).items() if name in ("length", "seed", "shuffle")}
-        return {**order, **self._data}
+        return {**order, **getattr(self._samples, "identity", {})}

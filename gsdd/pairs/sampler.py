@@ -1,6 +1,6 @@
 """A sampler that a run can leave and take up again."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 
 from torch.utils.data import Sampler
 
@@ -15,7 +15,7 @@ class ResumableSampler(Rebuilt, Resumable, Sampler[int]):
     wraps, so that an interrupted run draws the same crops as an uninterrupted one.
 
     Args:
-        dataset: what the indices are of.
+        samples: the dataset that the indices are of.
         seed: of the shuffling.
         shuffle: whether epochs are shuffled.
         rank: this process; None asks torch.distributed, and is 0 without it.
@@ -25,21 +25,9 @@ class ResumableSampler(Rebuilt, Resumable, Sampler[int]):
         RecipeError: there is no such rank.
     """
 
-    def __init__(
-        self,
-        dataset: Sized,
-        *,
-        seed: int = 0,
-        shuffle: bool = True,
-        rank: int | None = None,
-        world_size: int | None = None,
-    ) -> None:
-        super().__init__(dataset, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
-        self._dataset = dataset
-
     def __iter__(self) -> Iterator[int]:
         place = self._epochs.begin()
-        _set_epoch(self._dataset, place.epoch)
+        _set_epoch(self._samples, place.epoch)
         yield from self.order.share(place).tolist()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pairs.small_file import COMPACT, copy_photos, write_small_file
+from pairs.small_file import COMPACT, write_small_file
 from sample_file import forge, take_apart
 from strange_photos import put
 
@@ -26,12 +26,6 @@ class Bomb:
 
     def __reduce__(self):
         return os.mkdir, ("harm",)
-
-
-@pytest.fixture(scope="module")
-def small_file(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("small")
-    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
 
 
 @pytest.fixture(autouse=True)

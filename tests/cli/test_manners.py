@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
-from pairs.small_file import COMPACT, copy_photos, write_small_file
+from pairs.small_file import COMPACT
 
 from gsdd.cli import progress
 from gsdd.cli.main import cli, exit_code
@@ -26,12 +26,6 @@ SHOW = ["generators", "show", COMPACT]
 READERS = [["info", "small.gsdd"], ["verify", "small.gsdd"], ["savings", "photos", "small.gsdd", "--sample", "1"], SHOW]
 LISTS = [["generators"], ["generators", "list"]]
 WRITERS = [COMPRESS, EXPAND, CONVERT, EXPORT]
-
-
-@pytest.fixture(scope="module")
-def small_file(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("small")
-    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
 
 
 @pytest.fixture(autouse=True)
