@@ -14,10 +14,8 @@ import click
 import torch
 
 from gsdd.data.crops import read_crops
-from gsdd.data.degradation import to_float
 from gsdd.distill.inversion import feature_distance, invert, starting_latents
 from gsdd.distill.spaces import Spaces
-from gsdd.features.normalise import normalise
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.plan import make_plan, real_crops
 
@@ -43,7 +41,7 @@ def main(
     @torch.no_grad()
     def distance(latents: torch.Tensor) -> float:
         images = torch.cat([work.generator(part) for part in latents.split(8)])
-        return float(feature_distance(psi(normalise(images)), psi(normalise(to_float(pairs)))).mean())
+        return float(feature_distance(psi(images), psi(pairs)).mean())
 
     before = distance(starting_latents(pairs, work.generator.scale, work.recipe))
     click.echo(

@@ -22,6 +22,7 @@ from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
 from gsdd.generators.named import DEFAULT
+from gsdd.kernels.backend import BACKENDS
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -82,6 +83,13 @@ def recipe_options(command: Command) -> Command:
 )
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the photos, kept in the file.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="auto",
+    show_default=True,
+    help="Of augmentation, features' means and matching: Triton kernels, or PyTorch; auto takes Triton on a GPU.",
+)
 @click.option("--dry-run", is_flag=True, help="Look at the photos, say what would be made, write nothing.")
 @force_option
 @json_option

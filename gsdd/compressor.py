@@ -15,6 +15,7 @@ from gsdd.data.catalog import OnBadImage
 from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
+from gsdd.distill.embedding import class_index
 from gsdd.distill.journal import Journal, Stop, checkpoint_path, remove_outlived
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
 from gsdd.errors import RecipeError
@@ -24,6 +25,7 @@ from gsdd.formats.codec import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+from gsdd.kernels.backend import Backend
 from gsdd.pairs.decode import decode
 from gsdd.pairs.signature import decode_signatures
 from gsdd.plan import Plan, Progress, make_plan
@@ -71,6 +73,7 @@ def compress(
     generator: str = DEFAULT_GENERATOR,
     ipc: int | Mapping[str, int] | None = None,
     device: str = "cpu",
+    backend: Backend = "auto",
     container: files.ContainerName = "safetensors",
     time_budget: float | None = None,
     on_bad_image: OnBadImage = "skip",
@@ -85,7 +88,7 @@ def compress(
     """Compress class folders of photos into one .gsdd file.
 
     While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again goes on from
-    there and makes the same file; the time budget, container, licence, device and `force` may be others.
+    there and makes the same file; the time budget, container, licence, device, backend and `force` may be others.
 
     Args:
         source: folder with one sub-folder a class; a flat folder is one class.
@@ -94,6 +97,7 @@ def compress(
         generator: name (see `gsdd generators`) or path of a x4 super-resolution network.
         ipc: latents a class, one number or one a class name; None takes the preset's.
         device: where torch computes, such as "cpu" or "cuda".
+        backend: `auto` takes Triton kernels on a GPU and PyTorch elsewhere; `reference` or `triton` takes that one.
         container: `safetensors` or `hdf5`.
         time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
         on_bad_image: `skip` unusable photos, or `fail` at the first.
@@ -125,8 +129,8 @@ def compress(
         remove_outlived(target)
     check_target(target, Path(source), force=force)
     work = make_plan(
-        source, preset=preset, generator=generator, ipc=ipc, device=device, on_bad_image=on_bad_image,
-        progress=progress, **options,
+        source, preset=preset, generator=generator, ipc=ipc, device=device, backend=backend,
+        on_bad_image=on_bad_image, progress=progress, **options,
     )  # fmt: skip
     if note:
         for line in work.decisions:
@@ -136,9 +140,8 @@ def compress(
     found = search(work, journal, _leaving_time_to_sign(deadline, work), progress, note)
     if note and (short := _left_undone(work, found)):
         note(short)
-    classes = torch.arange(len(work.counts)).repeat_interleave(torch.tensor(work.counts))
     files.write(
-        target, replace(manifest, run=found.run), found.moved.latents.numpy(), classes.int().numpy(),
+        target, replace(manifest, run=found.run), found.moved.latents.numpy(), class_index(work.counts).int().numpy(),
         _photo_index(work), _signatures(work, found, journal, progress), container=container, force=force,
     )  # fmt: skip
     journal.remove()

@@ -15,11 +15,13 @@ from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import feature_spec
+from gsdd.errors import KernelInputError, RecipeError
 from gsdd.formats.document import MINOR
 from gsdd.formats.manifest import tensor_layouts
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
+from gsdd.kernels.backend import Backend, choose
 
 Progress = Callable[[str, int, int, float | None], None]
 
@@ -34,6 +36,7 @@ class Plan:
         crops: x_k, one a latent, class after class.
         recipe: the method's choices.
         generator: G.
+        backend: of the ops.
     """
 
     catalog: Catalog
@@ -41,6 +44,7 @@ class Plan:
     crops: tuple[Crop, ...]
     recipe: Recipe
     generator: Generator
+    backend: Backend = "auto"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -100,6 +104,7 @@ def make_plan(
     generator: str = DEFAULT_GENERATOR,
     ipc: int | Mapping[str, int] | None = None,
     device: str = "cpu",
+    backend: Backend = "auto",
     on_bad_image: OnBadImage = "skip",
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401
@@ -112,6 +117,7 @@ def make_plan(
         generator: name or path.
         ipc: latents a class.
         device: where torch computes.
+        backend: of the ops.
         on_bad_image: `skip` or `fail`.
         progress: called with stage, photos done, photos in all, and None.
         **options: fields of `Recipe` that override the preset.
@@ -126,12 +132,13 @@ def make_plan(
     """
     recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(os.fspath(generator), device=device)
+    _check_backend(backend, loaded)
     loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
     crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
-    return Plan(catalog, counts, crops, recipe, loaded)
+    return Plan(catalog, counts, crops, recipe, loaded, backend)
 
 
 def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
@@ -146,6 +153,13 @@ def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
     """
     tiles = read_tiles(catalog, recipe.hr_size, limit=recipe.real_crops, seed=recipe.seed)
     return tuple(map(torch.from_numpy, tiles))
+
+
+def _check_backend(backend: Backend, generator: Generator) -> None:
+    try:
+        choose(backend, torch.empty(0, device=generator.device))
+    except KernelInputError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _checked(recipe: Recipe) -> Recipe:

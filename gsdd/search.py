@@ -64,7 +64,9 @@ def search(work: Plan, journal: Journal, deadline: Deadline, progress: Progress 
         note(f"continuing {_place(found, work.recipe)}")
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
     source = DistillationSource(work.class_names, work.counts, pairs, work.real_crops())
-    spaces = Spaces.from_recipe(work.recipe, source.real, work.generator.device)
+    spaces = Spaces.from_recipe(work.recipe, source.real, work.generator.device, work.backend)
+    if note and (objection := work.generator.frozen.objection):
+        note(f"generator {work.generator.reference.name}: {objection}; it runs a second time on the way back")
     steps = _Steps(work, source, spaces, journal, deadline, progress)
     if found and isinstance(found.state, Distillation):
         return steps.distill(found.state.latents, found.facts, found.state)

@@ -3,6 +3,7 @@
 Source: Zhao and Bilen, "Dataset Condensation with Differentiable Siamese Augmentation", ICML 2021.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,7 +12,12 @@ from torch import Tensor
 
 from gsdd.errors import KernelInputError
 
-STRATEGIES = ("color", "crop", "cutout", "flip", "scale", "rotate")
+OPS = ("brightness", "saturation", "contrast", "crop", "cutout", "flip", "scale", "rotate")
+# What DSA picks among: "color" is three ops.
+STRATEGIES: Mapping[str, tuple[str, ...]] = {
+    "color": ("brightness", "saturation", "contrast"),
+    **{name: (name,) for name in ("crop", "cutout", "flip", "scale", "rotate")},
+}
 
 
 class Column(IntEnum):
@@ -33,28 +39,33 @@ class Column(IntEnum):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """omega of a batch: which strategies act on each image, and with what parameters.
+    """omega of a batch: which ops act on each image, and with what parameters.
 
     Attributes:
-        strategies: bit s set where `STRATEGIES[s]` acts, int64 `[N]`. Flip has no parameter: its bit is the draw.
-        values: parameters by `Column`, float32 `[N, 12]`; read only where the strategy's bit is set.
+        ops: bit k set where `OPS[k]` acts, int64 `[N]`. Flip has no parameter: its bit is the draw.
+        values: parameters by `Column`, float32 `[N, 12]`; read only where the op's bit is set.
     """
 
-    strategies: Tensor
+    ops: Tensor
     values: Tensor
 
     def __post_init__(self) -> None:
         """Refuse tensors that do not describe one batch."""
-        count = self.strategies.shape[0] if self.strategies.ndim == 1 else -1
-        if self.values.shape != (count, len(Column)) or self.strategies.dtype != torch.int64:
+        count = self.ops.shape[0] if self.ops.ndim == 1 else -1
+        if self.values.shape != (count, len(Column)) or self.ops.dtype != torch.int64:
             raise KernelInputError(
-                f"augmentation: got strategies {tuple(self.strategies.shape)} {self.strategies.dtype} and values "
+                f"augmentation: got ops {tuple(self.ops.shape)} {self.ops.dtype} and values "
                 f"{tuple(self.values.shape)}, wanted int64 [N] and float32 [N, {len(Column)}]"
             )
 
     def __len__(self) -> int:
         """Return how many images it describes."""
-        return int(self.strategies.shape[0])
+        return int(self.ops.shape[0])
+
+    @classmethod
+    def identity(cls, count: int) -> "Augmentation":
+        """Leave `count` images as they are."""
+        return cls(torch.zeros(count, dtype=torch.int64), torch.zeros(count, len(Column)))
 
     def take(self, index: Tensor) -> "Augmentation":
         """Give image k of a new batch the parameters of row `index[k]`; siamese sharing is a repeated index.
@@ -66,8 +77,20 @@ class Augmentation:
             omega of M images.
         """
         index = index.to(self.values.device)
-        return Augmentation(self.strategies[index], self.values[index])
+        return Augmentation(self.ops[index], self.values[index])
 
     def to(self, device: torch.device) -> "Augmentation":
         """Copy to a device."""
-        return Augmentation(self.strategies.to(device), self.values.to(device))
+        return Augmentation(self.ops.to(device), self.values.to(device))
+
+
+def op_bits(names: Iterable[str]) -> int:
+    """Code ops as the bits of `Augmentation.ops`.
+
+    Args:
+        names: some of `OPS`.
+
+    Returns:
+        The sum of their bits.
+    """
+    return sum(1 << OPS.index(name) for name in names)

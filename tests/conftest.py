@@ -1,9 +1,13 @@
 """Fixtures that several rooms' tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from photos import photo_root
+
+# Kernels are interpreted in tests; Triton reads the variable when it is first imported.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from torch import Tensor
 from gsdd.distill.adam import AdamState, adam_state, restore_adam
 from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.embedding import Embedding
+from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
@@ -108,7 +108,7 @@ class _Loop:
         # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
         self._z = [z.clone().to(generator.device).requires_grad_(True) for z in latents]
         self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=(0.9, 0.999))
-        self._classes = torch.arange(len(source.counts)).repeat_interleave(torch.tensor(source.counts))
+        self._classes = class_index(source.counts)
         self._graph_bytes = 0
         self.steps = 0
 
@@ -128,7 +128,8 @@ class _Loop:
         chunks = list(chunk_indices(moving))
         generated = self._generate(chunks)
         features = self._features(embedding, generated.images, chunks)
-        loss = matching(features, counts, real_means, pair_features, self._recipe.lam).total
+        terms = matching(features, counts, real_means, pair_features, self._recipe.lam, backend=embedding.backend)
+        loss = terms.total
         if self._recipe.reduction == "mean":
             loss = loss / features.shape[1]
         loss.backward()
@@ -158,13 +159,7 @@ class _Loop:
         return tuple(batches)
 
     def _pair_features(self, embedding: Embedding, moving: Tensor) -> Tensor:
-        classes = self._classes[moving]
-        return torch.cat(
-            [
-                embedding.embed_crops(self._source.pairs[moving[classes == number]], number, self._recipe.real_batch)
-                for number in range(len(self._source.counts))
-            ]
-        )
+        return embedding.embed_crops(self._source.pairs[moving], self._classes[moving], self._recipe.real_batch)
 
     def _generate(self, chunks: list[tuple[Tensor, int]]) -> GeneratorPass:
         z = torch.cat([torch.stack([self._z[k] for k in index.tolist()]) for index, _ in chunks]).detach()

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsdd.data.degradation import to_float
 from gsdd.features.extractor import FeatureExtractor
-from gsdd.features.normalise import normalise
-from gsdd.kernels.augment import augment
 from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend
 from gsdd.kernels.matching import class_means
 
 
@@ -21,39 +19,40 @@ class Embedding:
         psi: psi with its theta.
         omega: one row a class.
         device: where it computes.
+        backend: of the ops, as in `gsdd.kernels.backend`.
     """
 
     psi: FeatureExtractor
     omega: Augmentation
     device: torch.device
+    backend: Backend = "auto"
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """Embed images.
 
         Args:
-            images: RGB in [0, 1], float32 `[N, 3, H, W]`; gradient flows to them.
+            images: RGB, floating in [0, 1] or uint8, `[N, 3, H, W]`; gradient flows to floating ones.
             classes: class of each image, int64 `[N]`.
 
         Returns:
             Features `[N, D]`.
         """
-        omega = self.omega.take(classes).to(self.device)
-        return self.psi(augment(normalise(images.to(self.device)), omega))
+        return self.psi(images.to(self.device), self.omega.take(classes))
 
     @torch.no_grad()
-    def embed_crops(self, crops: Tensor, class_index: int, batch: int) -> Tensor:
-        """Embed stored crops of one class.
+    def embed_crops(self, crops: Tensor, classes: Tensor, batch: int) -> Tensor:
+        """Embed stored crops.
 
         Args:
             crops: uint8 `[M, 3, H, W]`.
-            class_index: their class.
+            classes: class of each crop, int64 `[M]`.
             batch: images that are embedded at a time, at least 1.
 
         Returns:
             Features `[M, D]`.
         """
-        parts = [self(to_float(part), torch.full((len(part),), class_index)) for part in crops.split(batch)]
-        return torch.cat(parts)
+        parts = zip(crops.split(batch), classes.split(batch), strict=True)
+        return torch.cat([self(images, numbers) for images, numbers in parts])
 
     def real_means(self, real: tuple[Tensor, ...], batch: int) -> Tensor:
         """Average the embedded real crops of each class: the first term of Eq. 7.
@@ -65,5 +64,18 @@ class Embedding:
         Returns:
             Means `[C, D]`.
         """
-        features = [self.embed_crops(crops, number, batch) for number, crops in enumerate(real)]
-        return class_means(torch.cat(features), tuple(map(len, features)))
+        counts = tuple(map(len, real))
+        features = self.embed_crops(torch.cat(real), class_index(counts), batch)
+        return class_means(features, counts, backend=self.backend)
+
+
+def class_index(counts: tuple[int, ...]) -> Tensor:
+    """Number the classes of images that stand class after class.
+
+    Args:
+        counts: images a class.
+
+    Returns:
+        Class of each image, int64 `[sum of counts]`.
+    """
+    return torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))

@@ -46,7 +46,7 @@ class GeneratorPass:
         return torch.cat([z.grad for z in self._z if z.grad is not None])
 
     def _forward(self, z: Tensor) -> Tensor:
-        return self._generator(z)
+        return self._generator.frozen(z)
 
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def graph_bytes(generator: Generator, latents: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-        images = generator(latents.detach().requires_grad_(True))
+        images = generator.frozen(latents.detach().requires_grad_(True))
         total = sum(kept.values())
     del images
     return total

@@ -14,7 +14,6 @@ from gsdd.distill.chunks import CHUNK, chunk_indices
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.recipe import Recipe
 from gsdd.features.extractor import FeatureExtractor
-from gsdd.features.normalise import normalise
 from gsdd.generators.generator import Generator
 from gsdd.randomness import torch_stream
 
@@ -178,7 +177,7 @@ class _ChunkInversion:
         self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
         self._pixels, self._real = crops, real
         self._crops = to_float(crops).to(generator.device)
-        self._crop_features = psi(normalise(self._crops)) if self._feature_weight else None
+        self._crop_features = psi(self._crops) if self._feature_weight else None
         self._z = latents.clone().to(generator.device).requires_grad_(True)
         self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
         self.error_start = self._error()
@@ -197,10 +196,10 @@ class _ChunkInversion:
 
     def step(self) -> float:
         began = time.monotonic()
-        images = self._generator(self._z)
+        images = self._generator.frozen(self._z)
         loss = pixel_distance(images, self._crops)
         if self._crop_features is not None:
-            features = self._psi(normalise(images))
+            features = self._psi(images)
             loss = loss + self._feature_weight * feature_distance(features, self._crop_features)
         self._adam.zero_grad()
         loss.sum().backward()

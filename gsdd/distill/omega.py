@@ -8,7 +8,7 @@ import torch
 
 from gsdd.distill.recipe import Mode, Recipe
 from gsdd.errors import RecipeError
-from gsdd.kernels.augmentation import STRATEGIES, Augmentation, Column
+from gsdd.kernels.augmentation import STRATEGIES, Augmentation, Column, op_bits
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Dsa:
         names = tuple(recipe.dsa.split("_")) if recipe.dsa else ()
         if [name for name in STRATEGIES if name in names] != list(names):
             raise RecipeError(
-                f"recipe: dsa: got {recipe.dsa!r}, wanted some of {STRATEGIES}, in this order, joined by _"
+                f"recipe: dsa: got {recipe.dsa!r}, wanted some of {tuple(STRATEGIES)}, in this order, joined by _"
             )
         return cls(names, recipe.dsa_mode)
 
@@ -90,7 +90,7 @@ class Dsa:
         for strategy in picked:
             parameters = _DRAW[strategy](stream, self.ratios, height, width)
             if parameters is not None:
-                bits |= 1 << STRATEGIES.index(strategy)
+                bits |= op_bits(STRATEGIES[strategy])
                 for column, value in parameters.items():
                     values[0, column] = value
         return Augmentation(torch.tensor([bits]), torch.from_numpy(values.astype(np.float32)))

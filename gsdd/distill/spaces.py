@@ -7,13 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gsdd.data.degradation import to_float
 from gsdd.distill.embedding import Embedding
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import Recipe
 from gsdd.features.extractor import FeatureExtractor, FeatureSpec, feature_drawer
-from gsdd.features.normalise import normalise
 from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend
 from gsdd.randomness import numpy_stream
 
 
@@ -27,6 +26,7 @@ class Spaces:
         seed: the run's seed.
         size: height and width of the images, in pixels.
         device: where embeddings compute.
+        backend: of their ops.
     """
 
     draw_psi: Callable[[int, str, int], FeatureExtractor]
@@ -34,15 +34,19 @@ class Spaces:
     seed: int
     size: tuple[int, int]
     device: torch.device
+    backend: Backend = "auto"
 
     @classmethod
-    def from_recipe(cls, recipe: Recipe, real: tuple[Tensor, ...], device: torch.device) -> "Spaces":
+    def from_recipe(
+        cls, recipe: Recipe, real: tuple[Tensor, ...], device: torch.device, backend: Backend = "auto"
+    ) -> "Spaces":
         """Prepare the distribution that a recipe asks for.
 
         Args:
             recipe: features, DSA and seed.
             real: real crops a class, uint8 `[M_c, 3, H, W]`; some of them calibrate norms.
             device: where embeddings compute.
+            backend: of their ops.
 
         Returns:
             The distribution of (theta, omega).
@@ -50,8 +54,8 @@ class Spaces:
         Raises:
             RecipeError: unreadable weights.
         """
-        draw_psi = feature_drawer(feature_spec(recipe), _calibration(real, recipe).to(device))
-        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, (recipe.hr_size, recipe.hr_size), device)
+        draw_psi = feature_drawer(feature_spec(recipe), _calibration(real, recipe).to(device), backend)
+        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, (recipe.hr_size, recipe.hr_size), device, backend)
 
     def fixed_psi(self) -> FeatureExtractor:
         """Return the one psi of D_f (Eq. 4)."""
@@ -72,8 +76,8 @@ class Spaces:
             self.dsa.draw(numpy_stream(self.seed, f"{purpose} omega of {name}", number), *self.size)
             for name in class_names
         ]
-        omega = Augmentation(torch.cat([row.strategies for row in rows]), torch.cat([row.values for row in rows]))
-        return Embedding(self.draw_psi(self.seed, f"{purpose} theta", number), omega, self.device)
+        omega = Augmentation(torch.cat([row.ops for row in rows]), torch.cat([row.values for row in rows]))
+        return Embedding(self.draw_psi(self.seed, f"{purpose} theta", number), omega, self.device, self.backend)
 
 
 def feature_spec(recipe: Recipe) -> FeatureSpec:
@@ -93,4 +97,4 @@ def feature_spec(recipe: Recipe) -> FeatureSpec:
 def _calibration(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
     pool = torch.cat(real)
     stream = numpy_stream(recipe.seed, "calibration crops")
-    return normalise(to_float(pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.calibration])]))
+    return pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.calibration])]

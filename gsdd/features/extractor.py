@@ -11,13 +11,23 @@ from gsdd.errors import RecipeError
 from gsdd.features.family import FAMILIES, Family
 from gsdd.features.local_fourier import draw_local_fourier
 from gsdd.features.resnet18 import LAYERS, draw_resnet18, load_resnet18
+from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend
 
 
 class FeatureExtractor(Protocol):
-    """psi: a function of one image, whatever else is in the batch, so that R(x, x) is 0."""
+    """psi(A(., omega)): a function of one image, whatever else is in the batch, so that R(x, x) is 0."""
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Map normalised images `[N, 3, H, W]` to features `[N, D]`."""
+    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+        """Normalise, augment and embed.
+
+        Args:
+            images: RGB, floating in [0, 1] or uint8, `[N, 3, H, W]`; gradient flows to floating ones.
+            omega: one row an image; None leaves them as they are.
+
+        Returns:
+            Features `[N, D]`.
+        """
         ...
 
 
@@ -49,13 +59,16 @@ class FeatureSpec:
             raise RecipeError(f"feature weights {self.weights}: no such file; give torchvision's resnet18")
 
 
-def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str, int], FeatureExtractor]:
+def feature_drawer(
+    spec: FeatureSpec, calibration: Tensor, backend: Backend = "auto"
+) -> Callable[[int, str, int], FeatureExtractor]:
     """Prepare the map (seed, purpose, number) -> psi_theta.
 
     Args:
         spec: which psi.
-        calibration: normalised real crops `[M, 3, H, W]`; norms of resnet18 take their statistics from them, once a
+        calibration: real crops, RGB uint8 `[M, 3, H, W]`; norms of resnet18 take their statistics from them, once a
             theta, and are frozen.
+        backend: of the ops.
 
     Returns:
         A function of seed, purpose and draw number that gives psi with theta drawn from that stream; with pre-trained
@@ -65,8 +78,10 @@ def feature_drawer(spec: FeatureSpec, calibration: Tensor) -> Callable[[int, str
         RecipeError: the weights are not those of a ResNet18.
     """
     if spec.weights is not None:
-        trained = load_resnet18(spec.weights, spec.layers, calibration.device)
+        trained = load_resnet18(spec.weights, spec.layers, calibration.device, backend)
         return lambda seed, purpose, number: trained
     if spec.family == "resnet18":
-        return lambda seed, purpose, number: draw_resnet18(spec.layers, calibration, seed, purpose, number)
-    return lambda seed, purpose, number: draw_local_fourier(spec.filters, calibration.device, seed, purpose, number)
+        return lambda seed, purpose, number: draw_resnet18(spec.layers, calibration, seed, purpose, number, backend)
+    return lambda seed, purpose, number: draw_local_fourier(
+        spec.filters, calibration.device, seed, purpose, number, backend
+    )

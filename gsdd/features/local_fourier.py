@@ -7,6 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gsdd.features.normalisation import MEAN, STD
+from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend
+from gsdd.kernels.class_statistics import class_statistics
 from gsdd.randomness import torch_stream
 
 PATCH = 7
@@ -22,18 +26,24 @@ class LocalFourier:
     Attributes:
         frequencies: w, `[D, 3, 7, 7]`, each of zero mean.
         phases: b, `[D]`, in [0, 2 pi).
+        backend: of `class_statistics`, in which each image is a class of its own.
     """
 
     frequencies: Tensor
     phases: Tensor
+    backend: Backend = "auto"
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Map normalised images `[N, 3, H, W]` to `[N, D]`, each value in [-sqrt(2), sqrt(2)]."""
-        projections = F.conv2d(images, self.frequencies.to(images), self.phases.to(images), stride=STRIDE)
-        return math.sqrt(2) * projections.cos().mean(dim=(2, 3))
+    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+        """Embed RGB images `[N, 3, H, W]` as `[N, D]`, each value in [-sqrt(2), sqrt(2)]."""
+        return class_statistics(
+            images, omega or Augmentation.identity(len(images)), self.frequencies, self.phases, (1,) * len(images),
+            stride=STRIDE, mean=MEAN, std=STD, backend=self.backend,
+        )  # fmt: skip
 
 
-def draw_local_fourier(filters: int, device: torch.device, seed: int, purpose: str, number: int) -> LocalFourier:
+def draw_local_fourier(
+    filters: int, device: torch.device, seed: int, purpose: str, number: int, backend: Backend = "auto"
+) -> LocalFourier:
     """Draw theta = (w, b).
 
     Args:
@@ -42,6 +52,7 @@ def draw_local_fourier(filters: int, device: torch.device, seed: int, purpose: s
         seed: the run's seed.
         purpose: what the draw is for.
         number: which draw.
+        backend: of the op.
 
     Returns:
         psi with this theta.
@@ -55,6 +66,5 @@ def draw_local_fourier(filters: int, device: torch.device, seed: int, purpose: s
     low, high = LOG10_SCALES
     scales = 10 ** (low + (high - low) * torch.rand(filters, 1, generator=stream))
     phases = 2 * math.pi * torch.rand(filters, generator=stream)
-    frequencies = scales * F.normalize(directions, dim=1)
-    frequencies = frequencies.view(filters, 3, PATCH, PATCH).contiguous(memory_format=torch.channels_last)
-    return LocalFourier(frequencies.to(device), phases.to(device))
+    frequencies = (scales * F.normalize(directions, dim=1)).view(filters, 3, PATCH, PATCH)
+    return LocalFourier(frequencies.to(device), phases.to(device), backend)

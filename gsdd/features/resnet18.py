@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from gsdd.errors import GeneratorError, RecipeError
+from gsdd.features.normalisation import MEAN, STD
 from gsdd.generators.weights import read_state_dict
+from gsdd.kernels.augment import augment
+from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend
+from gsdd.kernels.matching import class_means
 from gsdd.randomness import torch_stream
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -21,32 +26,39 @@ class ResNet18:
     Attributes:
         network: torchvision's ResNet18, eval mode, weights frozen.
         layers: layers whose output is averaged over space.
+        backend: of the ops.
     """
 
     network: nn.Module
     layers: tuple[str, ...]
+    backend: Backend = "auto"
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Map normalised images `[N, 3, H, W]` to `[N, D]`, D the sum of the layers' channels."""
+    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+        """Embed RGB images `[N, 3, H, W]` as `[N, D]`, D the sum of the layers' channels."""
+        rows, each = omega or Augmentation.identity(len(images)), (1,) * len(images)
+        images = augment(images, rows, mean=MEAN, std=STD, channels_last=True, backend=self.backend)
         features = []
         for name, child in self.network.named_children():
             images = child(images)
             if name in self.layers:
-                features.append(images.mean(dim=(2, 3)))
+                features.append(class_means(images, each, backend=self.backend))
             if name == self.layers[-1]:
                 break
         return torch.cat(features, dim=1)
 
 
-def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpose: str, number: int) -> ResNet18:
+def draw_resnet18(
+    layers: tuple[str, ...], calibration: Tensor, seed: int, purpose: str, number: int, backend: Backend = "auto"
+) -> ResNet18:
     """Draw theta as torchvision initialises it, and set the norms' statistics from real crops.
 
     Args:
         layers: layers whose spatial means are the features, in network order.
-        calibration: normalised real crops `[M, 3, H, W]`.
+        calibration: real crops, RGB `[M, 3, H, W]`.
         seed: the run's seed.
         purpose: what the draw is for.
         number: which draw.
+        backend: of the ops.
 
     Returns:
         psi with this theta.
@@ -69,7 +81,7 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
             module.momentum = None  # plain averages, so one pass gives the calibration set's own statistics
-    extractor = ResNet18(_finished(network, calibration.device), layers)
+    extractor = ResNet18(_finished(network, calibration.device), layers, backend)
     network.train()
     with torch.no_grad():
         extractor(calibration)
@@ -77,13 +89,14 @@ def draw_resnet18(layers: tuple[str, ...], calibration: Tensor, seed: int, purpo
     return extractor
 
 
-def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device) -> ResNet18:
+def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device, backend: Backend = "auto") -> ResNet18:
     """Read pre-trained theta.
 
     Args:
         weights: .pth (tensors only, no pickled code) or .safetensors in torchvision's keys.
         layers: layers whose spatial means are the features, in network order.
         device: where theta shall lie.
+        backend: of the ops.
 
     Returns:
         psi, the same at every step.
@@ -98,7 +111,7 @@ def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device) 
     except (GeneratorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f"feature weights {weights}: {reason}; wanted torchvision's resnet18") from error
-    return ResNet18(_finished(network, device).eval(), layers)
+    return ResNet18(_finished(network, device).eval(), layers, backend)
 
 
 def _empty_resnet18() -> nn.Module:

@@ -1,14 +1,19 @@
 """The frozen super-resolution network whose inputs are the latents."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from gsdd.errors import GeneratorError, RecipeError
+from gsdd.generators.frozen import FrozenNetwork, freeze
+from gsdd.randomness import torch_stream
 
 SCALE = 4
 CHANNELS = 3
+# The latent on which the frozen form is tried is at least this wide: less than some kernels' padding proves little.
+TRIED_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,17 @@ class Generator:
     def device(self) -> torch.device:
         """Where the weights lie."""
         return next(self.network.parameters()).device
+
+    @cached_property
+    def frozen(self) -> FrozenNetwork:
+        """z -> HR as a call of this generator, with the same gradient to z from one bit an activation.
+
+        It is tried at its first use, on a small latent. A network that it does not understand is checkpointed:
+        `frozen.objection` says why.
+        """
+        side = -(-max(self.minimum, TRIED_SIDE) // self.multiple_of) * self.multiple_of
+        sample = torch.rand(1, CHANNELS, side, side, generator=torch_stream(0, "frozen form"))
+        return freeze(self, sample.to(self.device))
 
     def latent_shape(self, hr_size: int) -> tuple[int, int, int]:
         """Give the shape of the latent of a square HR image.

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsdd.data.degradation import to_float
 from gsdd.distill.chunks import chunk_indices
-from gsdd.distill.embedding import Embedding
+from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.kernels.matching import Matching, matching
 
@@ -57,7 +56,7 @@ class HeldOut:
         Returns:
             L_dis and R a class, and Eq. 9 with the paper's lambda.
         """
-        classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+        classes = class_index(counts)
         terms = [
             matching(_embed(embedding, images, classes), counts, means, _embed(embedding, pairs, classes), LAM)
             for embedding, means in zip(self.embeddings, self.real_means, strict=True)
@@ -71,7 +70,7 @@ class HeldOut:
 
 def _embed(embedding: Embedding, images: Tensor, classes: Tensor) -> Tensor:
     chunks = chunk_indices(torch.arange(len(images)))
-    return torch.cat([embedding(to_float(images[index]), classes[index])[:real] for index, real in chunks])
+    return torch.cat([embedding(images[index], classes[index])[:real] for index, real in chunks])
 
 
 def pairwise_distance(values: Tensor, counts: tuple[int, ...]) -> Tensor:

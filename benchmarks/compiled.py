@@ -1,0 +1,279 @@
+"""What the compiler makes of every kernel that ships: registers, stack, spills, and how wide it reads and writes.
+
+    python benchmarks/compiled.py --json
+    python benchmarks/compiled.py --write docs/kernels.md          # replaces the table between its two markers
+
+No GPU is needed: Triton compiles ahead of time for sm_80 (A100) and sm_90 (H100), and cuobjdump and nvdisasm, which
+come with it, read the result. Run it without TRITON_INTERPRET. Other files that define `shipped()` can be named.
+"""
+
+import functools
+import importlib.util
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import ModuleType
+
+import click
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, make_backend
+from triton.runtime.jit import create_function_from_signature
+
+import gsdd.kernels
+from gsdd.kernels.launch_triton import Launch
+
+ARCHITECTURES = (80, 90)
+BEGIN, END = "<!-- compiled: begin -->", "<!-- compiled: end -->"
+TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+KERNELS = Path(inspect.getfile(gsdd.kernels)).parent
+# "ld" or "st", bytes, and the tensor arguments that its address starts from
+Access = tuple[str, int, set[str]]
+BITS = re.compile(r"\.(?:v(\d)\.)?[a-z](8|16|32|64|128)$")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A launch as compiled for one architecture.
+
+    Attributes:
+        module: of gsdd.kernels that ships it.
+        name: of the launch, as `shipped()` gives it.
+        kernel: name of the `@triton.jit` function.
+        architecture: 80 for sm_80.
+        warps: of 32 threads, a program.
+        registers: a thread.
+        shared: bytes of shared memory, a program.
+        stack: bytes of stack, a thread; more than 0 is a spill or a call.
+        spills: STL and LDL instructions, which go to that stack.
+        loads: how many LDG instructions of each width in bytes, from the disassembly.
+        stores: how many STG instructions of each width in bytes, from the disassembly.
+        loads_from: widths in bytes of the loads from each tensor argument.
+        stores_to: widths in bytes of the stores to each tensor argument.
+    """
+
+    module: str
+    name: str
+    kernel: str
+    architecture: int
+    warps: int
+    registers: int
+    shared: int
+    stack: int
+    spills: int
+    loads: Mapping[int, int]
+    stores: Mapping[int, int]
+    loads_from: Mapping[str, list[int]]
+    stores_to: Mapping[str, list[int]]
+
+
+def shipping_files() -> list[Path]:
+    """Return the modules of gsdd.kernels that say what they ship."""
+    return sorted(file for file in KERNELS.glob("*_triton.py") if "\ndef shipped(" in file.read_text())
+
+
+@functools.cache
+def launches_of(file: Path) -> dict[str, Launch]:
+    """Return what a module ships, by name; a name twice is an error."""
+    launches: dict[str, Launch] = {}
+    for name, launch in _module(file).shipped():
+        if name in launches:
+            raise ValueError(f"{file}: two launches are named {name}")
+        launches[name] = launch
+    return launches
+
+
+def _module(file: Path) -> ModuleType:
+    if file.parent == KERNELS:
+        return importlib.import_module(f"gsdd.kernels.{file.stem}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
+    """Compile a launch as Triton would at its first run, and read the result."""
+    target = GPUTarget("cuda", architecture, 32)
+    source, options = _specialised(launch, target)
+    built = triton.compile(source, target=target, options=options)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
+        cubin.write(built.asm["cubin"])
+        cubin.flush()
+        usage = _tool("cuobjdump", "-res-usage", cubin.name)
+        code = _tool("nvdisasm", "-c", cubin.name)
+    accesses = list(_ptx_accesses(built.asm["ptx"], _tensor_parameters(source)))
+    loads, stores = _sass_widths(code, "LDG"), _sass_widths(code, "STG")
+    _check_same(name, accesses, loads, stores)
+    return Compiled(
+        module=launch.kernel.__module__.rpartition(".")[2],
+        name=name,
+        kernel=launch.kernel.__name__,
+        architecture=architecture,
+        warps=launch.warps,
+        registers=_usage(usage, "REG"),
+        shared=built.metadata.shared,
+        stack=_usage(usage, "STACK"),
+        spills=len(re.findall(r"\b(?:STL|LDL)\b", code)),
+        loads=loads,
+        stores=stores,
+        loads_from=_by_argument(accesses, "ld"),
+        stores_to=_by_argument(accesses, "st"),
+    )
+
+
+def _specialised(launch: Launch, target: GPUTarget) -> tuple[ASTSource, dict]:
+    """Let Triton's own binder turn values into types, divisibilities and constants (an int of 1 becomes one)."""
+    kernel, backend = launch.kernel, make_backend(target)
+    bind = create_function_from_signature(kernel.signature, kernel.params, backend)
+    given = {"num_warps": launch.warps, "num_stages": launch.stages, "debug": False}
+    bound, specialization, options = bind(**launch.arguments, **launch.constants, **given)
+    options, signature, constants, attributes = kernel._pack_args(backend, options, bound, specialization, options)
+    return ASTSource(kernel, signature, constants, attributes), options.__dict__
+
+
+def _tool(name: str, *arguments: str) -> str:
+    return subprocess.run([TOOLS / name, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def _usage(report: str, field: str) -> int:
+    found = re.search(rf"\b{field}:(\d+)", report)
+    assert found is not None, report
+    return int(found[1])
+
+
+def _sass_widths(code: str, instruction: str) -> dict[int, int]:
+    """Count LDG or STG by bytes; a cp.async (LDGSTS) is a load."""
+    wanted = {"LDG": r"LDG(?:STS)?", "STG": "STG"}[instruction]
+    widths: dict[int, int] = defaultdict(int)
+    for modifiers in re.findall(rf"\b{wanted}((?:\.\w+)*)\s", code):
+        bits = re.search(r"\.[US]?(8|16|64|128)\b", modifiers)
+        widths[int(bits[1]) // 8 if bits else 4] += 1
+    return dict(sorted(widths.items()))
+
+
+def _tensor_parameters(source: ASTSource) -> dict[int, str]:
+    """Names of the pointers among the PTX parameters, by number."""
+    kinds = [(name, kind) for name, kind in source.signature.items() if kind != "constexpr"]
+    return {number: name for number, (name, kind) in enumerate(kinds) if kind.startswith("*")}
+
+
+def _ptx_accesses(ptx: str, names: Mapping[int, str]) -> Iterator[Access]:
+    """Yield each access to global memory.
+
+    Registers of PTX are virtual, so an address can be traced back to the parameter that it starts from; in the
+    disassembly it cannot.
+    """
+    defined: dict[str, set[str]] = defaultdict(set)
+    accesses: list[tuple[str, int, str]] = []
+    for line in ptx.splitlines():
+        text = re.sub(r"^\s*(@!?%p\d+\s+)?", "", line).strip()
+        access = re.match(r"(ld|st|cp\.async\.c[ag]\.shared)\.global(\S*)\s", text)
+        if access:
+            address = re.findall(r"\[\s*(%rd\d+)", text)[-1]
+            accesses.append(("st" if access[1] == "st" else "ld", _ptx_bytes(text, access[2]), address))
+        elif parameter := re.match(r"ld\.param\S*\s+(%rd\d+), \[\w+_param_(\d+)\]", text):
+            defined[parameter[1]].update({names[int(parameter[2])]} if int(parameter[2]) in names else ())
+        elif operands := re.findall(r"%rd\d+", text):
+            defined[operands[0]].update(operands[1:])
+    for kind, width, address in accesses:
+        yield kind, width, _origins(address, defined)
+
+
+def _ptx_bytes(text: str, modifiers: str) -> int:
+    if text.startswith("cp.async"):
+        return int(re.findall(r"0x[0-9a-f]+|\d+", text.rsplit("]", 1)[1])[0], 0)
+    bits = BITS.search(modifiers)
+    assert bits is not None, text
+    return int(bits[1] or 1) * int(bits[2]) // 8
+
+
+def _origins(register: str, defined: Mapping[str, set[str]]) -> set[str]:
+    seen, open_ends = set(), [register]
+    while open_ends:
+        end = open_ends.pop()
+        if end not in seen:
+            seen.add(end)
+            open_ends += defined.get(end, ())
+    return {end for end in seen if not end.startswith("%")}
+
+
+def _by_argument(accesses: list[Access], kind: str) -> dict[str, list[int]]:
+    widths: dict[str, set[int]] = defaultdict(set)
+    for access, width, origins in accesses:
+        if access == kind:
+            for name in origins:
+                widths[name].add(width)
+    return {name: sorted(found) for name, found in sorted(widths.items())}
+
+
+def _check_same(name: str, accesses: list[Access], loads: dict[int, int], stores: dict[int, int]) -> None:
+    """Refuse if ptxas changed widths, since then what the PTX says of each argument is not what the machine does."""
+    for kind, found in (("ld", loads), ("st", stores)):
+        wanted = {width for access, width, _ in accesses if access == kind}
+        if set(found) != wanted:
+            raise ValueError(f"{name}: PTX has {kind} of {sorted(wanted)} bytes, the disassembly {sorted(found)}")
+
+
+def _job(file: Path, name: str, architecture: int) -> Compiled:
+    return compile_launch(name, launches_of(file)[name], architecture)
+
+
+def compile_all(files: list[Path]) -> list[Compiled]:
+    """Compile everything that some modules ship for every architecture, two at a time."""
+    jobs = [(file, name, sm) for file in files for name in launches_of(file) for sm in ARCHITECTURES]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_job, *zip(*jobs, strict=True), chunksize=4))
+
+
+def table(compiled: list[Compiled]) -> str:
+    """Lay out as Markdown, a row a launch, sm_80 / sm_90 in each cell."""
+    rows = ["| module | launch | warps | registers | shared, bytes | stack | STL + LDL | LDG, bytes | STG, bytes |"]
+    rows.append("|---" * 9 + "|")
+    by_name: dict[tuple[str, str], list[Compiled]] = defaultdict(list)
+    for one in compiled:
+        by_name[one.module, one.name].append(one)
+    for (module, name), pair in by_name.items():
+        cells = [
+            "/".join(str(getattr(one, column)) for one in pair) for column in ("registers", "shared", "stack", "spills")
+        ]
+        widths = [
+            " / ".join(" ".join(map(str, getattr(one, column))) for one in pair) for column in ("loads", "stores")
+        ]
+        rows.append("| " + " | ".join([module, name, str(pair[0].warps), *cells, *widths]) + " |")
+    return "\n".join(rows)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a launch and architecture.")
+@click.option(
+    "--write", type=click.Path(exists=True, path_type=Path), help="Put the table between this file's markers."
+)
+def main(files: tuple[Path, ...], as_json: bool, write: Path | None) -> None:
+    """Compile what FILES ship (default: every kernel of gsdd) for sm_80 and sm_90."""
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        sys.exit("compiled.py: TRITON_INTERPRET=1 is set, so nothing can be compiled; unset it")
+    compiled = compile_all([file.resolve() for file in files] or shipping_files())
+    if as_json:
+        print(json.dumps([asdict(one) for one in compiled]))
+    elif write:
+        before, after = write.read_text().split(BEGIN)[0], write.read_text().split(END)[1]
+        write.write_text(f"{before}{BEGIN}\n{table(compiled)}\n{END}{after}")
+    else:
+        print(table(compiled))
+
+
+if __name__ == "__main__":
+    main()

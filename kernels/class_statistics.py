@@ -1,0 +1,270 @@
+"""Class statistics of local patches: DSA, random local features, spatial mean and class mean in one op."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gsdd.errors import KernelInputError
+from gsdd.kernels.augment import image_means
+from gsdd.kernels.augment_plan import plan
+from gsdd.kernels.augment_reference import Normalisation
+from gsdd.kernels.augmentation import Augmentation
+from gsdd.kernels.backend import Backend, choose
+from gsdd.kernels.class_statistics_reference import class_statistics_backward_reference, class_statistics_reference
+from gsdd.kernels.filter_bank import NONLINEARITIES, FilterBank, Nonlinearity
+from gsdd.kernels.image_checks import channel_numbers, check_images
+
+if TYPE_CHECKING:
+    from gsdd.kernels.class_statistics_triton import Batch
+
+
+def class_statistics(
+    images: Tensor,
+    augmentation: Augmentation,
+    frequencies: Tensor,
+    phases: Tensor,
+    counts: Sequence[int],
+    *,
+    stride: int = 3,
+    nonlinearity: Nonlinearity = "fourier",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    means: Tensor | None = None,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Average a random feature of local patches over each augmented image and each class; differentiable in the images.
+
+    Feature d of a patch p is sqrt(2) cos(w_d . p + b_d), so that the statistic is the empirical characteristic function
+    of the class's patches, or max(w_d . p + b_d, 0). Neither augmented images nor feature maps are kept in memory: the
+    backward pass computes them again.
+
+    Args:
+        images: uint8 (divided by 255 first) or floating `[N, 3, H, W]`, any strides, class after class.
+        augmentation: omega, one row an image.
+        frequencies: w, floating `[D, 3, P, P]`, any strides; gets no gradient.
+        phases: b, floating `[D]`, in radians; gets no gradient.
+        counts: images of each class, all at least 1, summing to N; ones give the features of each image.
+        stride: pixels from a patch to the next; patches lie fully inside the image.
+        nonlinearity: `fourier` (cosine) or `relu`.
+        mean: subtracted from the images before DSA, a channel; None subtracts nothing.
+        std: divided by before DSA, a channel; None divides by nothing.
+        means: `image_means` of the images with the same mean and std, `[N]`, for contrast; None computes them.
+        backend: `reference`, `triton`, or what suits the images.
+
+    Returns:
+        `[len(counts), D]`, float32; float64 for float64 images.
+
+    Raises:
+        KernelInputError: tensors that the op does not take, an empty class, or images smaller than a patch.
+
+    Source: random Fourier features, Rahimi and Recht, NIPS 2007; matching of local patches for SR condensation, Peng et
+    al., arXiv 2505.21099; DSA, Zhao and Bilen, ICML 2021.
+    """
+    check_images("class_statistics", images)
+    _check_bank(images, frequencies, phases, stride, nonlinearity)
+    _check_batch(images, augmentation, counts, means)
+    mean, std = channel_numbers(images, "mean", mean), channel_numbers(images, "std", std)
+    compute = torch.float64 if images.dtype == torch.float64 else torch.float32
+    rows = plan(augmentation, images.shape[2], images.shape[3], compute).to(images.device)
+    sizes = torch.tensor(list(counts))
+    owners = torch.arange(len(sizes)).repeat_interleave(sizes, output_size=len(images)).to(images.device)
+    starts = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]).to(images.device)
+    if means is None and (backend == "triton" or (backend == "auto" and images.is_cuda)):
+        means = image_means(images.detach(), mean=mean, std=std, backend=backend)
+    ops = augmentation.ops.to(images.device)
+    statistics: Tensor = _class_statistics(
+        images, ops, rows, mean, std, means, frequencies, phases, owners, starts, stride, nonlinearity, backend
+    )
+    return statistics
+
+
+def _check_bank(images: Tensor, frequencies: Tensor, phases: Tensor, stride: int, nonlinearity: str) -> None:
+    filters, channels = frequencies.shape[0], images.shape[1]
+    square = frequencies.ndim == 4 and frequencies.shape[1] == channels and frequencies.shape[2] == frequencies.shape[3]
+    if not square or phases.shape != (filters,) or 0 in frequencies.shape:
+        raise KernelInputError(
+            f"class_statistics: got frequencies {tuple(frequencies.shape)} and phases {tuple(phases.shape)}, wanted "
+            f"[D, {channels}, P, P] and [D]"
+        )
+    if not (frequencies.is_floating_point() and phases.is_floating_point()):
+        raise KernelInputError(
+            f"class_statistics: got frequencies {frequencies.dtype} and phases {phases.dtype}, wanted floating ones"
+        )
+    if frequencies.requires_grad or phases.requires_grad:
+        raise KernelInputError(
+            "class_statistics: got frequencies or phases that want a gradient, wanted fixed ones; detach them"
+        )
+    if stride < 1 or nonlinearity not in NONLINEARITIES:
+        raise KernelInputError(
+            f"class_statistics: got stride {stride} and nonlinearity {nonlinearity!r}, wanted a stride of at least 1 "
+            f"and one of {NONLINEARITIES}"
+        )
+    if min(images.shape[2:]) < frequencies.shape[2]:
+        raise KernelInputError(
+            f"class_statistics: got images of {tuple(images.shape[2:])}, wanted at least the patch, "
+            f"{tuple(frequencies.shape[2:])}; use larger images or smaller filters"
+        )
+
+
+def _check_batch(images: Tensor, augmentation: Augmentation, counts: Sequence[int], means: Tensor | None) -> None:
+    total = images.shape[0]
+    if len(augmentation) != total:
+        raise KernelInputError(f"class_statistics: got omega for {len(augmentation)} images, wanted {total}")
+    if sum(counts) != total or min(counts, default=0) < 1:
+        raise KernelInputError(
+            f"class_statistics: got class counts {tuple(counts)} for {total} images, wanted counts of at least 1 that "
+            "sum to it; leave empty classes out"
+        )
+    if means is not None and (means.shape != (total,) or not means.is_floating_point()):
+        raise KernelInputError(
+            f"class_statistics: means: got {means.dtype} {tuple(means.shape)}, wanted floating [{total}]; "
+            "take image_means"
+        )
+
+
+def _takes_kernel(backend: str, images: Tensor) -> bool:
+    if backend == "auto" and images.shape[1] != 3:
+        return False
+    if choose(backend, images) == "reference":
+        return False
+    if images.shape[1] != 3:
+        raise KernelInputError(
+            f"class_statistics: backend 'triton': got {images.shape[1]} channels, wanted 3; take 'reference'"
+        )
+    return True
+
+
+def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> Normalisation:
+    return Normalisation(None if mean is None else list(mean), None if std is None else list(std))
+
+
+def _batch(
+    images: Tensor,
+    ops: Tensor,
+    plan: Tensor,
+    means: Tensor | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+) -> "Batch":
+    from gsdd.kernels.class_statistics_triton import Batch
+
+    if means is None:
+        raise KernelInputError("class_statistics: backend 'triton': got no means; take image_means of the images")
+    return Batch(images, ops, plan, means, mean, std)
+
+
+@torch.library.custom_op("gsdd::class_statistics", mutates_args=())
+def _class_statistics(
+    images: Tensor,
+    ops: Tensor,
+    plan: Tensor,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    means: Tensor | None,
+    frequencies: Tensor,
+    phases: Tensor,
+    owners: Tensor,
+    starts: Tensor,
+    stride: int,
+    nonlinearity: str,
+    backend: str,
+) -> Tensor:
+    bank = FilterBank(frequencies, phases, stride, nonlinearity)
+    if not _takes_kernel(backend, images):
+        normalisation = _normalisation(mean, std)
+        return class_statistics_reference(images, ops, plan, normalisation, means, bank, owners, starts)
+    from gsdd.kernels.class_statistics_triton import class_statistics_launches
+
+    out, batch = plan.new_empty(len(starts) - 1, bank.filters), _batch(images, ops, plan, means, mean, std)
+    for launch in class_statistics_launches(batch, bank, starts, out):
+        launch.run()
+    return out
+
+
+@_class_statistics.register_fake
+def _(
+    images: Tensor,
+    ops: Tensor,
+    plan: Tensor,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    means: Tensor | None,
+    frequencies: Tensor,
+    phases: Tensor,
+    owners: Tensor,
+    starts: Tensor,
+    stride: int,
+    nonlinearity: str,
+    backend: str,
+) -> Tensor:
+    return plan.new_empty(starts.shape[0] - 1, frequencies.shape[0])
+
+
+@torch.library.custom_op("gsdd::class_statistics_backward", mutates_args=())
+def _class_statistics_backward(
+    grad: Tensor,
+    images: Tensor,
+    ops: Tensor,
+    plan: Tensor,
+    means: Tensor | None,
+    frequencies: Tensor,
+    phases: Tensor,
+    owners: Tensor,
+    starts: Tensor,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    stride: int,
+    nonlinearity: str,
+    backend: str,
+) -> Tensor:
+    bank = FilterBank(frequencies, phases, stride, nonlinearity)
+    if not _takes_kernel(backend, images):
+        normalisation = _normalisation(mean, std)
+        return class_statistics_backward_reference(grad, images, ops, plan, normalisation, means, bank, owners, starts)
+    from gsdd.kernels.class_statistics_backward_triton import class_statistics_backward_launches
+
+    out, batch = _gradient_like(images), _batch(images, ops, plan, means, mean, std)
+    for launch in class_statistics_backward_launches(grad, batch, bank, owners, starts, out):
+        launch.run()
+    return out
+
+
+@_class_statistics_backward.register_fake
+def _(
+    grad: Tensor,
+    images: Tensor,
+    ops: Tensor,
+    plan: Tensor,
+    means: Tensor | None,
+    frequencies: Tensor,
+    phases: Tensor,
+    owners: Tensor,
+    starts: Tensor,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    stride: int,
+    nonlinearity: str,
+    backend: str,
+) -> Tensor:
+    return _gradient_like(images)
+
+
+def _gradient_like(images: Tensor) -> Tensor:
+    return torch.empty(images.shape, dtype=images.dtype, device=images.device)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    images, ops, plan, mean, std, means, frequencies, phases, owners, starts, *rest = inputs
+    ctx.save_for_backward(images, ops, plan, means, frequencies, phases, owners, starts)
+    ctx.rest = (mean, std, *rest)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    wanted = ctx.needs_input_grad[0]
+    back = _class_statistics_backward(grad, *ctx.saved_tensors, *ctx.rest) if wanted else None
+    return back, *[None] * 12
+
+
+_class_statistics.register_autograd(_backward, setup_context=_keep)

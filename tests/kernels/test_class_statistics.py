@@ -1,0 +1,301 @@
+"""class_statistics is augment, convolution, nonlinearity, spatial mean and class mean in one op."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from interpreter import watched
+from memory import allocations, peak_bytes, poisoned
+from torch import Tensor
+
+from gsdd.errors import KernelInputError
+from gsdd.kernels.augment import augment, image_means
+from gsdd.kernels.augmentation import OPS, Augmentation, Column, op_bits
+from gsdd.kernels.class_statistics import class_statistics
+
+# Statistics are means of at most sqrt(2): float32 keeps 6e-8 of an angle of some 10 rad, and sums differ in order.
+# The gradient is relative to its largest element; narrow ones are rounded once, to half a unit in the last place.
+STATISTICS = 5e-6
+GRADIENT = {
+    torch.float64: 1e-11,
+    torch.float32: 1e-5,
+    torch.bfloat16: 2.0**-8 + 1e-5,
+    torch.float16: 2.0**-11 + 1e-5,
+}
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+EVERY = [[], *[[name] for name in OPS], list(OPS)]
+
+
+def omega(height: int, width: int, *names: list[str]) -> Augmentation:
+    """Every op of DSA has parameters for each image; `names` tells which act."""
+    stream = torch.Generator().manual_seed(len(names))
+    u = torch.rand(len(names), len(Column), generator=stream)
+    values = torch.zeros_like(u)
+    values[:, Column.BRIGHTNESS] = u[:, 0] - 0.5
+    values[:, Column.SATURATION] = 2 * u[:, 1]
+    values[:, Column.CONTRAST] = u[:, 2] + 0.5
+    values[:, Column.SHIFT_ROWS] = (u[:, 3] * 5).floor() - 2
+    values[:, Column.SHIFT_COLUMNS] = (u[:, 4] * 5).floor() - 2
+    values[:, Column.CUT_TOP] = (u[:, 5] * height / 2).floor()
+    values[:, Column.CUT_BOTTOM] = values[:, Column.CUT_TOP] + height // 2
+    values[:, Column.CUT_LEFT] = (u[:, 7] * width / 2).floor()
+    values[:, Column.CUT_RIGHT] = values[:, Column.CUT_LEFT] + width // 2
+    values[:, [Column.SCALE_X, Column.SCALE_Y]] = 1 / 1.2 + u[:, 9:11] * (1.2 - 1 / 1.2)
+    values[:, Column.ANGLE] = (2 * u[:, 11] - 1) * math.radians(15)
+    return Augmentation(torch.tensor([op_bits(some) for some in names]), values)
+
+
+def photos_of(count: int, height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    x = torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(height * width + count))
+    return (x * 255).to(torch.uint8) if dtype == torch.uint8 else x.to(dtype)
+
+
+def filters(number: int, patch: int) -> tuple[Tensor, Tensor]:
+    stream = torch.Generator().manual_seed(number + patch)
+    w = torch.randn(number, 3, patch, patch, generator=stream) / patch
+    return w, 2 * math.pi * torch.rand(number, generator=stream)
+
+
+def unfused(x: Tensor, augmentation: Augmentation, w: Tensor, b: Tensor, counts, stride: int, nonlinearity: str):
+    """The same from ops that keep everything, in float64, with autograd's gradient."""
+    mean, std = (torch.tensor(numbers, dtype=torch.float64).view(3, 1, 1) for numbers in (MEAN, STD))
+    y = x.double() / 255 if x.dtype == torch.uint8 else x.double()
+    y = (y - mean) / std
+    y = F.conv2d(augment(y, augmentation, backend="reference"), w.double(), b.double(), stride=stride)
+    y = math.sqrt(2) * y.cos() if nonlinearity == "fourier" else y.clamp(min=0)
+    return torch.stack([part.mean(dim=0) for part in y.mean(dim=(2, 3)).split(list(counts))])
+
+
+def fused(x: Tensor, augmentation: Augmentation, w: Tensor, b: Tensor, counts, **options) -> Tensor:
+    return class_statistics(x, augmentation, w, b, counts, mean=MEAN, std=STD, **options)
+
+
+def assert_equals_unfused(x: Tensor, augmentation, w, b, counts, stride=3, nonlinearity="fourier", backend="reference"):
+    """Compare values, and gradients where images can have one."""
+    x.requires_grad_(x.is_floating_point())
+    again = x.detach().double().requires_grad_(x.requires_grad) if x.requires_grad else x
+    got = fused(x, augmentation, w, b, counts, stride=stride, nonlinearity=nonlinearity, backend=backend)
+    wanted = unfused(again, augmentation, w, b, counts, stride, nonlinearity)
+    assert got.dtype == (torch.float64 if x.dtype == torch.float64 else torch.float32)
+    torch.testing.assert_close(got.double(), wanted, rtol=0, atol=1e-12 if x.dtype == torch.float64 else STATISTICS)
+    if not x.requires_grad:
+        return
+    upstream = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    (wanted_grad,) = torch.autograd.grad(wanted, again, upstream)
+    (got_grad,) = torch.autograd.grad(got, x, upstream.to(got.dtype))
+    assert (got_grad.dtype, got_grad.shape) == (x.dtype, x.shape)
+    scale = float(wanted_grad.abs().max()) or 1.0
+    difference = (got_grad.double() - wanted_grad.double()).abs().max() / scale
+    assert difference <= GRADIENT[x.dtype], float(difference)
+
+
+class TestReference:
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.uint8])
+    @pytest.mark.parametrize("nonlinearity", ["fourier", "relu"])
+    @pytest.mark.parametrize(("patch", "stride"), [(7, 3), (5, 2), (3, 1), (1, 4), (3, 5)])
+    def test_equals_the_unfused_composition(self, dtype, nonlinearity, patch, stride):
+        x, w, b = photos_of(10, 13, 17, dtype), *filters(20, patch)
+        assert_equals_unfused(x, omega(13, 17, *EVERY), w, b, (1, 4, 3, 2), stride, nonlinearity)
+
+    @pytest.mark.parametrize("names", EVERY, ids="+".join)
+    @pytest.mark.parametrize("nonlinearity", ["fourier", "relu"])
+    def test_gradient_is_right_in_float64(self, names, nonlinearity):
+        x, (w, b) = photos_of(1, 5, 4, torch.float64).requires_grad_(True), filters(3, 3)
+        augmentation = omega(5, 4, names)
+        assert torch.autograd.gradcheck(
+            lambda images: fused(images, augmentation, w, b, (1,), stride=1, nonlinearity=nonlinearity), x
+        )
+
+    @pytest.mark.parametrize("elements", [1, 200, 700, 10**6])
+    def test_the_size_of_a_block_changes_nothing(self, monkeypatch, elements):
+        monkeypatch.setattr("gsdd.kernels.class_statistics_reference.BLOCK_ELEMENTS", elements)
+        monkeypatch.setattr("gsdd.kernels.class_statistics_reference.AUGMENTED_BYTES", 30 * elements)
+        assert_equals_unfused(photos_of(5, 13, 11), omega(13, 11, *EVERY[-5:]), *filters(6, 3), (2, 3), 2)
+
+    def test_takes_much_less_memory_than_the_composition(self):
+        x, (w, b) = photos_of(12, 64, 64).requires_grad_(True), filters(256, 7)
+        augmentation = omega(64, 64, *[["rotate"]] * 12)
+
+        def compose():
+            projections = F.conv2d(augment(x, augmentation), w, b, stride=3)
+            return torch.autograd.grad((math.sqrt(2) * projections.cos().mean(dim=(2, 3))).mean(dim=0).sum(), x)
+
+        def fuse():
+            return torch.autograd.grad(class_statistics(x, augmentation, w, b, (12,)).sum(), x)
+
+        torch.testing.assert_close(fuse(), compose(), rtol=0, atol=1e-6)
+        assert peak_bytes(fuse) < 0.5 * peak_bytes(compose)
+
+
+class TestMeaning:
+    def test_is_the_mean_cosine_of_projected_patches(self):
+        x, (w, b) = photos_of(1, 8, 9), filters(2, 3)
+        got = class_statistics(x, omega(8, 9, []), w, b, (1,), stride=2)
+        patches = [x[0, :, i : i + 3, j : j + 3].flatten() for i in (0, 2, 4) for j in (0, 2, 4, 6)]
+        for d in range(2):
+            values = [math.sqrt(2) * math.cos(float(w[d].flatten() @ patch + b[d])) for patch in patches]
+            assert float(got[0, d]) == pytest.approx(sum(values) / len(values), abs=1e-6)
+
+    def test_a_class_has_the_mean_of_its_images(self):
+        x, (w, b), augmentation = photos_of(6, 12, 10), filters(5, 3), omega(12, 10, *EVERY[-6:])
+        each = fused(x, augmentation, w, b, (1,) * 6)
+        both = fused(x, augmentation, w, b, (2, 4))
+        torch.testing.assert_close(both, torch.stack([each[:2].mean(dim=0), each[2:].mean(dim=0)]), rtol=0, atol=1e-6)
+
+    def test_given_means_are_used_by_contrast(self):
+        x, (w, b), augmentation = photos_of(2, 12, 10), filters(5, 3), omega(12, 10, ["contrast"], list(OPS))
+        given = image_means(x, mean=MEAN, std=STD)
+        wanted = fused(x, augmentation, w, b, (2,))
+        torch.testing.assert_close(fused(x, augmentation, w, b, (2,), means=given), wanted, rtol=0, atol=1e-6)
+        assert not torch.allclose(fused(x, augmentation, w, b, (2,), means=given + 1), wanted, atol=1e-3)
+
+
+class TestTriton:
+    def test_every_op_of_dsa(self):
+        x = photos_of(10, 7, 8)
+        assert_equals_unfused(x, omega(7, 8, *EVERY), *filters(5, 3), (1, 5, 4), 2, backend="triton")
+
+    @pytest.mark.parametrize("nonlinearity", ["fourier", "relu"])
+    def test_the_filters_of_the_distiller(self, nonlinearity):
+        w, b = filters(20, 7)
+        w = w.contiguous(memory_format=torch.channels_last)
+        assert_equals_unfused(photos_of(1, 12, 15), omega(12, 15, EVERY[-1]), w, b, (1,), 3, nonlinearity, "triton")
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.uint8])
+    def test_narrow_types_are_computed_in_float32(self, dtype):
+        x = photos_of(1, 9, 10, dtype)
+        assert_equals_unfused(x, omega(9, 10, EVERY[-1]), *filters(4, 3), (1,), 2, backend="triton")
+
+    @pytest.mark.parametrize(
+        ("height", "width", "number", "patch", "stride"),
+        [(17, 18, 3, 5, 4), (7, 7, 17, 7, 1), (1, 5, 2, 1, 1), (11, 10, 70, 4, 6), (10, 9, 2, 9, 1)],
+    )
+    def test_shapes_that_divide_by_nothing(self, height, width, number, patch, stride):
+        x, augmentation = photos_of(1, height, width), omega(height, width, ["saturation", "flip"])
+        assert_equals_unfused(x, augmentation, *filters(number, patch), (1,), stride, backend="triton")
+
+    @pytest.mark.parametrize("scale", [0.4, 2.5])
+    def test_a_strong_zoom(self, scale):
+        augmentation = omega(10, 11, ["scale", "rotate"])
+        augmentation.values[:, [Column.SCALE_X, Column.SCALE_Y]] = scale
+        assert_equals_unfused(photos_of(1, 10, 11), augmentation, *filters(3, 3), (1,), 2, backend="triton")
+
+    @pytest.mark.parametrize(
+        "strided",
+        [
+            lambda x: x.contiguous(memory_format=torch.channels_last),
+            lambda x: x.transpose(2, 3).contiguous().transpose(2, 3),
+            lambda x: x.repeat_interleave(2, dim=3)[..., ::2],
+            lambda x: x[:, :1, :1, :1].expand_as(x),
+        ],
+        ids=["channels_last", "transposed", "every other column", "one pixel for all"],
+    )
+    def test_any_strides(self, strided):
+        x, (w, b) = photos_of(1, 8, 9), filters(3, 3)
+        augmentation, w, b = omega(8, 9, ["contrast", "crop"]), w.flip(0).transpose(2, 3), b.repeat(2)[::2]
+        assert_equals_unfused(strided(x), augmentation, w, b, (1,), 2, backend="triton")
+
+    def test_writes_each_element_once_and_reads_no_fresh_memory(self):
+        x, (w, b), augmentation = (
+            photos_of(2, 5, 18).requires_grad_(True),
+            filters(3, 3),
+            omega(5, 18, [], ["flip", "contrast"]),
+        )
+        with poisoned(), watched() as watch:
+            y = fused(x, augmentation, w, b, (1, 1), stride=2, backend="triton")
+            (grad,) = torch.autograd.grad(y.sum(), x)
+        assert watch.kernels[-4:] == ["partial_sums_kernel", "class_sums_kernel", "levels_kernel", "gradient_kernel"]
+        assert watch.atomics == 0
+        watch.assert_each_stored_once(y)
+        watch.assert_each_stored_once(grad)
+        assert y.isfinite().all() and grad.isfinite().all()
+
+    def test_two_runs_give_equal_bits(self):
+        x, (w, b), augmentation = photos_of(1, 5, 6), filters(3, 3), omega(5, 6, ["rotate", "contrast"])
+        runs = []
+        for _ in range(2):
+            images = x.clone().requires_grad_(True)
+            y = fused(images, augmentation, w, b, (1,), stride=2, backend="triton")
+            runs.append((y.detach(), torch.autograd.grad(y.sum(), images)[0]))
+        assert all(torch.equal(one, other) for one, other in zip(*runs, strict=True))
+
+
+def test_kernels_allocate_partial_sums_and_results_only():
+    count, height, width, number = 2, 12, 16, 6
+    x, (w, b) = photos_of(count, height, width).requires_grad_(True), filters(number, 7)
+    augmentation = omega(height, width, ["contrast"], [])
+    with allocations() as record:
+        y = class_statistics(x, augmentation, w, b, (1, 1), backend="triton")
+    blocks = 1  # of 8 x 8 patches: 2 x 4 fit into the image
+    op = [made for made in record.made if made.shape == (2, number)]
+    plans = [made for made in record.made if made not in op]
+    assert sorted(made.nbytes for made in op) == [4 * 2 * number, 4 * count * blocks * number]
+    assert max(made.nbytes for made in plans) < 64 * 19 * count  # omega worked out, in float64: nothing of the images
+    upstream = torch.ones(1).expand_as(y)
+    with allocations() as record:
+        torch.autograd.grad(y, x, upstream)
+    assert sorted(made.shape for made in record.made) == [(count,), tuple(x.shape)]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by opcheck's own reading of .grad
+@pytest.mark.parametrize("backend", ["reference", "triton"])
+def test_torch_library_accepts_the_ops(backend):
+    x, (w, b) = photos_of(2, 6, 7).requires_grad_(True), filters(3, 3)
+    augmentation = omega(6, 7, ["contrast"], ["flip"])
+    arguments = _arguments_of(x, augmentation, w, b, (1, 1), backend)
+    assert set(torch.library.opcheck(torch.ops.gsdd.class_statistics.default, arguments).values()) == {"SUCCESS"}
+
+
+def _arguments_of(x, augmentation, w, b, counts, backend) -> tuple:
+    """What the public function hands to its op."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Caught(TorchDispatchMode):
+        arguments = ()
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func is torch.ops.gsdd.class_statistics.default:
+                Caught.arguments = args
+            return func(*args, **(kwargs or {}))
+
+    with Caught():
+        fused(x.detach(), augmentation, w, b, counts, backend=backend)
+    return (x, *Caught.arguments[1:])
+
+
+@pytest.mark.parametrize("backend", ["reference", "triton"])
+def test_torch_compile_accepts_it(backend):
+    x, (w, b), augmentation = photos_of(2, 6, 7), filters(3, 3), omega(6, 7, ["contrast"], ["flip"])
+
+    def loss(images: Tensor) -> Tensor:
+        return fused(images, augmentation, w, b, (1, 1), backend=backend).square().sum()
+
+    grads = []
+    for function in (loss, torch.compile(loss, backend="aot_eager", fullgraph=True)):
+        images = x.clone().requires_grad_(True)
+        function(images).backward()
+        grads.append(images.grad)
+    assert torch.equal(*grads)
+
+
+class TestErrors:
+    def test_wrong_inputs_are_named(self):
+        x, (w, b), same = photos_of(2, 6, 7), filters(3, 3), omega(6, 7, [], [])
+        wrong = {
+            "leave empty classes out": lambda: class_statistics(x, same, w, b, (2, 0)),
+            "for 2 images, wanted counts": lambda: class_statistics(x, same, w, b, (1,)),
+            r"images of \(6, 7\), wanted at least the patch": lambda: class_statistics(x, same, *filters(3, 9), (2,)),
+            "omega for 1 images, wanted 2": lambda: class_statistics(x, omega(6, 7, []), w, b, (2,)),
+            "want a gradient": lambda: class_statistics(x, same, w.requires_grad_(), b, (2,)),
+            r"wanted \[D, 3, P, P\] and \[D\]": lambda: class_statistics(x, same, w.detach(), b[:2], (2,)),
+            r"floating \[N, C, H, W\]": lambda: class_statistics(x[0], same, w.detach(), b, (2,)),
+            "stride of at least 1": lambda: class_statistics(x, same, w.detach(), b, (2,), stride=0),
+            "'sine'": lambda: class_statistics(x, same, w.detach(), b, (2,), nonlinearity="sine"),
+            "std: got": lambda: class_statistics(x, same, w.detach(), b, (2,), std=(1, 0, 1)),
+            "means: got": lambda: class_statistics(x, same, w.detach(), b, (2,), means=torch.zeros(3)),
+            "wanted one of": lambda: class_statistics(x.double(), same, w.detach(), b, (2,), backend="triton"),
+        }
+        for message, call in wrong.items():
+            with pytest.raises(KernelInputError, match=message):
+                call()

@@ -1,0 +1,130 @@
+"""Every kernel that ships, as compiled for sm_80 and sm_90: no stack, no spills, wide where memory is contiguous."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "benchmarks" / "compiled.py"
+PLANTED = Path(__file__).with_name("planted.py")
+WIDE_BYTES = 8
+# What each kernel moves of images, features and gradients side by side, where its inputs lie so; the rest is gathered,
+# or a number or a vector a program.
+WIDE = {
+    "augment_triton.image_means_kernel": {"images"},
+    "augment_triton.augment_kernel": {"out"},
+    "augment_backward_triton.levels_kernel": {"grad"},
+    "augment_backward_triton.augment_backward_kernel": {"out"},
+    "class_statistics_triton.partial_sums_kernel": set(),
+    "class_statistics_triton.class_sums_kernel": {"partial"},
+    "class_statistics_backward_triton.levels_kernel": set(),
+    "class_statistics_backward_triton.gradient_kernel": {"out"},
+    "matching_triton.sum_rows": {"features", "pairs"},
+    "matching_triton.sum_pooled_rows": {"features"},
+    "matching_triton.finish_classes": {"sums", "real_means"},
+    "matching_backward_triton.spread_rows": {"features", "pairs", "gradient"},
+    "matching_backward_triton.spread_pooled_rows": {"gradient"},
+    "sign_activation_triton.activate": {"x", "y"},
+    "sign_activation_triton.carry_back": {"grad", "x_grad"},
+    "planted.spiller": {"source", "target"},
+    "planted.copy": {"source", "target"},
+}
+# Kernels that gather where pixels move, and load side by side where they stay.
+WIDE_WHERE_PIXELS_STAY = {
+    "augment_triton.augment_kernel": {"images"},
+    "augment_backward_triton.augment_backward_kernel": {"grad"},
+}
+
+
+def compiled(*files: Path) -> list[dict[str, Any]]:
+    """Run the tool in a process that does not interpret."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    command = [sys.executable, TOOL, "--json", *files]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> list[dict[str, Any]]:
+    return compiled()
+
+
+@pytest.fixture(scope="module")
+def planted() -> dict[str, list[dict[str, Any]]]:
+    found = compiled(PLANTED)
+    return {name: [one for one in found if one["name"] == name] for name in ("spiller", "narrow", "wide")}
+
+
+def assert_lean(one: dict[str, Any]) -> None:
+    label = f"{one['name']} for sm_{one['architecture']}"
+    assert one["stack"] == 0, f"{label}: {one['stack']} bytes of stack"
+    assert one["spills"] == 0, f"{label}: {one['spills']} STL and LDL"
+
+
+def assert_wide(one: dict[str, Any]) -> None:
+    kernel = f"{one['module']}.{one['kernel']}"
+    label = f"{kernel}, {one['name']}, sm_{one['architecture']}"
+    for accesses in (one["loads_from"], one["stores_to"]):
+        for argument in WIDE[kernel] & accesses.keys():
+            width = min(accesses[argument])
+            assert width >= WIDE_BYTES, f"{label}: {argument} {width} bytes at a time"
+    for argument in WIDE_WHERE_PIXELS_STAY.get(kernel, ()):
+        width = max(one["loads_from"][argument])
+        assert width >= WIDE_BYTES, f"{label}: {argument} at most {width} bytes at a time"
+
+
+def test_every_kernel_runs_in_registers(shipped):
+    for one in shipped:
+        assert_lean(one)
+
+
+def test_contiguous_data_moves_at_least_8_bytes_at_a_time(shipped):
+    for one in shipped:
+        assert_wide(one)
+
+
+def test_every_kernel_and_both_architectures_are_there(shipped):
+    on_disk = {file for file in (ROOT / "kernels").glob("*_triton.py") if "tl.store(" in file.read_text()}
+    assert on_disk == {file for file in on_disk if "def shipped(" in file.read_text()}
+    kernels = {f"{one['module']}.{one['kernel']}" for one in shipped}
+    assert kernels == {kernel for kernel in WIDE if not kernel.startswith("planted.")}
+    assert {one["architecture"] for one in shipped} == {80, 90}
+    names = [(one["name"], one["architecture"]) for one in shipped]
+    assert len(names) == len(set(names))
+
+
+def test_a_planted_spilling_kernel_is_caught(planted):
+    for one in planted["spiller"]:
+        assert one["spills"] > 0
+        with pytest.raises(AssertionError, match="bytes of stack"):
+            assert_lean(one)
+
+
+def test_a_planted_kernel_with_4_byte_accesses_is_caught(planted):
+    for one in planted["narrow"]:
+        assert_lean(one)
+        with pytest.raises(AssertionError, match="4 bytes at a time"):
+            assert_wide(one)
+    for one in planted["wide"]:
+        assert_lean(one)
+        assert_wide(one)
+
+
+def test_the_tool_refuses_to_pretend_where_kernels_are_interpreted():
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, TOOL, "--json"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "TRITON_INTERPRET" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_table_in_the_docs_has_a_row_for_every_launch(shipped):
+    text = (ROOT / "docs" / "kernels.md").read_text()
+    table = text.partition("<!-- compiled: begin -->\n")[2].partition("<!-- compiled: end -->")[0]
+    rows = [tuple(line.strip("| ").split(" | ")[:2]) for line in table.splitlines()[2:]]
+    assert rows == list(dict.fromkeys((one["module"], one["name"]) for one in shipped))

@@ -1,0 +1,63 @@
+"""One run by the Triton kernels, interpreted, and by the PyTorch reference: the same latents."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from interpreter import watched
+
+import gsdd
+from gsdd.cli.main import exit_code
+from gsdd.errors import RecipeError
+
+TINY = {
+    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "inversion_steps": 1, "iterations": 1,
+    "real_batch": 1, "real_crops": 1, "feature_filters": 16, "calibration": 2, "ipc": 1,
+}  # fmt: skip
+# What Adam may make of a gradient whose last bits differ: a step's direction turns only where the gradient is about 0.
+TOLERANCE, TURNED = 2e-5, 0.002
+
+
+@pytest.fixture(scope="module")
+def two_classes(photos, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("two")
+    for folder in sorted(entry for entry in photos.iterdir() if entry.is_dir())[:2]:
+        (root / folder.name).mkdir()
+        for photo in sorted(folder.iterdir())[:2]:
+            shutil.copy(photo, root / folder.name)
+    return root
+
+
+def latents(source: Path, target: Path, **options) -> torch.Tensor:
+    gsdd.compress(source, target, **(TINY | {"codec": "fp32"} | options))
+    return gsdd.open(target).latents
+
+
+@pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
+def test_kernels_and_reference_find_the_same_latents(two_classes, tmp_path, features):
+    with watched() as watch:
+        wanted = latents(two_classes, tmp_path / "reference.gsdd", backend="reference", features=features)
+        assert watch.launches == 0
+        got = latents(two_classes, tmp_path / "triton.gsdd", backend="triton", features=features)
+    assert watch.launches > 0
+    apart = (got - wanted).abs()
+    assert float(apart.max()) <= 2 * TINY["iterations"] * 0.01
+    assert float((apart > TOLERANCE).float().mean()) <= TURNED
+
+
+def test_the_command_line_takes_a_backend_and_the_file_does_not_tell_which(two_classes, tmp_path):
+    files = {}
+    for backend in ("auto", "reference"):
+        files[backend] = tmp_path / f"{backend}.gsdd"
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+        assert (
+            exit_code(["compress", str(two_classes), "-o", str(files[backend]), f"--backend={backend}", *options]) == 0
+        )
+    assert files["auto"].read_bytes() == files["reference"].read_bytes()
+
+
+def test_a_backend_that_does_not_exist_is_refused_before_any_photo_is_read(tmp_path):
+    with pytest.raises(RecipeError, match="backend: got 'cuda'"):
+        gsdd.compress(tmp_path / "nowhere", tmp_path / "a.gsdd", generator="realesr-animevideov3", backend="cuda")
+    assert not list(tmp_path.iterdir())
