@@ -86,7 +86,7 @@ class _Steps:
     def invert(self, resume: InversionState | None) -> Inverted:
         recipe = self.work.recipe
         return invert(
-            self.source.pairs, self.work.generator, self.spaces.fixed_psi(), recipe,
+            self.source.pairs, self.work.generator, self.spaces.fixed_psi(), recipe, backend=self.work.backend,
             deadline=self.deadline.share(INVERSION_SHARE if recipe.iterations else 1.0),
             progress=self._tell("inversion"), resume=resume, keep=self.journal.keep,
         )  # fmt: skip

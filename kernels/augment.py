@@ -15,8 +15,8 @@ from gsdd.kernels.augment_reference import (
     image_means_reference,
 )
 from gsdd.kernels.augmentation import Augmentation, op_bits
-from gsdd.kernels.backend import Backend, choose
-from gsdd.kernels.image_checks import channel_numbers, check_images
+from gsdd.kernels.backend import Backend
+from gsdd.kernels.image_checks import channel_numbers, check_images, check_omega, placed, takes_kernel
 
 
 def augment(
@@ -48,7 +48,7 @@ def augment(
 
     Returns:
         Augmented images `[N, C, H, W]`. Nothing is clamped; what crop, cutout, scale and rotate leave empty is zero,
-        the mean colour. The gradient has the images' dtype and memory format.
+        the mean colour. The gradient has the images' dtype and memory format; it has no gradient of its own.
 
     Raises:
         KernelInputError: tensors that an op does not take, or that do not belong together.
@@ -56,12 +56,15 @@ def augment(
     Source: A in Eq. 7 and 8 of the GSDD paper; DSA as in Zhao and Bilen, ICML 2021, with align_corners=False.
     """
     dtype = dtype or (torch.float32 if images.dtype == torch.uint8 else images.dtype)
-    _check(images, augmentation, dtype, means)
+    check_images("augment", images)
+    check_omega("augment", images, augmentation, means)
+    if not dtype.is_floating_point:
+        raise KernelInputError(f"augment: dtype: got {dtype}, wanted a floating one")
     mean, std = channel_numbers(images, "mean", mean), channel_numbers(images, "std", std)
     compute = torch.float64 if torch.float64 in (images.dtype, dtype) else torch.float32
     rows = plan(augmentation, images.shape[2], images.shape[3], compute).to(images.device)
     ops = augmentation.ops.to(images.device, torch.int32)
-    result: Tensor = _augment(images, ops, rows, mean, std, means, dtype, channels_last, backend)
+    result: Tensor = _augment(images, ops, rows, mean, std, placed(means, rows), dtype, channels_last, backend)
     return result
 
 
@@ -92,19 +95,6 @@ def image_means(
     return result
 
 
-def _check(images: Tensor, augmentation: Augmentation, dtype: torch.dtype, means: Tensor | None) -> None:
-    check_images("augment", images)
-    count = images.shape[0]
-    if len(augmentation) != count:
-        raise KernelInputError(f"augment: got omega for {len(augmentation)} images, wanted {count}")
-    if not dtype.is_floating_point:
-        raise KernelInputError(f"augment: dtype: got {dtype}, wanted a floating one")
-    if means is not None and (means.shape != (count,) or not means.is_floating_point()):
-        raise KernelInputError(
-            f"augment: means: got {means.dtype} {tuple(means.shape)}, wanted floating [{count}]; take image_means"
-        )
-
-
 def _like(images: Tensor, dtype: torch.dtype, channels_last: bool) -> Tensor:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return torch.empty(images.shape, dtype=dtype, device=images.device, memory_format=layout)
@@ -112,20 +102,6 @@ def _like(images: Tensor, dtype: torch.dtype, channels_last: bool) -> Tensor:
 
 def _means_of(images: Tensor) -> Tensor:
     return images.new_empty(images.shape[0], dtype=torch.float64 if images.dtype == torch.float64 else torch.float32)
-
-
-def _takes_kernel(backend: str, images: Tensor, compute: torch.dtype) -> bool:
-    suits = images.shape[1] == 3 and compute == torch.float32
-    if (backend == "auto" and not suits) or images.numel() == 0:
-        return False
-    if choose(backend, images) == "reference":
-        return False
-    if not suits:
-        raise KernelInputError(
-            f"augment: backend 'triton': got {images.shape[1]} channels, computed in {compute}, wanted 3, in "
-            "torch.float32; take 'auto' or 'reference'"
-        )
-    return True
 
 
 @torch.library.custom_op("gsdd::augment", mutates_args=())
@@ -141,7 +117,7 @@ def _augment(
     backend: str,
 ) -> Tensor:
     out = _like(images, dtype, channels_last)
-    if _takes_kernel(backend, images, plan.dtype):
+    if takes_kernel("augment", backend, images, plan.dtype):
         from gsdd.kernels.augment_triton import augment_launches
 
         for launch in augment_launches(images, ops, plan, mean, std, means, out):
@@ -177,7 +153,7 @@ def _augment_backward(
     backend: str,
 ) -> Tensor:
     out = _like(grad, dtype, channels_last)
-    if _takes_kernel(backend, grad, plan.dtype):
+    if takes_kernel("augment", backend, grad, plan.dtype):
         from gsdd.kernels.augment_backward_triton import augment_backward_launches
 
         for launch in augment_backward_launches(grad, ops, plan, std, out):
@@ -217,7 +193,7 @@ _augment.register_autograd(_backward, setup_context=_keep)
 @torch.library.custom_op("gsdd::image_means", mutates_args=())
 def _image_means(images: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None, backend: str) -> Tensor:
     out = _means_of(images)
-    if _takes_kernel(backend, images, out.dtype):
+    if takes_kernel("image_means", backend, images, out.dtype):
         from gsdd.kernels.augment_triton import image_means_launches
 
         contrast = torch.full((len(images),), op_bits(["contrast"]), dtype=torch.int32, device=images.device)

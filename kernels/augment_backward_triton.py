@@ -19,6 +19,7 @@ from gsdd.kernels.augment_triton import (
     addressable,
     by_channel,
     geometry_of,
+    odd_inputs,
     pixels_of,
     same_layout,
     tile_constants,
@@ -181,6 +182,9 @@ def augment_backward_launches(
 def shipped() -> Iterator[tuple[str, Launch]]:
     """Name every configuration of the backward kernels, on tensors without data."""
     size, formats = (4, 3, 128, 128), (torch.contiguous_format, torch.channels_last)
+    out, ops, plan, _, _, _, grad = odd_inputs()
+    for launch in augment_backward_launches(grad, ops, plan, None, out)[1:]:
+        yield f"{launch.kernel.__name__} {torch.float32}, odd, NHWC to NCHW", launch
     for dtype, layout in product(FLOATING, formats):
         grad = torch.empty(size, dtype=dtype, device="meta", memory_format=layout)
         ops = torch.empty(size[0], dtype=torch.int32, device="meta")

@@ -16,6 +16,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from gsdd.errors import KernelInputError
 from gsdd.kernels.augmentation import OPS, Augmentation, Column
 
 RESAMPLING = (1 << OPS.index("scale")) | (1 << OPS.index("rotate"))
@@ -63,13 +64,24 @@ def plan(augmentation: Augmentation, height: int, width: int, dtype: torch.dtype
     Returns:
         `[N, 19]` by `PlanColumn`, on omega's device. The inverse maps (j - cx, i - cy) of the frame to those of the
         output; an output pixel whose reading touches a frame pixel lies within REACH_COLUMNS and REACH_ROWS of it.
+
+    Raises:
+        KernelInputError: a scale of 0.
     """
     values = _neutralised(augmentation).to(torch.float64)
     matrix = _matrix(augmentation, values, height, width)
-    inverse = torch.linalg.inv(matrix)
+    inverse = _inverse(matrix)
     reach = inverse.abs().sum(dim=2) + SLACK
     columns = [values[:, : Column.SCALE_X], matrix.flatten(1), inverse.flatten(1), reach]
     return torch.cat(columns, dim=1).to(dtype)
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    try:
+        inverse: Tensor = torch.linalg.inv(matrix)
+    except RuntimeError as error:
+        raise KernelInputError("augmentation: got a scale of 0, wanted factors other than 0") from error
+    return inverse
 
 
 def _neutralised(augmentation: Augmentation) -> Tensor:

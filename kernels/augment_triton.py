@@ -232,9 +232,18 @@ def tile_grid(images: Tensor, loaded: torch.dtype) -> tuple[int]:
     return (count * triton.cdiv(lines, tile["LINES"]) * triton.cdiv(elements, tile["ELEMENTS"]),)
 
 
+def odd_inputs() -> tuple[Any, ...]:
+    """Give `augment_launches` images that no width divides, and another layout for the result."""
+    images, ops = torch.empty(4, 3, 127, 129, device="meta"), torch.empty(4, dtype=torch.int32, device="meta")
+    out = torch.empty_like(images, memory_format=torch.channels_last)
+    return images, ops, torch.empty(4, len(PlanColumn), device="meta"), None, None, None, out
+
+
 def shipped() -> Iterator[tuple[str, Launch]]:
     """Name every configuration of the forward kernels, on tensors without data."""
     size, formats = (4, 3, 128, 128), (torch.contiguous_format, torch.channels_last)
+    for launch in augment_launches(*odd_inputs())[1:]:
+        yield f"{launch.kernel.__name__} {torch.float32}, odd, NCHW to NHWC", launch
     for dtype, layout in product((torch.uint8, *FLOATING), formats):
         images = torch.empty(size, dtype=dtype, device="meta", memory_format=layout)
         ops = torch.empty(size[0], dtype=torch.int32, device="meta")

@@ -11,10 +11,10 @@ from gsdd.kernels.augment import image_means
 from gsdd.kernels.augment_plan import plan
 from gsdd.kernels.augment_reference import Normalisation
 from gsdd.kernels.augmentation import Augmentation
-from gsdd.kernels.backend import Backend, choose
+from gsdd.kernels.backend import Backend
 from gsdd.kernels.class_statistics_reference import class_statistics_backward_reference, class_statistics_reference
 from gsdd.kernels.filter_bank import NONLINEARITIES, FilterBank, Nonlinearity
-from gsdd.kernels.image_checks import channel_numbers, check_images
+from gsdd.kernels.image_checks import channel_numbers, check_images, check_omega, placed, takes_kernel
 
 if TYPE_CHECKING:
     from gsdd.kernels.class_statistics_triton import Batch
@@ -41,9 +41,10 @@ def class_statistics(
     backward pass computes them again.
 
     Args:
-        images: uint8 (divided by 255 first) or floating `[N, 3, H, W]`, any strides, class after class.
+        images: uint8 (divided by 255 first) or floating `[N, C, H, W]`, any strides, class after class; kernels
+            take C = 3.
         augmentation: omega, one row an image.
-        frequencies: w, floating `[D, 3, P, P]`, any strides; gets no gradient.
+        frequencies: w, floating `[D, C, P, P]`, any strides; gets no gradient.
         phases: b, floating `[D]`, in radians; gets no gradient.
         counts: images of each class, all at least 1, summing to N; ones give the features of each image.
         stride: pixels from a patch to the next; patches lie fully inside the image.
@@ -54,7 +55,8 @@ def class_statistics(
         backend: `reference`, `triton`, or what suits the images.
 
     Returns:
-        `[len(counts), D]`, float32; float64 for float64 images.
+        `[len(counts), D]`, float32; float64 for float64 images. The gradient to the images is contiguous, and has no
+        gradient of its own.
 
     Raises:
         KernelInputError: tensors that the op does not take, an empty class, or images smaller than a patch.
@@ -64,7 +66,8 @@ def class_statistics(
     """
     check_images("class_statistics", images)
     _check_bank(images, frequencies, phases, stride, nonlinearity)
-    _check_batch(images, augmentation, counts, means)
+    check_omega("class_statistics", images, augmentation, means)
+    _check_counts(images, counts)
     mean, std = channel_numbers(images, "mean", mean), channel_numbers(images, "std", std)
     compute = torch.float64 if images.dtype == torch.float64 else torch.float32
     rows = plan(augmentation, images.shape[2], images.shape[3], compute).to(images.device)
@@ -73,17 +76,29 @@ def class_statistics(
     starts = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]).to(images.device)
     if means is None and (backend == "triton" or (backend == "auto" and images.is_cuda)):
         means = image_means(images.detach(), mean=mean, std=std, backend=backend)
-    ops = augmentation.ops.to(images.device)
+    ops = augmentation.ops.to(images.device).contiguous()
     statistics: Tensor = _class_statistics(
-        images, ops, rows, mean, std, means, frequencies, phases, owners, starts, stride, nonlinearity, backend
+        images,
+        ops,
+        rows,
+        mean,
+        std,
+        placed(means, rows),
+        frequencies,
+        phases,
+        owners,
+        starts,
+        stride,
+        nonlinearity,
+        backend,
     )
     return statistics
 
 
 def _check_bank(images: Tensor, frequencies: Tensor, phases: Tensor, stride: int, nonlinearity: str) -> None:
-    filters, channels = frequencies.shape[0], images.shape[1]
-    square = frequencies.ndim == 4 and frequencies.shape[1] == channels and frequencies.shape[2] == frequencies.shape[3]
-    if not square or phases.shape != (filters,) or 0 in frequencies.shape:
+    channels, size = images.shape[1], frequencies.shape
+    square = len(size) == 4 and size[1] == channels and size[2] == size[3]
+    if not square or phases.shape != size[:1] or 0 in size:
         raise KernelInputError(
             f"class_statistics: got frequencies {tuple(frequencies.shape)} and phases {tuple(phases.shape)}, wanted "
             f"[D, {channels}, P, P] and [D]"
@@ -108,36 +123,13 @@ def _check_bank(images: Tensor, frequencies: Tensor, phases: Tensor, stride: int
         )
 
 
-def _check_batch(images: Tensor, augmentation: Augmentation, counts: Sequence[int], means: Tensor | None) -> None:
+def _check_counts(images: Tensor, counts: Sequence[int]) -> None:
     total = images.shape[0]
-    if len(augmentation) != total:
-        raise KernelInputError(f"class_statistics: got omega for {len(augmentation)} images, wanted {total}")
-    if sum(counts) != total or min(counts, default=0) < 1:
+    if not all(isinstance(count, int) for count in counts) or sum(counts) != total or min(counts, default=0) < 1:
         raise KernelInputError(
             f"class_statistics: got class counts {tuple(counts)} for {total} images, wanted counts of at least 1 that "
             "sum to it; leave empty classes out"
         )
-    if means is not None and (means.shape != (total,) or not means.is_floating_point()):
-        raise KernelInputError(
-            f"class_statistics: means: got {means.dtype} {tuple(means.shape)}, wanted floating [{total}]; "
-            "take image_means"
-        )
-
-
-def _takes_kernel(backend: str, images: Tensor) -> bool:
-    if backend == "auto" and images.shape[1] != 3:
-        return False
-    if choose(backend, images) == "reference":
-        return False
-    if images.shape[1] != 3:
-        raise KernelInputError(
-            f"class_statistics: backend 'triton': got {images.shape[1]} channels, wanted 3; take 'reference'"
-        )
-    return True
-
-
-def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> Normalisation:
-    return Normalisation(None if mean is None else list(mean), None if std is None else list(std))
 
 
 def _batch(
@@ -172,8 +164,8 @@ def _class_statistics(
     backend: str,
 ) -> Tensor:
     bank = FilterBank(frequencies, phases, stride, nonlinearity)
-    if not _takes_kernel(backend, images):
-        normalisation = _normalisation(mean, std)
+    if not takes_kernel("class_statistics", backend, images, plan.dtype):
+        normalisation = Normalisation(mean, std)
         return class_statistics_reference(images, ops, plan, normalisation, means, bank, owners, starts)
     from gsdd.kernels.class_statistics_triton import class_statistics_launches
 
@@ -220,8 +212,8 @@ def _class_statistics_backward(
     backend: str,
 ) -> Tensor:
     bank = FilterBank(frequencies, phases, stride, nonlinearity)
-    if not _takes_kernel(backend, images):
-        normalisation = _normalisation(mean, std)
+    if not takes_kernel("class_statistics", backend, images, plan.dtype):
+        normalisation = Normalisation(mean, std)
         return class_statistics_backward_reference(grad, images, ops, plan, normalisation, means, bank, owners, starts)
     from gsdd.kernels.class_statistics_backward_triton import class_statistics_backward_launches
 

@@ -19,7 +19,15 @@ import triton.language as tl
 from torch import Tensor
 
 from gsdd.kernels.augment_backward_triton import contrasted_back
-from gsdd.kernels.class_statistics_triton import GENERAL, WARPS, Batch, bank_arguments, patch_constants, shipped_inputs
+from gsdd.kernels.class_statistics_triton import (
+    GENERAL,
+    WARPS,
+    Batch,
+    bank_arguments,
+    patch_constants,
+    shipped_inputs,
+    side_of,
+)
 from gsdd.kernels.filter_bank import FilterBank
 from gsdd.kernels.launch_triton import Launch
 from gsdd.kernels.patches_triton import (
@@ -48,8 +56,8 @@ from gsdd.kernels.sampling_triton import (
 
 GRAD_STRIDES = ["grad_class_stride", "grad_filter_stride"]
 TILE = 16
-# Half of forward's: three accumulators of patches fill the registers.
-FILTERS = 16
+# Fewer than forward's: with three accumulators of patches, more filters or patches at a time fill the registers.
+FILTERS, SIDE = 16, 4
 
 
 class Upstream(NamedTuple):
@@ -309,15 +317,14 @@ def class_statistics_backward_launches(
         "starts": starts,
         "scale": bank.amplitude / (rows * columns),
     }
-    constants = patch_constants(bank)
     tiles = triton.cdiv(height, TILE) * triton.cdiv(width, TILE)
     return [
-        Launch(levels_kernel, (count,), arguments | {"out": levels}, constants, warps=WARPS),
+        Launch(levels_kernel, (count,), arguments | {"out": levels}, patch_constants(bank, side_of(bank)), warps=WARPS),
         Launch(
             gradient_kernel,
             (count * tiles,),
             arguments | {"levels": levels, "out": out},
-            constants | {"TILE": TILE, "FILTERS": FILTERS},
+            patch_constants(bank, SIDE) | {"TILE": TILE, "FILTERS": FILTERS},
             warps=WARPS,
             stages=1,
         ),

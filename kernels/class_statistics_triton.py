@@ -132,7 +132,7 @@ def class_statistics_launches(batch: Batch, bank: FilterBank, starts: Tensor, ou
     sums |= {"scale": bank.amplitude / (rows * columns)}
     grid = (len(starts) - 1, triton.cdiv(bank.filters, SUMS["FILTERS"]))
     return [
-        Launch(partial_sums_kernel, (len(partial),), arguments, patch_constants(bank), warps=WARPS),
+        Launch(partial_sums_kernel, (len(partial),), arguments, patch_constants(bank, side_of(bank)), warps=WARPS),
         Launch(class_sums_kernel, grid, sums, SUMS),
     ]
 
@@ -148,9 +148,8 @@ def blocks_of(images: Tensor, bank: FilterBank) -> int:
     return -(-rows // side_of(bank)) * -(-columns // side_of(bank))
 
 
-def patch_constants(bank: FilterBank) -> dict[str, Any]:
-    """Return the constants that follow from the patches."""
-    side = side_of(bank)
+def patch_constants(bank: FilterBank, side: int) -> dict[str, Any]:
+    """Return the constants that follow from the patches, of which a block has `side` x `side`."""
     return {
         "PATCH": bank.patch,
         "STRIDE": bank.stride,
@@ -181,13 +180,15 @@ def bank_arguments(bank: FilterBank, images: Tensor) -> dict[str, Any]:
 
 def shipped_inputs() -> Iterator[tuple[str, Batch, FilterBank]]:
     """Yield a name and inputs of every dtype that ships, without memory behind them."""
-    for dtype in SHIPPED_DTYPES:
-        images = torch.empty(4, 3, 128, 128, dtype=dtype, device="meta")
+    sizes = [((4, 3, 128, 128), dtype) for dtype in SHIPPED_DTYPES] + [((4, 3, 127, 129), torch.float32)]
+    for size, dtype in sizes:
+        images = torch.empty(size, dtype=dtype, device="meta")
         ops = torch.empty(4, dtype=torch.int64, device="meta")
         plan, means = torch.empty(4, len(PlanColumn), device="meta"), torch.empty(4, device="meta")
         frequencies, phases = torch.empty(512, 3, 7, 7, device="meta"), torch.empty(512, device="meta")
         bank = FilterBank(frequencies, phases, 3, "fourier")
-        yield str(dtype).removeprefix("torch."), Batch(images, ops, plan, means, None, None), bank
+        odd = ", odd" if size[2] % 2 else ""
+        yield f"{str(dtype).removeprefix('torch.')}{odd}", Batch(images, ops, plan, means, None, None), bank
 
 
 def shipped() -> Iterator[tuple[str, Launch]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from gsdd.errors import KernelInputError
@@ -83,8 +84,13 @@ def matching(
     Source: GSDD paper, Eq. 7 (L_dis), 8 (R), 9 (their sum).
     """
     _check(features, counts)
+    if not 0 <= lam <= 1:
+        raise KernelInputError(f"matching: lam: got {lam}, wanted a number in [0, 1]")
     _check_partner("real means", real_means, (len(counts), features.shape[1]), features)
     real_means = real_means.to(sum_dtype(features.dtype))
+    if pair_features is not None and features.ndim == 2 and pair_features.dtype != features.dtype:
+        common = sum_dtype(torch.promote_types(features.dtype, pair_features.dtype))
+        features, pair_features = features.to(common), pair_features.to(common)
     rows = None if pair_features is None else _rows(pair_features, features, backend)
     means, distribution, pairs, _ = matching_ops.matching(features, real_means, rows, list(counts), backend)
     return Matching(distribution, pairs, lam, means)

@@ -231,13 +231,11 @@ def shipped_inputs() -> Iterator[tuple[str, Tensor, Tensor | None]]:
     for dtype, name in names.items():
         rows = torch.empty(SHIPPED_ROWS, SHIPPED_COLUMNS, dtype=dtype, device="meta")
         images = rows[:, :, None, None].expand(-1, -1, 16, 16)
-        for of_pairs in dict.fromkeys((None, dtype, torch.float32)):
-            pairs = None if of_pairs is None else torch.empty_like(rows, dtype=of_pairs)
-            suffix = f", pairs {names[of_pairs]}" if of_pairs else ""
-            yield f"rows, {name}{suffix}", rows, pairs
-            if of_pairs in (None, torch.float32):
-                yield f"NCHW, {name}{suffix}", images.contiguous(), pairs
-                yield f"NHWC, {name}{suffix}", images.contiguous(memory_format=torch.channels_last), pairs
+        yield f"rows, {name}", rows, None
+        yield f"rows, {name}, pairs {name}", rows, torch.empty_like(rows)
+        for pairs, suffix in ((None, ""), (torch.empty_like(rows, dtype=torch.float32), ", pairs fp32")):
+            yield f"NCHW, {name}{suffix}", images.contiguous(), pairs
+            yield f"NHWC, {name}{suffix}", images.contiguous(memory_format=torch.channels_last), pairs
 
 
 def shipped() -> Iterator[tuple[str, Launch]]:

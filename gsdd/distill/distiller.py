@@ -165,7 +165,7 @@ class _Loop:
         z = torch.cat([torch.stack([self._z[k] for k in index.tolist()]) for index, _ in chunks]).detach()
         if not self._graph_bytes:
             self._graph_bytes = graph_bytes(self._generator, z[: len(chunks[0][0])])
-        return GeneratorPass(self._generator, z, self._graph_bytes)
+        return GeneratorPass(self._generator, z, self._graph_bytes, self._spaces.backend)
 
     def _move(self, chunks: list[tuple[Tensor, int]], gradients: Tensor) -> None:
         self._adam.zero_grad()

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from gsdd.distill.chunks import CHUNK
 from gsdd.generators.generator import Generator
+from gsdd.kernels.backend import Backend
 
 GRAPH_BYTES = 2 * 1024**3
 
@@ -16,15 +17,16 @@ class GeneratorPass:
     back (as GLaD does, arXiv 2305.01649). Both ways give equal bits, so memory never decides what is computed.
     """
 
-    def __init__(self, generator: Generator, latents: Tensor, chunk_bytes: int) -> None:
+    def __init__(self, generator: Generator, latents: Tensor, chunk_bytes: int, backend: Backend = "auto") -> None:
         """Run G.
 
         Args:
             generator: G, frozen.
             latents: z, float32 `[M, 3, h, w]`, M a multiple of `CHUNK`.
             chunk_bytes: size of one chunk's graph, from `graph_bytes`.
+            backend: of G's activations.
         """
-        self._generator = generator
+        self._generator, self._backend = generator, backend
         self._z = [part.detach().requires_grad_(True) for part in latents.split(CHUNK)]
         kept = GRAPH_BYTES // max(chunk_bytes, 1)
         self._graphs = [self._forward(z) if number < kept else None for number, z in enumerate(self._z)]
@@ -46,7 +48,7 @@ class GeneratorPass:
         return torch.cat([z.grad for z in self._z if z.grad is not None])
 
     def _forward(self, z: Tensor) -> Tensor:
-        return self._generator.frozen(z)
+        return self._generator.frozen(z, self._backend)
 
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:

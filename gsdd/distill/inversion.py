@@ -15,6 +15,7 @@ from gsdd.distill.deadline import Deadline
 from gsdd.distill.recipe import Recipe
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.generators.generator import Generator
+from gsdd.kernels.backend import Backend
 from gsdd.randomness import torch_stream
 
 Progress = Callable[[int, int, float], None]
@@ -111,6 +112,7 @@ def invert(
     psi: FeatureExtractor,
     recipe: Recipe,
     *,
+    backend: Backend = "auto",
     numbers: Sequence[int] | None = None,
     deadline: Deadline | None = None,
     progress: Progress | None = None,
@@ -124,6 +126,7 @@ def invert(
         generator: G, frozen.
         psi: the extractor of D_f.
         recipe: start, steps, learning rate and the weight of D_f.
+        backend: of G's activations.
         numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
         deadline: when to stop. The first chunk finds how many steps fit; the others make as many.
         progress: called with chunk steps done, chunk steps in all, and the mean loss of the chunk.
@@ -143,7 +146,7 @@ def invert(
     first = len(done[0].latents) // CHUNK if done else 0
     for number, (index, real) in enumerate(chunks[first:], first):
         budget = deadline.share(OVERTIME if done else 1 / len(chunks))
-        search = _ChunkInversion(crops[index], start[index], real, generator, psi, recipe)
+        search = _ChunkInversion(crops[index], start[index], real, generator, psi, recipe, backend)
         if resume and number == first:
             search.restore(resume)
         while search.steps < wanted and not budget.passed(FINISHING_STEPS * search.step_seconds):
@@ -172,8 +175,16 @@ def _state(done: list[Inverted], wanted: int, search: "_ChunkInversion") -> Inve
 
 class _ChunkInversion:
     def __init__(
-        self, crops: Tensor, latents: Tensor, real: int, generator: Generator, psi: FeatureExtractor, recipe: Recipe
+        self,
+        crops: Tensor,
+        latents: Tensor,
+        real: int,
+        generator: Generator,
+        psi: FeatureExtractor,
+        recipe: Recipe,
+        backend: Backend,
     ) -> None:
+        self._backend: Backend = backend
         self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
         self._pixels, self._real = crops, real
         self._crops = to_float(crops).to(generator.device)
@@ -196,7 +207,7 @@ class _ChunkInversion:
 
     def step(self) -> float:
         began = time.monotonic()
-        images = self._generator.frozen(self._z)
+        images = self._generator.frozen(self._z, self._backend)
         loss = pixel_distance(images, self._crops)
         if self._crop_features is not None:
             features = self._psi(images)

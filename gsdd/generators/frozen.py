@@ -9,7 +9,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from gsdd.errors import KernelInputError
-from gsdd.generators.frozen_form import REPLACEMENTS, FrozenForm
+from gsdd.generators.frozen_form import ACTIVATIONS, CONVOLUTIONS, FrozenForm
+from gsdd.kernels.backend import Backend
 
 Network = Callable[[Tensor], Tensor]
 
@@ -28,11 +29,12 @@ class FrozenNetwork:
         self.network = network
         self.objection = objection
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: Tensor, backend: Backend = "auto") -> Tensor:
         """Make images; exact values, with an exact gradient to z and none to the weights.
 
         Args:
             z: what the network takes.
+            backend: of `sign_activation`.
 
         Returns:
             What the network returns.
@@ -42,7 +44,7 @@ class FrozenNetwork:
         if self.objection:
             images: Tensor = checkpoint(self.network, z, use_reentrant=False, preserve_rng_state=False)
             return images
-        with FrozenForm():
+        with FrozenForm(backend):
             return self.network(z)
 
 
@@ -83,7 +85,7 @@ class _WatchedForm(FrozenForm):
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> object:
-        before, self._running = self._running, "" if func in REPLACEMENTS else _name(func)
+        before, self._running = self._running, "" if func in CONVOLUTIONS or func in ACTIVATIONS else _name(func)
         try:
             return super().__torch_function__(func, types, args, kwargs)
         finally:
@@ -106,7 +108,7 @@ def _objection(network: Network, sample: Tensor) -> str | None:
     try:
         with form, saved_tensors_hooks(form.see, lambda tensor: tensor):
             frozen_images, frozen_gradient = _try(network, sample)
-    except (RuntimeError, KernelInputError) as error:
+    except (RuntimeError, TypeError, ValueError, KernelInputError) as error:
         return f"it does not run in the frozen form ({str(error).splitlines()[0]})"
     if form.keepers:
         return f"autograd keeps what goes into {', '.join(sorted(form.keepers))}"

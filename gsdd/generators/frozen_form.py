@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from gsdd.kernels.backend import Backend
 from gsdd.kernels.sign_activation import activate, carry_back
 from gsdd.kernels.storage_order import is_dense
 
@@ -26,10 +27,18 @@ class FrozenForm(TorchFunctionMode):
     interpolation.
     """
 
+    def __init__(self, backend: Backend = "auto") -> None:
+        """Choose which implementation of `sign_activation` runs."""
+        super().__init__()
+        self._backend: Backend = backend
+
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> object:
-        return REPLACEMENTS.get(func, func)(*args, **(kwargs or {}))
+        options = kwargs or {}
+        if func in ACTIVATIONS:
+            return ACTIVATIONS[func](*args, **options, backend=self._backend)
+        return CONVOLUTIONS.get(func, func)(*args, **options)
 
 
 def _conv2d(
@@ -64,29 +73,33 @@ def _conv_transpose2d(
     return _convolution(input, weight, bias, geometry)
 
 
-def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    return _activation(input, negative_slope, in_place=inplace)
+def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False, *, backend: Backend) -> Tensor:
+    return _activation(input, negative_slope, in_place=inplace, backend=backend)
 
 
-def _leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    return _activation(input, negative_slope, in_place=True)
+def _leaky_relu_(input: Tensor, negative_slope: float = 0.01, *, backend: Backend) -> Tensor:
+    return _activation(input, negative_slope, in_place=True, backend=backend)
 
 
-def _relu(input: Tensor, inplace: bool = False) -> Tensor:
-    return _activation(input, 0.0, in_place=inplace)
+def _relu(input: Tensor, inplace: bool = False, *, backend: Backend) -> Tensor:
+    return _activation(input, 0.0, in_place=inplace, backend=backend)
 
 
-def _relu_(input: Tensor) -> Tensor:
-    return _activation(input, 0.0, in_place=True)
+def _relu_(input: Tensor, *, backend: Backend) -> Tensor:
+    return _activation(input, 0.0, in_place=True, backend=backend)
 
 
-def _prelu(input: Tensor, weight: Tensor) -> Tensor:
-    return torch.prelu(input, weight) if _is_trained(weight) else _activation(input, 0.0, weight)
+def _prelu(input: Tensor, weight: Tensor, *, backend: Backend) -> Tensor:
+    if _is_trained(weight):
+        return torch.prelu(input, weight)
+    return _activation(input, 0.0, weight if weight.ndim else weight.reshape(1), backend=backend)
 
 
-REPLACEMENTS: dict[Callable[..., Any], Callable[..., Any]] = {
+CONVOLUTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.conv2d: _conv2d,
     torch.conv_transpose2d: _conv_transpose2d,
+}
+ACTIVATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.leaky_relu: _leaky_relu,
     functional.leaky_relu_: _leaky_relu_,
     functional.relu: _relu,
@@ -145,24 +158,28 @@ def _stand_in(grad: Tensor, shape: Sequence[int], strides: Sequence[int]) -> Ten
 
 class _FrozenActivation(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Context, x: Tensor, slope: float, slopes: Tensor | None, in_place: bool) -> Tensor:
+    def forward(
+        ctx: Context, x: Tensor, slope: float, slopes: Tensor | None, in_place: bool, backend: Backend
+    ) -> Tensor:
         overwritten = in_place and is_dense(x)
-        y, bits = activate(x, slope, slopes, in_place=overwritten)
+        y, bits = activate(x, slope, slopes, in_place=overwritten, backend=backend)
         ctx.save_for_backward(bits, slopes)
-        ctx.slope, ctx.strides = slope, y.stride()
+        ctx.slope, ctx.strides, ctx.backend = slope, y.stride(), backend
         if in_place:
             ctx.mark_dirty(x)
         return x.copy_(y) if in_place and not overwritten else y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         bits, slopes = ctx.saved_tensors
-        return carry_back(grad, bits, ctx.slope, slopes, ctx.strides), None, None, None
+        return carry_back(grad, bits, ctx.slope, slopes, ctx.strides, backend=ctx.backend), None, None, None, None
 
 
-def _activation(x: Tensor, slope: float, slopes: Tensor | None = None, *, in_place: bool = False) -> Tensor:
-    y: Tensor = _FrozenActivation.apply(x, slope, slopes, in_place)
+def _activation(
+    x: Tensor, slope: float, slopes: Tensor | None = None, *, in_place: bool = False, backend: Backend
+) -> Tensor:
+    y: Tensor = _FrozenActivation.apply(x, slope, slopes, in_place, backend)
     return y
 
 

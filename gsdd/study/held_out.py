@@ -58,7 +58,14 @@ class HeldOut:
         """
         classes = class_index(counts)
         terms = [
-            matching(_embed(embedding, images, classes), counts, means, _embed(embedding, pairs, classes), LAM)
+            matching(
+                _embed(embedding, images, classes),
+                counts,
+                means,
+                _embed(embedding, pairs, classes),
+                LAM,
+                backend=embedding.backend,
+            )
             for embedding, means in zip(self.embeddings, self.real_means, strict=True)
         ]
         return Matching(

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from generators.photo import real_latent
+from interpreter import watched
 from memory import peak_bytes
 from spandrel.architectures.SwinIR import SwinIR
 from torch import Tensor, nn
@@ -219,3 +220,27 @@ def test_a_generator_is_tried_once():
     assert re.search("softmax", generator.frozen.objection)
     assert generator.frozen is generator.frozen
     assert_exact(generator.frozen, generator, real_latent(8))
+
+
+class OneSlope(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.prelu(z - 0.5, self.slope)
+
+
+def test_a_slope_without_an_axis_is_taken_as_torch_takes_it():
+    assert_exact(understood(OneSlope(), real_latent(8)), OneSlope(), real_latent(8))
+
+
+def test_the_backend_reaches_the_activations():
+    frozen, z = load_generator(NAMES[1]).frozen, real_latent(4).requires_grad_(True)
+    with watched() as watch:
+        images = frozen(z, "triton")
+        (gradient,) = torch.autograd.grad(images, z, images.detach())
+    assert (watch.kernels.count("activate"), watch.kernels.count("carry_back")) == (17, 17)
+    wanted = frozen(z, "reference")
+    assert torch.equal(images, wanted)
+    assert torch.equal(gradient, torch.autograd.grad(wanted, z, wanted.detach())[0])

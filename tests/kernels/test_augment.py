@@ -267,3 +267,10 @@ def test_wrong_inputs_are_named():
         image_means(x, std=(1.0, 0.0, 1.0))
     with pytest.raises(KernelInputError, match="wanted int64"):
         Augmentation(torch.zeros(2, dtype=torch.int64), torch.zeros(3, len(Column)))
+    with pytest.raises(KernelInputError, match="scale of 0"):
+        augment(x, omega({"ops": ("scale",)}, {"ops": ("scale",)}))
+    fixed = Augmentation.identity(2)
+    with pytest.raises(KernelInputError, match="omega that wants a gradient"):
+        augment(x, Augmentation(fixed.ops, fixed.values.requires_grad_(True)))
+    with pytest.raises(KernelInputError, match="backend: got 'cuda'"):
+        augment(x[:0], Augmentation.identity(0), backend="cuda")

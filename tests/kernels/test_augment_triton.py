@@ -110,6 +110,13 @@ def test_given_means_save_the_launch_that_computes_them():
     assert torch.equal(got, augment(x, row, mean=MEAN, std=STD, backend="triton"))
 
 
+@pytest.mark.parametrize("means", [torch.arange(8.0)[::2], torch.ones(1).expand(4), torch.arange(4.0).double()])
+def test_means_may_lie_anyhow_in_memory(means):
+    x, rows = photos(5, 4, 3, 4), mixed([("contrast",)] * 4, 3, 4)
+    got, wanted = (augment(x, rows, means=means, backend=backend) for backend in ("triton", "reference"))
+    assert torch.equal(got, wanted)
+
+
 def test_pixels_that_stay_are_read_and_written_once():
     x, rows = photos(4, 2, 6, 8), omega({"ops": ("brightness",)}, {"ops": ("cutout",)})
     with watched() as watch:

@@ -264,6 +264,14 @@ def _arguments_of(x, augmentation, w, b, counts, backend) -> tuple:
     return (x, *Caught.arguments[1:])
 
 
+def test_means_and_ops_may_lie_anyhow_in_memory():
+    x, (w, b), rows = photos_of(2, 6, 7), filters(3, 3), omega(6, 7, ["contrast"], ["contrast"])
+    spread = Augmentation(rows.ops[:1].expand(2), rows.values)
+    means = torch.tensor([0.25, 9.0, 0.5, 9.0])[::2].double()
+    got, wanted = (fused(x, spread, w, b, (1, 1), means=means, backend=backend) for backend in ("triton", "reference"))
+    torch.testing.assert_close(got, wanted, rtol=0, atol=2e-6)
+
+
 @pytest.mark.parametrize("backend", ["reference", "triton"])
 def test_torch_compile_accepts_it(backend):
     x, (w, b), augmentation = photos_of(2, 6, 7), filters(3, 3), omega(6, 7, ["contrast"], ["flip"])
@@ -293,6 +301,8 @@ class TestErrors:
             "stride of at least 1": lambda: class_statistics(x, same, w.detach(), b, (2,), stride=0),
             "'sine'": lambda: class_statistics(x, same, w.detach(), b, (2,), nonlinearity="sine"),
             "std: got": lambda: class_statistics(x, same, w.detach(), b, (2,), std=(1, 0, 1)),
+            "got class counts": lambda: class_statistics(x, same, w.detach(), b, (1.5, 0.5)),
+            r"frequencies \(\)": lambda: class_statistics(x, same, torch.zeros(()), b, (2,)),
             "means: got": lambda: class_statistics(x, same, w.detach(), b, (2,), means=torch.zeros(3)),
             "wanted one of": lambda: class_statistics(x.double(), same, w.detach(), b, (2,), backend="triton"),
         }

@@ -85,8 +85,10 @@ def test_every_kernel_runs_in_registers(shipped):
 
 
 def test_contiguous_data_moves_at_least_8_bytes_at_a_time(shipped):
+    """Where 8 bytes divide a row: "odd" launches are of sizes that nothing divides."""
     for one in shipped:
-        assert_wide(one)
+        if ", odd" not in one["name"]:
+            assert_wide(one)
 
 
 def test_every_kernel_and_both_architectures_are_there(shipped):

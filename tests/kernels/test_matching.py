@@ -180,8 +180,7 @@ def test_the_kernels_take_any_strides(shape, layout):
 
 
 @pytest.mark.parametrize("dtype", DTYPES[1:])
-@pytest.mark.parametrize("shape", [(8, 6), (8, 6, 3, 4)])
-@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize(("shape", "same"), [((8, 6), True), ((8, 6, 3, 4), True), ((8, 6, 3, 4), False)])
 def test_the_kernels_load_narrow_features_and_pairs(dtype, shape, same):
     features = draws(12, *shape, dtype=dtype)
     compare(features, COUNTS, draws(14, 8, 6, dtype=dtype if same else torch.float32))
@@ -269,3 +268,18 @@ def test_tensors_on_two_devices_are_refused():
 def test_a_dtype_that_no_kernel_loads_is_refused():
     with pytest.raises(KernelInputError, match="float64"):
         matching(draws(0, 8, 5), COUNTS, draws(1, 3, 5), backend="triton")
+
+
+@pytest.mark.parametrize("backend", ["reference", "triton"])
+def test_pairs_of_another_dtype_are_compared_in_fp32(backend):
+    features, pairs = torch.randn(4, 5, dtype=torch.bfloat16), torch.randn(4, 5)
+    real = torch.randn(2, 5)
+    got = matching(features, (3, 1), real, pairs, 0.5, backend=backend)
+    wanted = matching(features.float(), (3, 1), real, pairs, 0.5, backend=backend)
+    assert torch.equal(got.pairs, wanted.pairs) and torch.equal(got.distribution, wanted.distribution)
+    assert torch.equal(matching(pairs, (3, 1), real, features, 0.5, backend=backend).pairs, wanted.pairs)
+
+
+def test_lambda_is_a_fraction():
+    with pytest.raises(KernelInputError, match=r"lam: got 2\.0, wanted a number in \[0, 1\]"):
+        matching(torch.randn(2, 3), (2,), torch.randn(1, 3), lam=2.0)
