@@ -32,7 +32,6 @@ from gsdd.generators.load import load_generator
 GENERATORS = ("realesrgan-x4plus", "realesr-animevideov3")
 BATCHES = ((1, 64), (8, 32))
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-FORMS = ("plain", "frozen")
 MEGABYTE = 1e6
 
 

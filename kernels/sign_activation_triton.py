@@ -9,6 +9,7 @@ import triton.language as tl
 from torch import Tensor
 
 from gsdd.kernels.launch_triton import Launch, interpreted
+from gsdd.kernels.rounding_triton import rounded
 from gsdd.kernels.storage_order import channel_stride, run_of
 
 # Bytes of bits a program of 128 threads: 16 elements a thread, or 8 where each looks up a slope of its own.
@@ -94,16 +95,6 @@ def _kind(x: Tensor, slope: float, slopes: Tensor | None) -> str:
 
 
 @triton.jit
-def _rounded(value, dtype: tl.constexpr, INTERPRETED: tl.constexpr):
-    if INTERPRETED and dtype == tl.bfloat16:
-        # The interpreter cuts off where a GPU rounds to nearest even: leave it nothing to cut off.
-        word = value.to(tl.uint32, bitcast=True)
-        nearest = tl.where(value == value, word + 0x7FFF + (word >> 16 & 1), word)
-        value = (nearest & 0xFFFF0000).to(tl.float32, bitcast=True)
-    return value
-
-
-@triton.jit
 def _times_slope(value, row, offset, slope, slopes, elements, channels, apart, KIND: tl.constexpr):
     if KIND != "leaky":
         # Where channels lie a multiple of eight elements apart, a row has one slope.
@@ -139,7 +130,7 @@ def activate(
         passes = value > 0
         other = _times_slope(value, row, offset, slope, slopes, elements, channels, apart, KIND)
         result = tl.where(passes, value, other)
-    tl.store(y + offset, _rounded(result, y.dtype.element_ty, INTERPRETED), mask=inside)
+    tl.store(y + offset, rounded(result, y.dtype.element_ty, INTERPRETED), mask=inside)
     packed = tl.sum(passes.to(tl.int32) << bit, axis=1)
     tl.store(bits + row, packed.to(tl.uint8), mask=row * 8 < elements)
 
@@ -170,7 +161,7 @@ def carry_back(
     else:
         other = _times_slope(value, row, offset, slope, slopes, elements, channels, apart, KIND)
         result = tl.where(passes, value, other)
-    tl.store(x_grad + offset, _rounded(result, x_grad.dtype.element_ty, INTERPRETED), mask=inside)
+    tl.store(x_grad + offset, rounded(result, x_grad.dtype.element_ty, INTERPRETED), mask=inside)
 
 
 def shipped() -> Iterator[tuple[str, Launch]]:
