@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import click
@@ -47,7 +48,8 @@ def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> 
         ("latents", f"{made['latents']} in {len(made['classes'])} classes"),
         (
             "inversion",
-            f"{run['inversion_steps']} steps: {run['psnr_start']} dB -> {run['psnr_inverted']} dB to the real crops",
+            f"{run['inversion_steps']} steps: {_mean(run['psnr_start'])} dB -> {_mean(run['psnr_inverted'])} dB to the "
+            "real crops",
         ),
         ("distillation", f"{run['iterations']} steps"),
         ("file", f"{saved['file_bytes']:,} bytes, {saved['bits_per_hr_pixel']:.2f} bits an HR pixel"),
@@ -55,6 +57,11 @@ def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> 
         (f"against {saved['random_crops'][-1]['name']} crops", _saving(saved["random_crops"][-1])),
         ("pairs", f"{pairs['pairs']} in {pairs['folder']}: HR {pairs['hr_size']} px, LR {pairs['lr_size']} px"),
     ]
+
+
+def _mean(by_class: dict[str, float]) -> float:
+    """Average over classes; all have the same number of latents."""
+    return round(fmean(by_class.values()), 2)
 
 
 def _saving(rival: dict[str, Any]) -> str:

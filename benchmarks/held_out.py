@@ -20,7 +20,8 @@ from torch import Tensor
 
 from gsdd.data.crops import read_crops
 from gsdd.data.degradation import to_float
-from gsdd.distill.distiller import DistillationSource, distill
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.distiller import distill
 from gsdd.distill.inversion import invert
 from gsdd.distill.spaces import Spaces
 from gsdd.formats.codec import CODECS

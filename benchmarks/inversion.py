@@ -14,7 +14,8 @@ import click
 import torch
 
 from gsdd.data.crops import read_crops
-from gsdd.distill.inversion import feature_distance, invert, starting_latents
+from gsdd.distill.chunk_inversion import feature_distance
+from gsdd.distill.inversion import invert, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.plan import make_plan, real_crops

@@ -1,6 +1,6 @@
 """`python -m gsdd`, for `torchrun -m gsdd`."""
 
-from gsdd.cli.main import run
+from gsdd.cli.entry import run
 
 if __name__ == "__main__":
     run()

@@ -1,12 +1,14 @@
 """`gsdd compress`."""
 
 import re
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from gsdd.cli.cost_table import cost_table
 from gsdd.cli.options import (
     GENERATOR,
     OUTPUT,
@@ -18,6 +20,7 @@ from gsdd.cli.options import (
     print_json,
     quiet_option,
 )
+from gsdd.cli.processes import is_first
 from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
@@ -54,7 +57,9 @@ def recipe_options(command: Command) -> Command:
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=OUTPUT, help="The file to write.  [default: SOURCE.gsdd]")
+@click.option(
+    "-o", "--output", type=OUTPUT, help="The file to write.  [default: SOURCE.gsdd; of a part SOURCE.1-of-3.gsdd]"
+)
 @click.option("--ipc", help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100]")
 @click.option("--generator", type=GENERATOR, default=DEFAULT, show_default=True, help="G; see gsdd generators.")
 @click.option(
@@ -66,7 +71,11 @@ def recipe_options(command: Command) -> Command:
 )
 @recipe_options
 @container_option
-@click.option("--time-budget", type=Duration(), help="Stop cleanly after this long, such as 10m, and write the file.")
+@click.option(
+    "--time-budget",
+    type=Duration(),
+    help="Have the file written this long after the start, such as 10m, with the steps that fit.",
+)
 @click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(min=0),
@@ -81,6 +90,7 @@ def recipe_options(command: Command) -> Command:
     show_default=True,
     help="Name unusable photos and go on without them, or stop at the first.",
 )
+@click.option("--part", metavar="I/N", help="Make part 1/3, 2/3 ... alone, of whole classes; gsdd merge joins them.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the photos, kept in the file.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
 @click.option(
@@ -90,7 +100,11 @@ def recipe_options(command: Command) -> Command:
     show_default=True,
     help="Of augmentation, features' means and matching: Triton kernels, or PyTorch; auto takes Triton on a GPU.",
 )
-@click.option("--dry-run", is_flag=True, help="Look at the photos, say what would be made, write nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Look at the photos, time a few steps, say what would be made and what it would cost, write nothing.",
+)
 @force_option
 @json_option
 @quiet_option
@@ -112,37 +126,53 @@ def compress(
     """
     from gsdd.data.crops import parse_ipc
 
-    target = output or Path(f"{source.resolve().name}.gsdd")
+    target = output or _default_target(source, options["part"])
     options["container"] = container_for(target, options["container"])
     options["ipc"] = None if ipc is None else parse_ipc(ipc)
-    with StageBars(hidden=quiet) as bars:
+    with StageBars(hidden=quiet or not is_first()) as bars:
         if dry_run:
-            document = _plan(source, target, bars, options)
+            document = _foresee(source, target, bars, options)
         else:
-            document = _run(source, target, bars, options | {"time_budget": time_budget})
-    _print(document, as_json, quiet, dry_run)
+            document = _run(source, target, bars, options | {"time_budget": _left_of(time_budget)})
+    if is_first():
+        _print(document, as_json, quiet, dry_run)
+
+
+def _default_target(source: Path, part: str | None) -> Path:
+    from gsdd.data.parts import parse_part
+
+    name = source.resolve().name
+    if part is None:
+        return Path(f"{name}.gsdd")
+    dealt = parse_part(part)
+    return Path(f"{name}.{dealt.number}-of-{dealt.of}.gsdd")
 
 
 def _run(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
-    with StopOnSignal() as signals:
+    from gsdd.distill.workers import joined, own_device, started_by_torchrun
+
+    options["device"] = own_device(options["device"])
+    with StopOnSignal(repeated=started_by_torchrun()) as signals, joined(options["device"]) as workers:
         from gsdd.compressor import compress as run
 
-        report = run(source, target, stop=signals.stop, progress=bars.update, note=bars.note, **options)
+        report = run(
+            source, target, stop=signals.stop, workers=workers, planned=bars.plan, progress=bars.update, note=bars.note,
+            **options,
+        )  # fmt: skip
     return report.to_dict()
 
 
-def _plan(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
-    from gsdd.compressor import check_target
-    from gsdd.plan import make_plan
+def _left_of(time_budget: float | None) -> float | None:
+    """Take off what the imports have taken since the process began."""
+    began: float = click.get_current_context().obj or time.monotonic()
+    return time_budget and time_budget - (time.monotonic() - began)
 
-    check_target(target, source, force=options["force"])
-    ignored = {"container", "licence", "force", "checkpoint_seconds"}
-    work = make_plan(
-        source, progress=bars.update, **{name: value for name, value in options.items() if name not in ignored}
-    )
-    for line in work.decisions:
-        bars.note(line)
-    return work.to_dict() | {"path": str(target)}
+
+def _foresee(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
+    from gsdd.cost.dry_run import dry_run
+
+    of_the_run = {name: value for name, value in options.items() if name != "checkpoint_seconds"}
+    return dry_run(source, target, progress=bars.update, note=bars.note, **of_the_run)
 
 
 def _print(document: dict[str, Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
@@ -155,3 +185,5 @@ def _print(document: dict[str, Any], as_json: bool, quiet: bool, dry_run: bool) 
             f"{document['path']}{' (not written)' if dry_run else ''}: {document['latents']} latents, "
             f"{len(document['classes'])} classes, {document['bytes']:,} bytes"
         )
+        if dry_run:
+            click.echo(cost_table(document))

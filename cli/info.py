@@ -11,6 +11,7 @@ from gsdd.cli.options import GENERATOR, OUTPUT, force_option, json_option, note,
 from gsdd.cli.progress import StageBars
 from gsdd.formats.container import SIGNATURES, Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
+from gsdd.formats.origins import origins_of, part_of
 
 
 @click.command()
@@ -90,7 +91,7 @@ def _rows(file: Path, contents: Contents) -> list[tuple[str, str]]:
         *_generator_rows(manifest),
         *_source_rows(manifest),
         ("recipe", _options(manifest.recipe)),
-        ("run", _options(manifest.run)),
+        *_run_rows(file, manifest),
         ("training", _options(manifest.training)),
         ("privacy", manifest.privacy),
     ]
@@ -128,6 +129,19 @@ def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
     source = manifest.source
     what = f"{source.images:,} photos, {source.bytes:,} bytes; {source.skipped} skipped, {source.ignored} ignored"
     return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {source.licence}")]
+
+
+def _run_rows(file: Path, manifest: Manifest) -> list[tuple[str, str]]:
+    """Tell each run that the classes come from; a file holds one unless it was merged."""
+    part, origins = part_of(manifest, file), origins_of(manifest, file)
+    rows = [("part", f"{part} of the source's {len(part.classes)} classes")] if part else []
+    if len(origins) == 1:
+        return [*rows, ("run", _options(origins[0].run))]
+    for origin in origins:
+        differing = {name: value for name, value in origin.recipe.items() if name not in manifest.recipe}
+        rows.append(("run", f"of {', '.join(origin.classes)}: {_options({**differing, **origin.run})}"))
+        rows.append(("", f"{origin.source.images:,} photos, sha256 {origin.source.sha256}"))
+    return rows
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -8,10 +8,12 @@ import io
 import os
 import shlex
 import sys
+import time
 from typing import Any
 
 import click
 
+from gsdd.cli.processes import may_complain
 from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 
 COMMANDS = {
@@ -20,6 +22,7 @@ COMMANDS = {
     "expand": "gsdd.cli.expand",
     "generators": "gsdd.cli.generators",
     "info": "gsdd.cli.info",
+    "merge": "gsdd.cli.merge",
     "savings": "gsdd.cli.savings",
     "verify": "gsdd.cli.verify",
 }
@@ -58,15 +61,16 @@ def cli() -> None:
 
 
 def complain(text: str) -> str:
-    """Tell what is wrong on stderr, in one line; return the line."""
+    """Tell what is wrong on stderr, in one line and by one process; return the line."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    click.echo(f"gsdd: {line}", err=True)
+    if may_complain():
+        click.echo(f"gsdd: {line}", err=True)
     return line
 
 
 def _tell_how_to_continue(arguments: list[str]) -> None:
     """Print a command that a shell takes as it is, whatever bytes the names in it have."""
-    if arguments[:1] and arguments[0] in CONTINUING:
+    if arguments[:1] and arguments[0] in CONTINUING and may_complain():
         click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *arguments])}"), err=True)
 
 
@@ -110,7 +114,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
         0 ok, 1 failed, 2 usage, 3 the file is not sound, 130 interrupted.
     """
     try:
-        result: Any = cli.main(args=arguments, prog_name="gsdd", standalone_mode=False)
+        result: Any = cli.main(args=arguments, prog_name="gsdd", standalone_mode=False, obj=time.monotonic())
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -1,18 +1,24 @@
 """Progress on stderr with rate and time left: a bar on a terminal, now and then a line in a log."""
 
 import sys
+from collections.abc import Mapping, MutableMapping
 from types import TracebackType
-from typing import Any, Never, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from tqdm import tqdm
 
 from gsdd.cli.options import note
 
+if TYPE_CHECKING:
+    from gsdd.plan import Plan
+
 # Seconds between two updates.
 TERMINAL_INTERVAL = 0.1
 LOG_INTERVAL = 10.0
 
-LOG_LINE = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+FACTS = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{images}{postfix}]"
+TERMINAL_LINE = "{l_bar}{bar}| " + FACTS
+LOG_LINE = "{desc}: " + FACTS
 
 
 class _Lines:
@@ -29,17 +35,35 @@ class _Lines:
         self._stream.flush()
 
 
+class _Bar(tqdm):  # type: ignore[type-arg]  # at run time tqdm takes no parameter
+    """A bar that also tells how many images a second its steps are."""
+
+    images_a_step = 0.0
+
+    @property
+    def format_dict(self) -> MutableMapping[str, Any]:
+        """Give the line's fields; `images` is empty until there is a rate."""
+        fields = super().format_dict
+        steps_a_second = fields["rate"] or (fields["n"] - fields["initial"]) / (fields["elapsed"] or 1)
+        images = steps_a_second * self.images_a_step
+        return {**fields, "images": f", {images:.3g} images/s" if images else ""}
+
+
 class StageBars:
     """One bar after the other, a stage of the work each; a bar appears with its stage's first report.
 
     Args:
         hidden: show nothing; so it is where there is no stderr.
+
+    Attributes:
+        images_a_step: for stages whose steps send several images through G.
     """
 
     def __init__(self, *, hidden: bool = False) -> None:
         self.hidden = hidden or sys.stderr is None
+        self.images_a_step: Mapping[str, float] = {}
         self._stage = ""
-        self._bar: tqdm[Never] | None = None
+        self._bar: _Bar | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +89,16 @@ class StageBars:
             self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def plan(self, work: "Plan") -> None:
+        """Learn how many images a step of each stage is.
+
+        Args:
+            work: what will be done.
+        """
+        from gsdd.cost.workload import images_a_step
+
+        self.images_a_step = images_a_step(work)
+
     def note(self, text: str) -> None:
         """Tell the user a line between two stages.
 
@@ -75,11 +109,18 @@ class StageBars:
         self._stage, self._bar = "", None
         note(text, self.hidden)
 
-    def _open(self, stage: str, done: int, total: int) -> "tqdm[Never]":
-        where: dict[str, Any] = {"file": sys.stderr, "mininterval": TERMINAL_INTERVAL, "leave": False}
+    def _open(self, stage: str, done: int, total: int) -> _Bar:
+        where: dict[str, Any] = {
+            "file": sys.stderr,
+            "mininterval": TERMINAL_INTERVAL,
+            "leave": False,
+            "bar_format": TERMINAL_LINE,
+        }
         if not self.hidden and not sys.stderr.isatty():
             where = {"file": _Lines(sys.stderr), "mininterval": LOG_INTERVAL, "leave": True, "bar_format": LOG_LINE}
-        return tqdm(desc=stage, initial=done, total=total, disable=self.hidden, unit="", **where)
+        bar = _Bar(desc=stage, initial=done, total=total, disable=self.hidden, unit="", **where)
+        bar.images_a_step = self.images_a_step.get(stage, 0.0)
+        return bar
 
     def _close(self) -> None:
         if self._bar is not None:

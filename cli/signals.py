@@ -12,10 +12,15 @@ class StopOnSignal:
 
     A signal before the first `stop()` ends at once too: nobody would look at the request. A signal that the process was
     started to ignore, as by a shell for a job in the background, stays ignored.
+
+    Args:
+        repeated: whether torchrun passes on what the terminal has sent already, and signals the others when one ends:
+            then no later signal ends at once, nor after leaving. torchrun itself kills what does not end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeated: bool = False) -> None:
         self._asked = self._wanted = False
+        self._repeated = repeated
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -27,7 +32,7 @@ class StopOnSignal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._before.items() if not self._repeated else ():
             signal.signal(number, handler)
 
     def stop(self) -> bool:
@@ -36,6 +41,14 @@ class StopOnSignal:
         return self._wanted
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._wanted or not self._asked:
+        if not self._asked:
             raise KeyboardInterrupt
         self._wanted = True
+        if not self._repeated:
+            self._leave_the_next_to_the_kernel()
+
+    def _leave_the_next_to_the_kernel(self) -> None:
+        """End at once by a second signal: Python would first let the operation under way end, a pass through G."""
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)

@@ -65,12 +65,14 @@ def check_outside(path: Path, folder: Path) -> None:
 
 
 @contextmanager
-def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
+def written_whole(path: Path, *, force: bool = False, previous: Path | None = None) -> Iterator[IO[bytes]]:
     """Open a file beside its place that takes its name when the block ends well, and vanishes otherwise.
 
     Args:
         path: the file to be written.
         force: whether to replace a file of that name.
+        previous: in the same folder; the name that a replaced file gets, itself replaced. A process that is killed
+            leaves a whole file under at least one of the two names. None replaces the file for good.
 
     Yields:
         The file, open for writing bytes.
@@ -86,7 +88,7 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _give_name(part, path, force)
+            _give_name(part, path, force, previous)
             _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
@@ -158,9 +160,12 @@ def _refuse(path: Path, force: bool) -> None:
         raise _exists(path)
 
 
-def _give_name(part: Path, path: Path, force: bool) -> None:
+def _give_name(part: Path, path: Path, force: bool, previous: Path | None) -> None:
     """Rename; unless forced by a link, which unlike a rename fails when the name is taken meanwhile."""
     if force:
+        if previous is not None:
+            with suppress(FileNotFoundError):
+                path.replace(previous)
         part.replace(path)
         return
     try:

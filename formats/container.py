@@ -11,12 +11,12 @@ import numpy as np
 
 from gsdd.errors import FormatError, RecipeError, SourceError
 from gsdd.formats import hdf5_container, safetensors_container
-from gsdd.formats.atomic import check_not_source, check_output, write_atomically
+from gsdd.formats.atomic import check_not_source, check_output, written_whole
 from gsdd.formats.codec import CODECS
-from gsdd.formats.document import Document, seal
+from gsdd.formats.document import MINOR, Document, seal
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.remote import is_url, read_url
-from gsdd.formats.tensors import check_tensor, describe
+from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
 ContainerName = Literal["safetensors", "hdf5"]
 CLASS_INDEX = "class_index"
@@ -24,7 +24,7 @@ SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
 _HEAD = 64
 
-_Dump = Callable[[Document, Mapping[str, np.ndarray]], bytes]
+_Dump = Callable[[Document, Mapping[str, np.ndarray]], list[bytes | memoryview]]
 _Load = Callable[[bytes], tuple[Document, dict[str, np.ndarray]]]
 CONTAINERS: Mapping[str, tuple[_Dump, _Load]] = MappingProxyType(
     {
@@ -85,16 +85,68 @@ def write(
         OutputError: the file exists, or cannot be written.
     """
     check_output(path, force=force)
-    dump, _ = _container(container)
+    _container(container)
     _check_array("latents", latents, np.float32, manifest.latent_shape)
     _check_array(CLASS_INDEX, class_index, np.int32, (manifest.latents,))
     _check_array(SOURCE_INDEX, source_index, np.int32, (manifest.latents,))
     _check_array(SIGNATURES, signatures, np.uint8, manifest.signature_shape)
     codes = CODECS[manifest.codec].encode(latents)
     tensors = {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index, SIGNATURES: signatures}
+    write_stored(path, manifest, tensors, container=container, force=force)
+
+
+def write_stored(
+    path: Path,
+    manifest: Manifest,
+    tensors: Mapping[str, np.ndarray],
+    *,
+    container: ContainerName = "safetensors",
+    force: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Write a file of tensors that are in stored form already, whole or not at all.
+
+    Args:
+        path: the file to be written.
+        manifest: what the file says of itself.
+        tensors: those that `manifest.layouts` names, as a reader has them in `Contents`.
+        container: how the bytes are laid out.
+        force: whether to replace a file of that name.
+        dry_run: check, and write nothing.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        FormatError: tensors and manifest do not fit together.
+        RecipeError: there is no such container.
+        OutputError: the file exists, or cannot be written.
+    """
+    check_output(path, force=force)
+    dump, _ = _container(container)
     document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
     _check_values(manifest, tensors)
-    write_atomically(path, dump(document, tensors), force=force)
+    return _write_pieces(path, dump(document, tensors), force, dry_run)
+
+
+def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int:
+    """Compute the size of a file before its tensors are there.
+
+    Args:
+        manifest: what the file will say of itself.
+        container: how its bytes are laid out.
+
+    Returns:
+        Bytes; in safetensors exact, in HDF5 but for some hundred.
+
+    Raises:
+        RecipeError: there is no such container.
+    """
+    dump, _ = _container(container)
+    layouts = manifest.layouts(MINOR)
+    document = seal(manifest, {name: TensorEntry(layout, "0" * 64) for name, layout in layouts.items()})
+    empty = {name: np.empty(0, DTYPES[layout.dtype]) for name, layout in layouts.items()}
+    return sum(map(len, dump(document, empty))) + sum(layout.nbytes for layout in layouts.values())
 
 
 def read(path: Path | str) -> Contents:
@@ -156,10 +208,14 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
     check_not_source(target, source)
     check_output(target, force=force)
     contents = read(source)
-    data = dump(contents.document, contents.tensors)
+    return _write_pieces(target, dump(contents.document, contents.tensors), force, dry_run)
+
+
+def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry_run: bool) -> int:
     if not dry_run:
-        write_atomically(target, data, force=force)
-    return len(data)
+        with written_whole(path, force=force) as file:
+            file.writelines(pieces)
+    return sum(map(len, pieces))
 
 
 def _container(name: str) -> tuple[_Dump, _Load]:

@@ -24,7 +24,7 @@ _VERSION = b"1"
 _LIBVER = ("v110", "v110")
 
 
-def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> bytes:
+def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
     """Lay out a file.
 
     Args:
@@ -32,7 +32,7 @@ def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> bytes:
         tensors: the tensors of that table.
 
     Returns:
-        The same bytes for the same input.
+        Piece after piece, the same bytes for the same input.
     """
     import h5py
 
@@ -41,8 +41,8 @@ def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> bytes:
         file.create_dataset(DOCUMENT, data=np.bytes_(document.text.encode("ascii")), track_times=False)
         for name in sorted(document.tensors):
             file.create_dataset(name, data=tensors[name], track_times=False)
-    body = buffer.getvalue()[BLOCK:]
-    return _block(body) + body
+    body = buffer.getbuffer()[BLOCK:]
+    return [_block(body), body]
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:

@@ -23,7 +23,7 @@ _LENGTH = 8
 _ALIGNMENT = 8
 
 
-def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> bytes:
+def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
     """Lay out a file.
 
     Args:
@@ -31,11 +31,12 @@ def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> bytes:
         tensors: the tensors of that table.
 
     Returns:
-        The bytes that `safetensors.numpy.save` gives for the same tensors and text, whatever its version.
+        Piece after piece, the bytes that `safetensors.numpy.save` gives for the same tensors and text, whatever its
+        version. The tensors are not copied.
     """
     header = _header(document)
-    payload = [tensors[name].tobytes() for name in _order(document.tensors)]
-    return b"".join([len(header).to_bytes(_LENGTH, "little"), header, *payload])
+    payload = [tensors[name].ravel().data.cast("B") for name in _order(document.tensors)]
+    return [len(header).to_bytes(_LENGTH, "little"), header, *payload]
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:

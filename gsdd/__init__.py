@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gsdd.compressor import compress
+    from gsdd.merger import merge
     from gsdd.pairs.dataset import DistilledPairs
     from gsdd.pairs.distilled import Distilled, open
     from gsdd.pairs.expand import expand
@@ -21,6 +22,7 @@ __all__ = [
     "ResumableSampler",
     "compress",
     "expand",
+    "merge",
     "open",
 ]
 
@@ -32,6 +34,7 @@ _HOMES = {
     "ResumableSampler": "gsdd.pairs.sampler",
     "compress": "gsdd.compressor",
     "expand": "gsdd.pairs.expand",
+    "merge": "gsdd.merger",
     "open": "gsdd.pairs.distilled",
 }
 

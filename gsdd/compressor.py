@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
-from gsdd.distill.journal import Journal, Stop, checkpoint_path, remove_outlived
+from gsdd.distill.journal import Journal, Stop, checkpoint_paths, remove_outlived
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import RecipeError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_output, check_outside
 from gsdd.formats.codec import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
+from gsdd.formats.origins import PART
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.kernels.backend import Backend
 from gsdd.pairs.decode import decode
@@ -41,8 +43,9 @@ class CompressReport:
         latents: latents in it.
         classes: latents by class name.
         bytes: size of the file.
-        run: `inversion_steps` that every latent got, `iterations` of matching, and the mean PSNR of G(z) to its crop in
-            dB (RGB, uint8, no border shaved) at the start, `psnr_start`, and after the inversion, `psnr_inverted`.
+        run: `inversion_steps` that every latent got, `iterations` of matching, and by class name the mean PSNR of G(z)
+            to its crop in dB (RGB, uint8, no border shaved) at the start, `psnr_start`, and after the inversion,
+            `psnr_inverted`.
         images: usable photos.
         skipped: photos that could not be used, as "class: path: reason".
         ignored: why each entry that is no photo of a class was passed over, by path.
@@ -53,7 +56,7 @@ class CompressReport:
     latents: int
     classes: Mapping[str, int]
     bytes: int
-    run: Mapping[str, float]
+    run: Mapping[str, Any]
     images: int
     skipped: tuple[str, ...]
     ignored: Mapping[str, str]
@@ -77,18 +80,22 @@ def compress(
     container: files.ContainerName = "safetensors",
     time_budget: float | None = None,
     on_bad_image: OnBadImage = "skip",
+    part: str | None = None,
     licence: str = "unknown",
     force: bool = False,
     checkpoint_seconds: float = 60.0,
     stop: Stop | None = None,
+    workers: Workers = ALONE,
+    planned: Callable[[Plan], None] | None = None,
     progress: Progress | None = None,
     note: Note | None = None,
     **options: Any,  # noqa: ANN401
 ) -> CompressReport:
     """Compress class folders of photos into one .gsdd file.
 
-    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again goes on from
-    there and makes the same file; the time budget, container, licence, device, backend and `force` may be others.
+    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`, and the one before it as
+    `.<name>.checkpoint.previous`, which is used where the newest is damaged. The same call again goes on from there and
+    makes the same file; the time budget, container, licence, device, backend and `force` may be others.
 
     Args:
         source: folder with one sub-folder a class; a flat folder is one class.
@@ -101,10 +108,13 @@ def compress(
         container: `safetensors` or `hdf5`.
         time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
         on_bad_image: `skip` unusable photos, or `fail` at the first.
+        part: such as `1/3`: make only the first of three files that `gsdd.merge` makes one of; None makes it whole.
         licence: of the photos; kept in the file.
         force: replace an existing output, and a checkpoint beside it that is of another run.
         checkpoint_seconds: least time between two checkpoints, at least 0.
-        stop: asked after each step whether to write a checkpoint and stop.
+        stop: asked after each step whether to write a checkpoint and stop; rank 0's answer counts.
+        workers: the processes that make this call together, from `gsdd.distill.workers.joined`; rank 0 writes.
+        planned: called once, with what the run will do.
         progress: called with stage, steps done, steps in all, and the loss where there is one.
         note: called with lines that the user should read: photos skipped or converted, where a run goes on.
         **options: fields of `gsdd.distill.recipe.Recipe` that override the preset.
@@ -119,6 +129,7 @@ def compress(
         OutputError: the output or a checkpoint cannot be written, or the output exists, lies in the source, or has
             the checkpoint of another run beside it.
         Interrupted: `stop` said so; the checkpoint is written.
+        ProcessLostError: another of the processes is gone.
 
     Source: GSDD paper, Eq. 3-9.
     """
@@ -130,21 +141,29 @@ def compress(
     check_target(target, Path(source), force=force)
     work = make_plan(
         source, preset=preset, generator=generator, ipc=ipc, device=device, backend=backend,
-        on_bad_image=on_bad_image, progress=progress, **options,
+        on_bad_image=on_bad_image, part=part, progress=progress, **options,
     )  # fmt: skip
+    if planned:
+        planned(work)
     if note:
         for line in work.decisions:
             note(line)
-    manifest = _manifest(work, licence)
-    journal = Journal(target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop, force=force)
-    found = search(work, journal, _leaving_time_to_sign(deadline, work), progress, note)
+    manifest = manifest_of(work, licence)
+    journal = Journal(
+        target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop, force=force, workers=workers
+    )  # fmt: skip
+    found = search(work, journal, _leaving_time_to_sign(deadline, work, workers), progress, note, workers)
     if note and (short := _left_undone(work, found)):
         note(short)
-    files.write(
-        target, replace(manifest, run=found.run), found.moved.latents.numpy(), class_index(work.counts).int().numpy(),
-        _photo_index(work), _signatures(work, found, journal, progress), container=container, force=force,
-    )  # fmt: skip
-    journal.remove()
+    manifest = replace(manifest, run={**manifest.run, **found.run})
+    signed = _signatures(work, found, journal, progress, workers)
+    if workers.rank == 0:
+        files.write(
+            target, manifest, found.moved.latents.numpy(), class_index(work.counts).int().numpy(),
+            _photo_index(work), signed, container=container, force=force,
+        )  # fmt: skip
+        journal.remove()
+    workers.meet()
     return _report(target, work, found)
 
 
@@ -168,10 +187,17 @@ def check_target(output: Path, source: Path, *, force: bool = False) -> None:
     """
     check_outside(output, source)
     check_output(output, force=force)
-    check_output(checkpoint_path(output), force=True)
+    for path in checkpoint_paths(output):
+        check_output(path, force=True)
 
 
-def _manifest(work: Plan, licence: str) -> Manifest:
+def manifest_of(work: Plan, licence: str) -> Manifest:
+    """Say of a file what is known before its run.
+
+    Args:
+        work: the run.
+        licence: of the photos.
+    """
     catalog = work.catalog
     return Manifest(
         generator=ManifestGenerator(**asdict(work.generator.reference)),
@@ -179,7 +205,7 @@ def _manifest(work: Plan, licence: str) -> Manifest:
         codec=work.recipe.codec,
         classes=tuple(map(ManifestClass, work.class_names, work.counts)),
         recipe=_recipe(work.recipe),
-        run={},
+        run={PART: work.part.to_json()} if work.part else {},
         source=ManifestSource(
             images=catalog.images,
             bytes=catalog.bytes,
@@ -215,17 +241,17 @@ def _left_undone(work: Plan, found: Search) -> str:
     return f"time budget spent: {', '.join(undone)}" if undone else ""
 
 
-def _leaving_time_to_sign(deadline: Deadline, work: Plan) -> Deadline:
+def _leaving_time_to_sign(deadline: Deadline, work: Plan, workers: Workers) -> Deadline:
     """Take from a budget what decoding all images once at the end will cost; the first chunk tells."""
     if deadline.moment == math.inf:
         return deadline
     began = time.monotonic()
     decode(work.generator, torch.zeros(1, *work.generator.latent_shape(work.recipe.hr_size)))
-    return Deadline(deadline.moment - (time.monotonic() - began) * math.ceil(len(work.crops) / CHUNK))
+    return Deadline(deadline.moment - (time.monotonic() - began) * math.ceil(len(work.crops) / CHUNK / workers.size))
 
 
 def _signatures(
-    work: Plan, found: Search, journal: Journal, progress: Progress | None
+    work: Plan, found: Search, journal: Journal, progress: Progress | None, workers: Workers
 ) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """Sign the images that a reader will decode: of the latents as the codec keeps them."""
 
@@ -236,7 +262,7 @@ def _signatures(
 
     codec = CODECS[work.recipe.codec]
     kept = torch.from_numpy(codec.decode(codec.encode(found.moved.latents.numpy())))
-    signed: np.ndarray[Any, np.dtype[np.uint8]] = decode_signatures(work.generator, kept, tell).numpy()
+    signed: np.ndarray[Any, np.dtype[np.uint8]] = decode_signatures(work.generator, kept, tell, workers).numpy()
     return signed
 
 

@@ -8,9 +8,11 @@ GsddError
 ├── RecipeError            an option has a value that makes no run
 ├── FormatError            a file is not a sound .gsdd file (exit code 3)
 ├── NoSignaturesError      a sound file of format 1.0, which has nothing to compare decoded images with
+├── MergeError             sound files that do not belong into one
 ├── OutputError            the output exists, or cannot be written
 ├── KernelInputError       a tensor has a shape, dtype or device that an op does not take
 ├── MissingExtraError      an optional package is needed and not installed
+├── ProcessLostError       another process of a run under torchrun is gone
 └── Interrupted            a run was asked to stop, and its checkpoint is written
 
 Each but the last also inherits the builtin that it is, so `except ValueError` works for a caller who knows nothing of
@@ -51,6 +53,10 @@ class NoSignaturesError(GsddError, LookupError):
     """The file is of format 1.0, before images had signatures: what it decodes to cannot be compared."""
 
 
+class MergeError(GsddError, ValueError):
+    """The files are sound, and do not belong into one: the text names them and what differs or is missing."""
+
+
 class OutputError(GsddError, OSError):
     """The output exists already, or cannot be written."""
 
@@ -61,6 +67,10 @@ class KernelInputError(GsddError, ValueError):
 
 class MissingExtraError(GsddError, ImportError):
     """An optional package is needed and not installed; the text names the extra."""
+
+
+class ProcessLostError(GsddError, RuntimeError):
+    """Another process of a run under torchrun is gone; the same command goes on from the checkpoint."""
 
 
 class Interrupted(GsddError):

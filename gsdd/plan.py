@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from torch import Tensor
 
 from gsdd.data.catalog import Catalog, OnBadImage, scan
 from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
+from gsdd.data.parts import Part, deal_classes, parse_part
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
 from gsdd.formats.document import MINOR
-from gsdd.formats.manifest import tensor_layouts
+from gsdd.formats.manifest import ManifestClass, tensor_layouts
+from gsdd.formats.origins import ManifestPart
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
@@ -31,29 +33,52 @@ class Plan:
     """What a run will do, known before it starts.
 
     Attributes:
-        catalog: the usable photos.
-        counts: latents a class.
+        catalog: the usable photos of the whole source.
+        classes: numbers, in the catalog, of the classes that the run makes latents of.
+        counts: latents of each of these.
         crops: x_k, one a latent, class after class.
         recipe: the method's choices.
         generator: G.
         backend: of the ops.
+        part: what the run's classes are among those of the source; None if they are all.
     """
 
     catalog: Catalog
+    classes: tuple[int, ...]
     counts: tuple[int, ...]
     crops: tuple[Crop, ...]
     recipe: Recipe
     generator: Generator
     backend: Backend = "auto"
+    part: ManifestPart | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Return the classes, in file order."""
-        return tuple(entry.name for entry in self.catalog.classes)
+        return tuple(self.catalog.classes[number].name for number in self.classes)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return the number that each latent has among those of the whole source: draws may depend on it."""
+        if self.part is None:
+            return tuple(range(len(self.crops)))
+        return self.part.numbers(tuple(map(ManifestClass, self.class_names, self.counts)))
 
     def real_crops(self) -> tuple[Tensor, ...]:
         """Read the crops that a run matches with: at most `real_crops` tiles a class, uint8 `[M_c, 3, H, W]`."""
-        return real_crops(self.catalog, self.recipe)
+        return real_crops(self.catalog, self.recipe, self.classes)
+
+    def calibration_pool(self, real: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Give the crops that norms of psi are calibrated with: of the whole source, so that parts share one psi.
+
+        Args:
+            real: what `real_crops` read.
+
+        Returns:
+            The same, and beside them those of all other classes where psi has norms to calibrate.
+        """
+        has_norms = self.recipe.features == "resnet18" and not self.recipe.feature_weights
+        return real_crops(self.catalog, self.recipe) if self.part and has_norms else real
 
     @property
     def skipped(self) -> tuple[str, ...]:
@@ -89,6 +114,7 @@ class Plan:
             "images": self.catalog.images,
             "source_bytes": self.catalog.bytes,
             "bytes": sum(tensor.nbytes for tensor in tensors),
+            "part": self.part and str(self.part),
             "generator": self.generator.reference.name,
             "recipe": self.recipe.to_dict(),
             "skipped": self.skipped,
@@ -106,6 +132,7 @@ def make_plan(
     device: str = "cpu",
     backend: Backend = "auto",
     on_bad_image: OnBadImage = "skip",
+    part: str | None = None,
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401
 ) -> Plan:
@@ -119,6 +146,7 @@ def make_plan(
         device: where torch computes.
         backend: of the ops.
         on_bad_image: `skip` or `fail`.
+        part: such as `1/3`: the first of three parts of the classes; None for all.
         progress: called with stage, photos done, photos in all, and None.
         **options: fields of `Recipe` that override the preset.
 
@@ -130,6 +158,7 @@ def make_plan(
         RecipeError: options that make no run.
         GeneratorError: no usable generator.
     """
+    dealt = None if part is None else parse_part(part)
     recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(os.fspath(generator), device=device)
     _check_backend(backend, loaded)
@@ -138,20 +167,34 @@ def make_plan(
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
     crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
-    return Plan(catalog, counts, crops, recipe, loaded, backend)
+    whole = Plan(catalog, tuple(range(len(counts))), counts, crops, recipe, loaded, backend)
+    return whole if dealt is None else _part_of(whole, dealt)
 
 
-def real_crops(catalog: Catalog, recipe: Recipe) -> tuple[Tensor, ...]:
+def _part_of(whole: Plan, part: Part) -> Plan:
+    mine = deal_classes(whole.counts, part.of)[part.number - 1]
+    dealt = frozenset(mine)
+    return replace(
+        whole,
+        classes=mine,
+        counts=tuple(whole.counts[number] for number in mine),
+        crops=tuple(crop for crop in whole.crops if crop.class_index in dealt),
+        part=ManifestPart(part.number, part.of, tuple(map(ManifestClass, whole.class_names, whole.counts))),
+    )
+
+
+def real_crops(catalog: Catalog, recipe: Recipe, classes: Sequence[int] | None = None) -> tuple[Tensor, ...]:
     """Read the crops that a run with this recipe matches with.
 
     Args:
         catalog: the photos.
         recipe: `hr_size`, `real_crops` and `seed`.
+        classes: numbers of the classes to read; None for all.
 
     Returns:
         uint8 `[M_c, 3, hr_size, hr_size]` a class.
     """
-    tiles = read_tiles(catalog, recipe.hr_size, limit=recipe.real_crops, seed=recipe.seed)
+    tiles = read_tiles(catalog, recipe.hr_size, limit=recipe.real_crops, seed=recipe.seed, classes=classes)
     return tuple(map(torch.from_numpy, tiles))
 
 

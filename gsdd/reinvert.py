@@ -65,7 +65,7 @@ def invert_again(
         catalog: its photos.
         generator: G.
         crops: x_k, uint8 `[N, 3, H, W]`.
-        numbers: which latents of the file these are.
+        numbers: which latents of the run these are; in a part, those of the whole.
         feature_weights: the weights of psi, if the run was given some.
         progress: called with steps done, steps in all, and the loss.
 

@@ -16,6 +16,7 @@ from gsdd.data.catalog import Catalog, scan
 from gsdd.data.crops import Crop, plan_crops, read_crops
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats.atomic import check_output, write_atomically
+from gsdd.formats.origins import origins_of, part_of
 from gsdd.generators.generator import Generator
 from gsdd.metrics.psnr import psnr
 from gsdd.pairs.distilled import Distilled
@@ -138,7 +139,9 @@ def _real_and_inverted(
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
     images = read_crops(catalog, chosen, distilled.manifest.hr_size)
     real = _Column("real crop", images, tuple(Path(name).name for name in names))
-    inverted = invert_again(distilled.manifest, catalog, generator, images, shown, feature_weights, progress)
+    part = part_of(distilled.manifest, distilled.path)
+    numbers = [part.numbers(distilled.manifest.classes)[number] for number in shown] if part else shown
+    inverted = invert_again(distilled.manifest, catalog, generator, images, numbers, feature_weights, progress)
     return [real, _compared("inverted", inverted, [real])]
 
 
@@ -153,12 +156,19 @@ def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Cr
         The catalog of the folder, and a crop a latent.
 
     Raises:
-        SourceError: the folder is not the one that the file was made from.
+        SourceError: the folder is not the one that the file was made from, or there were several.
         FormatError: the file does not say with which seed its crops were drawn.
     """
     manifest = distilled.manifest
+    origins = len(origins_of(manifest, distilled.path))
+    if origins > 1:
+        raise SourceError(
+            f"{distilled.path}: was merged from {origins} runs, each with its own crops; give one of the files "
+            "that were merged, or no source"
+        )
     catalog = scan(source, min_size=manifest.hr_size)
-    if catalog.sha256 != manifest.source.sha256 or len(catalog.classes) != len(manifest.classes):
+    counts = {each.name: each.latents for each in manifest.classes}
+    if catalog.sha256 != manifest.source.sha256 or not counts.keys() <= {each.name for each in catalog.classes}:
         raise SourceError(
             f"{source}: not the folder that {distilled.path} was made from, or changed since (photos with sha256 "
             f"{catalog.sha256[:16]}, wanted {manifest.source.sha256[:16]}); give the right one, or none"
@@ -166,7 +176,7 @@ def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Cr
     seed = manifest.recipe.get("seed")
     if type(seed) is not int:
         raise FormatError(f"{distilled.path}: the recipe has the seed {seed!r}, wanted a whole number")
-    crops = plan_crops(catalog, [each.latents for each in manifest.classes], manifest.hr_size, seed)
+    crops = plan_crops(catalog, [counts.get(each.name, 0) for each in catalog.classes], manifest.hr_size, seed)
     if [crop.photo_index for crop in crops] != distilled.source_index.tolist():
         raise SourceError(
             f"{source}: its crops are not those of {distilled.path}; another version of gsdd made the file"

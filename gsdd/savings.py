@@ -13,9 +13,10 @@ from PIL import Image
 
 from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
 from gsdd.data.parallel import decoder_warnings_ignored, in_threads
-from gsdd.errors import RecipeError
+from gsdd.errors import RecipeError, SourceError
 from gsdd.formats import container
 from gsdd.formats.manifest import Manifest
+from gsdd.formats.origins import part_of
 from gsdd.randomness import numpy_stream
 
 SAMPLE = 16
@@ -133,12 +134,14 @@ def savings(
 
     Raises:
         FormatError: the file is damaged.
-        SourceError: the folder holds no usable photo.
+        SourceError: the folder holds no usable photo, or the file is a part.
         RecipeError: the sample is empty.
     """
     if sample < 1:
         raise RecipeError(f"sample: got {sample} photos, wanted at least 1")
     manifest = container.read(Path(file)).manifest
+    if part := part_of(manifest, file):
+        raise SourceError(f"{file}: is part {part} of its source; compare the whole file, which gsdd merge makes")
     catalog = scan(Path(source), min_size=manifest.hr_size, progress=_stage(progress, "reading photos"))
     records = sample_photos(catalog, sample, seed)
     measured = _measure(records, manifest.hr_size, seed, _stage(progress, "re-encoding"))

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from gsdd.data.crops import read_crops
+from gsdd.distill.bank import DistillationSource
 from gsdd.distill.checkpoint import Checkpoint
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.distiller import Distillation, DistillationSource, distill
+from gsdd.distill.distiller import Distillation, distill
 from gsdd.distill.inversion import InversionState, Inverted, invert
 from gsdd.distill.journal import Journal
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
+from gsdd.distill.spill import stored_crops
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.plan import Plan, Progress
 
@@ -30,19 +32,26 @@ class Search:
 
     Attributes:
         moved: the latents, and how many iterations they got.
-        facts: of the inversion, for the file's manifest: steps, and PSNRs in dB.
+        facts: of the inversion, for the file's manifest: steps, and PSNRs of each class in dB.
     """
 
     moved: Distillation
-    facts: Mapping[str, float]
+    facts: Mapping[str, Any]
 
     @property
-    def run(self) -> dict[str, float]:
+    def run(self) -> dict[str, Any]:
         """Return the file's account of its run."""
         return {**self.facts, "iterations": self.moved.iterations}
 
 
-def search(work: Plan, journal: Journal, deadline: Deadline, progress: Progress | None, note: Note | None) -> Search:
+def search(
+    work: Plan,
+    journal: Journal,
+    deadline: Deadline,
+    progress: Progress | None,
+    note: Note | None,
+    workers: Workers = ALONE,
+) -> Search:
     """Find the latents of a plan.
 
     Args:
@@ -51,27 +60,31 @@ def search(work: Plan, journal: Journal, deadline: Deadline, progress: Progress 
         deadline: when to stop and take what there is.
         progress: called with stage, steps done, steps in all, and the loss.
         note: called with where the search goes on, if it does.
+        workers: the processes of the run.
 
     Returns:
-        The latents.
+        The latents, the same in every process.
 
     Raises:
+        ProcessLostError: another process is gone.
         Interrupted: the journal was asked to stop.
         OutputError: there is a checkpoint of another run, or none can be written.
     """
-    found = journal.read()
+    found = journal.read(note)
     if found and note:
-        note(f"continuing {_place(found, work.recipe)}")
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
+        note(f"continuing {place(found, work.recipe)}")
+    pairs = stored_crops(work.catalog, work.crops, work.recipe.hr_size, journal.path.parent)
     source = DistillationSource(work.class_names, work.counts, pairs, work.real_crops())
-    spaces = Spaces.from_recipe(work.recipe, source.real, work.generator.device, work.backend)
+    spaces = Spaces.from_recipe(
+        work.recipe, work.calibration_pool(source.real), work.generator.device, work.backend, workers
+    )  # fmt: skip
     if note and (objection := work.generator.frozen.objection):
         note(f"generator {work.generator.reference.name}: {objection}; it runs a second time on the way back")
-    steps = _Steps(work, source, spaces, journal, deadline, progress)
+    steps = _Steps(work, source, spaces, journal, deadline, progress, workers)
     if found and isinstance(found.state, Distillation):
         return steps.distill(found.state.latents, found.facts, found.state)
     inverted = steps.invert(found.state if found and isinstance(found.state, InversionState) else None)
-    return steps.distill(inverted.latents, _facts(inverted), None)
+    return steps.distill(inverted.latents, _facts(inverted, work), None)
 
 
 @dataclass(frozen=True)
@@ -82,19 +95,22 @@ class _Steps:
     journal: Journal
     deadline: Deadline
     progress: Progress | None
+    workers: Workers
 
     def invert(self, resume: InversionState | None) -> Inverted:
         recipe = self.work.recipe
         return invert(
             self.source.pairs, self.work.generator, self.spaces.fixed_psi(), recipe, backend=self.work.backend,
-            deadline=self.deadline.share(INVERSION_SHARE if recipe.iterations else 1.0),
+            numbers=self.work.numbers, deadline=self.deadline.share(INVERSION_SHARE if recipe.iterations else 1.0),
             progress=self._tell("inversion"), resume=resume, keep=self.journal.keep,
+            workers=self.workers,
         )  # fmt: skip
 
-    def distill(self, latents: Tensor, facts: Mapping[str, float], resume: Distillation | None) -> Search:
+    def distill(self, latents: Tensor, facts: Mapping[str, Any], resume: Distillation | None) -> Search:
         moved = distill(
             self.source, latents, self.work.generator, self.spaces, self.work.recipe, self.deadline,
             self._tell("distillation"), resume=resume, keep=partial(self.journal.keep, facts=facts),
+            workers=self.workers, directory=self.journal.path.parent,
         )  # fmt: skip
         return Search(moved, facts)
 
@@ -102,21 +118,23 @@ class _Steps:
         return None if self.progress is None else partial(self.progress, stage)
 
 
-def _place(found: Checkpoint, recipe: Recipe) -> str:
+def place(found: Checkpoint, recipe: Recipe) -> str:
+    """Tell where a run goes on from a checkpoint."""
     if isinstance(found.state, Distillation):
         return f"the distillation at step {found.state.iterations} of {recipe.iterations}"
     first = len(found.state.done.latents) if found.state.done else 0
-    return f"the inversion from latent {first} on, at step {int(found.state.adam.steps)} of {found.state.wanted}"
+    return f"the inversion from latent {first} on, at step {int(found.state.adam.steps[0])} of {found.state.wanted}"
 
 
-def _facts(inverted: Inverted) -> dict[str, float]:
+def _facts(inverted: Inverted, work: Plan) -> dict[str, Any]:
     return {
         "inversion_steps": inverted.steps,
-        "psnr_start": _mean_decibels(inverted.error_start),
-        "psnr_inverted": _mean_decibels(inverted.error),
+        "psnr_start": _mean_decibels(inverted.error_start, work),
+        "psnr_inverted": _mean_decibels(inverted.error, work),
     }
 
 
-def _mean_decibels(errors: Tensor) -> float:
-    """Average PSNRs; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
-    return round(float(psnr_of_error(errors).clamp(max=100).mean()), 2)
+def _mean_decibels(errors: Tensor, work: Plan) -> dict[str, float]:
+    """Average the PSNRs of each class; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
+    decibels = psnr_of_error(errors).clamp(max=100).split(list(work.counts))
+    return {name: round(float(part.mean()), 2) for name, part in zip(work.class_names, decibels, strict=True)}

@@ -100,7 +100,7 @@ def image_means_reference(images: Tensor, normalisation: Normalisation, out: Ten
     """
     count = _images_in_chunk(images, out.dtype)
     for chunk, mean in zip(images.split(count), out.split(count), strict=True):
-        mean.copy_(normalisation(chunk, out.dtype).mean(dim=(1, 2, 3)))
+        mean.copy_(_image_mean(normalisation(chunk, out.dtype)).view(-1))
 
 
 def _chunks(images: Tensor, ops: Tensor, plan: Tensor) -> Iterator[tuple[Group, Taps | None]]:
@@ -143,7 +143,7 @@ def _colored(images: Tensor, group: Group, means: Tensor | None) -> Tensor:
     if bits & SATURATION:
         _spread_(images, images.mean(dim=1, keepdim=True), _column(rows, PlanColumn.SATURATION))
     if bits & CONTRAST:
-        level = images.mean(dim=(1, 2, 3), keepdim=True) if means is None else means.view(-1, 1, 1, 1) + brightness
+        level = _image_mean(images) if means is None else means.view(-1, 1, 1, 1) + brightness
         _spread_(images, level, _column(rows, PlanColumn.CONTRAST))
     return images
 
@@ -152,10 +152,20 @@ def _spread_(images: Tensor, level: Tensor, factor: Tensor) -> None:
     images.sub_(level).mul_(factor).add_(level)
 
 
+def _image_mean(images: Tensor) -> Tensor:
+    """Average each image, `[N, 1, 1, 1]`; torch would share one sum among threads, and add in another order."""
+    several = images if len(images) > 1 else torch.cat([images, images])
+    return several.mean(dim=(1, 2, 3), keepdim=True)[: len(images)]
+
+
 def _colored_back(grad: Tensor, group: Group) -> Tensor:
     """Transpose of the color ops: factor * g + (1 - factor) * mean of g over what the level was the mean of."""
-    for bit, column, axes in ((CONTRAST, PlanColumn.CONTRAST, (1, 2, 3)), (SATURATION, PlanColumn.SATURATION, (1,))):
-        if group.bits & bit:
-            factor = _column(group.rows, column)
-            grad = (grad * factor).add_(grad.mean(dim=axes, keepdim=True).mul_(1 - factor))
+    if group.bits & CONTRAST:
+        grad = _spread_back(grad, _image_mean(grad), _column(group.rows, PlanColumn.CONTRAST))
+    if group.bits & SATURATION:
+        grad = _spread_back(grad, grad.mean(dim=1, keepdim=True), _column(group.rows, PlanColumn.SATURATION))
     return grad
+
+
+def _spread_back(grad: Tensor, level: Tensor, factor: Tensor) -> Tensor:
+    return (grad * factor).add_(level.mul_(1 - factor))

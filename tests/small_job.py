@@ -7,7 +7,7 @@ import torch
 
 from gsdd.data.catalog import scan
 from gsdd.data.crops import grid_crops, read_crops
-from gsdd.distill.distiller import DistillationSource
+from gsdd.distill.bank import DistillationSource
 from gsdd.distill.recipe import Recipe
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator

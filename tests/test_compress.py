@@ -13,7 +13,7 @@ import gsdd
 from gsdd.data.catalog import scan
 from gsdd.data.crops import plan_crops, read_crops
 from gsdd.errors import GeneratorError, OutputError, RecipeError, SourceError
-from gsdd.features.resnet18 import LAYERS, draw_resnet18
+from gsdd.features.resnet18 import LAYERS, calibrated_resnet18
 from gsdd.formats import container as files
 
 SMALL = {
@@ -90,8 +90,7 @@ def test_resnet18_features_and_counts_a_class_work_too(photos, tmp_path):
 
 def test_the_file_names_feature_weights_by_their_digest_not_by_a_path(photos, tmp_path):
     weights = tmp_path / "resnet18.pth"
-    psi = draw_resnet18(LAYERS, torch.rand(4, 3, 32, 32), 0, "theta", 0)
-    torch.save(psi.network.state_dict(), weights)
+    torch.save(calibrated_resnet18(LAYERS, torch.rand(4, 3, 32, 32), 0, "theta", 0).state_dict(), weights)
     distilled = small(photos, tmp_path / "a.gsdd", features="resnet18", feature_weights=str(weights), ipc=1)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert distilled.manifest.recipe["feature_weights"] == f"sha256 {digest}"

@@ -1,5 +1,6 @@
 """A run that is asked to stop keeps what it reached, and the same call makes the file that it would have made."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -47,6 +48,11 @@ def checkpoint(target):
     return target.with_name(".o.gsdd.checkpoint")
 
 
+@pytest.fixture
+def previous(target):
+    return target.with_name(".o.gsdd.checkpoint.previous")
+
+
 def compress(source, target, **options):
     return gsdd.compress(source, target, **(SMALL | options))
 
@@ -63,9 +69,9 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("after", range(1, STEPS + 1))
-def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(source, target, checkpoint, whole, after):
+def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(source, target, checkpoint, previous, whole, after):
     stopped(source, target, after)
-    assert names(target.parent) == [checkpoint.name]
+    assert names(target.parent) == [checkpoint.name, previous.name][:after]
     compress(source, target)
     assert names(target.parent) == ["o.gsdd"]
     assert target.read_bytes() == whole
@@ -125,14 +131,15 @@ def test_another_option_is_refused_by_name_and_the_checkpoint_stays(source, targ
 
 
 @pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[:-9]])
-def test_force_starts_anew_where_a_checkpoint_cannot_be_continued(source, target, checkpoint, tmp_path, damage):
+def test_force_starts_anew_where_no_checkpoint_can_be_continued(source, target, checkpoint, previous, tmp_path, damage):
     stopped(source, target, 5)
-    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    for path in (checkpoint, previous):
+        path.write_bytes(damage(path.read_bytes()))
     compress(source, target, lr=0.25, force=True)
+    assert names(target.parent) == [target.name]
     (tmp_path / "other").mkdir()
     compress(source, tmp_path / "other" / "o.gsdd", lr=0.25)
     assert target.read_bytes() == (tmp_path / "other" / "o.gsdd").read_bytes()
-    assert not checkpoint.exists()
 
 
 def test_other_photos_are_refused(source, target, tmp_path):
@@ -143,18 +150,38 @@ def test_other_photos_are_refused(source, target, tmp_path):
         compress(photos, target)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:900] + b"?" + data[901:], lambda _: b""])
-def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(source, target, checkpoint, capsys, damage):
-    stopped(source, target, 5)
+DAMAGES = [lambda data: data[:-9], lambda data: data[:900] + b"?" + data[901:], lambda _: b""]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_where_the_newest_is_damaged_the_one_before_it_leads_to_the_same_bytes(
+    source, target, checkpoint, whole, damage
+):
+    stopped(source, target, 5, checkpoint_seconds=0)
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
-    broken = checkpoint.read_bytes()
+    told = []
+    compress(source, target, note=told.append)
+    assert told[0].startswith(f"{checkpoint}: the checkpoint cannot be continued: it is damaged")
+    assert told[0].endswith("; the one before it is sound")
+    assert told[1] == "continuing the inversion from latent 8 on, at step 1 of 3"
+    assert names(target.parent) == [target.name]
+    assert target.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_checkpoints_are_one_line_that_says_what_to_do(source, target, checkpoint, previous, capsys, damage):
+    stopped(source, target, 5)
+    for path in (checkpoint, previous):
+        path.write_bytes(damage(path.read_bytes()))
+    broken = checkpoint.read_bytes(), previous.read_bytes()
     assert exit_code(["compress", str(source), "-o", str(target), "-q", *WORDS]) == 1
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert printed.err.startswith(f"gsdd: {checkpoint}: ")
-    assert "it is damaged" in printed.err
+    assert f"; {previous}: " in printed.err
+    assert printed.err.count("it is damaged") == 2
     assert printed.err.endswith("; --force (force=True) starts anew\n")
-    assert checkpoint.read_bytes() == broken
+    assert (checkpoint.read_bytes(), previous.read_bytes()) == broken
 
 
 def test_the_time_between_checkpoints_is_kept_after_the_first(source, target, checkpoint):
@@ -213,7 +240,7 @@ def interrupted(number: int, source: Path, target: Path) -> str:
     run.send_signal(number)
     out, err = run.communicate()
     assert (run.returncode, out) == (130, ""), err
-    assert names(target.parent) == [checkpoint.name]
+    assert names(target.parent) == [checkpoint.name, f"{checkpoint.name}.previous"]
     said, command = err.splitlines()[-2:]
     assert said == f"gsdd: interrupted; where it stands is kept in {checkpoint}"
     return command.removeprefix("to continue: ")
@@ -223,7 +250,7 @@ def test_ctrl_c_ends_with_130_and_a_command_that_a_shell_takes_to_finish_the_job
     target = tmp_path / "out" / "it's mine.gsdd"
     target.parent.mkdir()
     command = interrupted(signal.SIGINT, source, target)
-    subprocess.run(command, shell=True, check=True, capture_output=True, env={"PATH": str(GSDD.parent)})
+    subprocess.run(command, shell=True, check=True, capture_output=True, env=os.environ | {"PATH": str(GSDD.parent)})
     assert names(target.parent) == [target.name]
     gsdd.compress(source, tmp_path / "whole.gsdd", **LONG)
     assert target.read_bytes() == (tmp_path / "whole.gsdd").read_bytes()
@@ -233,18 +260,30 @@ def test_sigterm_ends_in_the_same_way(source, target):
     assert interrupted(signal.SIGTERM, source, target).startswith(f"gsdd compress {source} -o {target} ")
 
 
+def test_ctrl_c_while_the_command_line_is_being_imported_ends_without_a_word():
+    interrupts = "import os, signal, sys; sys.meta_path.insert(0, type('F', (), {'find_spec': lambda name, *_: "
+    interrupts += "os.kill(os.getpid(), signal.SIGINT) if name == 'click' else None})); "
+    run = "from gsdd.cli.entry import run; run()"
+    done = subprocess.run([sys.executable, "-c", interrupts + run], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 class TestStopOnSignal:
     def test_before_anybody_asks_a_signal_ends_at_once(self):
         with StopOnSignal(), pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
 
-    def test_the_first_signal_is_a_request_and_the_second_ends_at_once(self):
-        with StopOnSignal() as signals:
-            assert not signals.stop()
-            signal.raise_signal(signal.SIGTERM)
-            assert signals.stop()
-            with pytest.raises(KeyboardInterrupt):
-                signal.raise_signal(signal.SIGINT)
+    @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+    def test_the_first_signal_is_a_request_and_with_the_second_the_kernel_ends_the_process(self, first, second):
+        code = (
+            "import signal; from gsdd.cli.signals import StopOnSignal\n"
+            "with StopOnSignal() as signals:\n"
+            f"    print(signals.stop()); signal.raise_signal({first:d}); print(signals.stop(), flush=True)\n"
+            f"    signal.raise_signal({second:d}); print('lived', flush=True)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (-second, "False\nTrue\n", "")
 
     def test_handlers_are_put_back(self):
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

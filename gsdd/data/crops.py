@@ -279,15 +279,16 @@ def read_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int) -> npt.NDA
 
 
 def read_tiles(
-    catalog: Catalog, hr_size: int, *, limit: int | None = None, seed: int = 0
+    catalog: Catalog, hr_size: int, *, limit: int | None = None, seed: int = 0, classes: Sequence[int] | None = None
 ) -> list[npt.NDArray[np.uint8]]:
-    """Read the tiles of every class.
+    """Read the tiles of classes.
 
     Args:
         catalog: the source photos.
         hr_size: side of a tile in pixels.
         limit: at most so many a class, chosen with the seed; None for all.
         seed: the run's seed.
+        classes: numbers of the classes to read; None for all.
 
     Returns:
         uint8 RGB `[M_c, 3, hr_size, hr_size]` a class.
@@ -295,5 +296,6 @@ def read_tiles(
     Raises:
         SourceError: if a photo is gone or has changed since the catalog was made.
     """
-    plans = [grid_crops(catalog, c, hr_size, limit=limit, seed=seed) for c in range(len(catalog.classes))]
+    picked = range(len(catalog.classes)) if classes is None else classes
+    plans = [grid_crops(catalog, c, hr_size, limit=limit, seed=seed) for c in picked]
     return [read_crops(catalog, tiles, hr_size) for tiles in plans]

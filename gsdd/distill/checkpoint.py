@@ -1,26 +1,40 @@
-"""The checkpoint of a run as bytes: safetensors with one JSON text, whole or refused."""
+"""The checkpoint of a run as a file: safetensors with one JSON text, whole or refused."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any, get_args
 
-import safetensors.torch
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gsdd.distill.adam import AdamState
 from gsdd.distill.distiller import Distillation
-from gsdd.distill.inversion import InversionState, Inverted
+from gsdd.distill.flat import flatten, unflatten
+from gsdd.distill.inversion import InversionState
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
+from gsdd.formats.origins import PART, part_of
 
-FORMAT = 1
+FORMAT = 2
 KEY = "gsdd_checkpoint"
+_NAME = "state"
+# By their names in safetensors.
+_DTYPES = {
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.float32: "F32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint8: "U8",
+}
 
 State = InversionState | Distillation
+_KINDS = {kind.__name__: kind for kind in get_args(State)}
 
 
 @dataclass(frozen=True)
@@ -45,11 +59,12 @@ def identity_of(manifest: Manifest) -> dict[str, Any]:
         manifest: of the file, made or to be made.
 
     Returns:
-        JSON values by a name that a user knows: the recipe's options, latents of each class, photos, generator.
+        JSON values by a name that a user knows: the recipe's options, latents of each class, photos, generator, part.
     """
     counts = {f"latents of class {entry.name}": entry.latents for entry in manifest.classes}
     inputs = {"photos (sha256)": manifest.source.sha256, "generator (sha256)": manifest.generator.fingerprint}
-    return {**manifest.recipe, **counts, **inputs}
+    part = part_of(manifest)
+    return {**manifest.recipe, **counts, **inputs, **({PART: str(part)} if part else {})}
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str, ...]:
@@ -70,80 +85,79 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str,
     return tuple(f"{name}: there {shown(there, name)}, here {shown(here, name)}" for name in names)
 
 
-def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """Lay out a checkpoint.
+def write(file: IO[bytes], checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as safetensors, tensor after tensor: the library's own writers hold all bytes once more.
 
     Args:
-        checkpoint: where the run stands.
-
-    Returns:
-        A safetensors file; its JSON text holds a digest of everything else.
+        file: empty, open for writing.
+        checkpoint: where the run stands; its tensors may be of any size, and on any device.
     """
-    tensors, numbers = _taken_apart(checkpoint.state)
-    fields = {"format": FORMAT, "identity": {**checkpoint.identity}, "facts": {**checkpoint.facts}, "state": numbers}
-    return safetensors.torch.save(tensors, {KEY: dumps({**fields, "digest": _digest(fields, tensors)})})
+    leaves = flatten(checkpoint.state, _NAME)
+    tensors = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Tensor)}
+    fields = {
+        "format": FORMAT,
+        "identity": {**checkpoint.identity},
+        "facts": {**checkpoint.facts},
+        "kind": type(checkpoint.state).__name__,
+        "numbers": {name: leaf for name, leaf in leaves.items() if name not in tensors},
+    }
+    # The widest first: then each starts at a multiple of its width.
+    tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])))
+    file.write(_header(dumps({**fields, "digest": _digest(fields, tensors)}), tensors))
+    for tensor in tensors.values():
+        file.write(_bytes(tensor))
 
 
-def from_bytes(data: bytes) -> Checkpoint:
+def read(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        data: all bytes of a file that may be anything.
+        path: a file that may be anything. Its tensors stay mapped, so it is replaced, never written to.
 
     Returns:
-        Exactly what was laid out.
+        Exactly what was written.
 
     Raises:
         FormatError: damaged, no checkpoint, or one of another version.
+        OSError: it cannot be read.
     """
-    fields = _fields(data)
+    fields, tensors = _parts(path)
     if fields.get("format") != FORMAT:
         raise FormatError(f"it has format {quote(fields.get('format'))}; this gsdd continues format {FORMAT}")
-    try:
-        tensors = safetensors.torch.load(data)
-        if fields.pop("digest") != _digest(fields, tensors):
-            raise FormatError("it is damaged: its digest does not hold")
-        return Checkpoint(fields["identity"], _put_together(tensors, fields["state"]), fields["facts"])
-    except (SafetensorError, LookupError, TypeError) as error:
-        raise FormatError(f"it is damaged: {quote(str(error))}") from error
+    if fields.pop("digest", None) != _digest(fields, tensors):
+        raise FormatError("it is damaged: its digest does not hold")
+    state = unflatten(_KINDS[fields["kind"]], {**fields["numbers"], **tensors}, _NAME)
+    return Checkpoint(fields["identity"], state, fields["facts"])
 
 
-def _fields(data: bytes) -> dict[str, Any]:
+def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        fields = loads(header["__metadata__"][KEY])
-        return {**fields}
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise FormatError("it is damaged, or no checkpoint") from error
+        with safe_open(path, framework="pt") as file:
+            fields = {**loads((file.metadata() or {})[KEY])}
+            return fields, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, LookupError, TypeError, FormatError) as error:
+        raise FormatError(f"it is damaged, or no checkpoint ({quote(str(error))})") from error
+
+
+def _header(text: str, tensors: Mapping[str, Tensor]) -> bytes:
+    fields: dict[str, Any] = {"__metadata__": {KEY: text}}
+    start = 0
+    for name, tensor in tensors.items():
+        end = start + tensor.nbytes
+        fields[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+        start = end
+    header = json.dumps(fields, separators=(",", ":")).encode("ascii")
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header
 
 
 def _digest(fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(dumps(fields).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().data)
+        digest.update(_bytes(tensor))
     return digest.hexdigest()
 
 
-def _taken_apart(state: State) -> tuple[dict[str, Tensor], dict[str, int]]:
-    tensors = {f"adam.{name}": tensor for name, tensor in vars(state.adam).items()}
-    if isinstance(state, Distillation):
-        return tensors, {"iterations": state.iterations}
-    tensors["error_start"], numbers = state.error_start, {"wanted": state.wanted}
-    if state.done:
-        done = vars(state.done).copy()
-        numbers["done.steps"] = done.pop("steps")
-        tensors |= {f"done.{name}": tensor for name, tensor in done.items()}
-    return tensors, numbers
-
-
-def _put_together(tensors: Mapping[str, Tensor], numbers: Mapping[str, int]) -> State:
-    adam = AdamState(**_below("adam.", tensors))
-    if "iterations" in numbers:
-        return Distillation(adam, numbers["iterations"])
-    done = _below("done.", {**tensors, **numbers})
-    return InversionState(Inverted(**done) if done else None, numbers["wanted"], adam, tensors["error_start"])
-
-
-def _below(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

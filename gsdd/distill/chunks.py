@@ -1,4 +1,4 @@
-"""The fixed unit of work: eight latents, padded, whoever computes them."""
+"""The fixed units of work: eight latents, or thirty-two crops, padded, whoever computes them."""
 
 from collections.abc import Iterator
 
@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 
 CHUNK = 8
+CROPS = 32
 
 
-def chunk_indices(index: Tensor) -> Iterator[tuple[Tensor, int]]:
-    """Cut a list of latents into chunks of exactly `CHUNK`; a batch of another size may take other kernels.
+def chunk_indices(index: Tensor, size: int = CHUNK) -> Iterator[tuple[Tensor, int]]:
+    """Cut a list of latents or crops into chunks of exactly one size; a batch of another may take other kernels.
 
     Args:
-        index: latent numbers, int64 `[M]`, M at least 1.
+        index: numbers, int64 `[M]`, M at least 1.
+        size: of a chunk.
 
     Yields:
-        Latent numbers `[CHUNK]`, the last one repeated as padding, and how many are real.
+        Numbers `[size]`, the last one repeated as padding, and how many are real.
     """
-    for part in index.split(CHUNK):
-        padding = part[-1:].expand(CHUNK - len(part))
+    for part in index.split(size):
+        padding = part[-1:].expand(size - len(part))
         yield torch.cat([part, padding]), len(part)

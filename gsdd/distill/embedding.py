@@ -1,10 +1,13 @@
 """One draw of (theta, omega): the embedded space psi_theta(A(., omega)) in which Eq. 7 and 8 compare images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gsdd.distill.chunks import CROPS, chunk_indices
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
@@ -20,12 +23,14 @@ class Embedding:
         omega: one row a class.
         device: where it computes.
         backend: of the ops, as in `gsdd.kernels.backend`.
+        workers: the processes that share out stored crops.
     """
 
     psi: FeatureExtractor
     omega: Augmentation
     device: torch.device
     backend: Backend = "auto"
+    workers: Workers = ALONE
 
     def __call__(self, images: Tensor, classes: Tensor) -> Tensor:
         """Embed images.
@@ -40,32 +45,32 @@ class Embedding:
         return self.psi(images.to(self.device), self.omega.take(classes))
 
     @torch.no_grad()
-    def embed_crops(self, crops: Tensor, classes: Tensor, batch: int) -> Tensor:
-        """Embed stored crops.
+    def embed_crops(self, crops: Tensor, classes: Tensor) -> Tensor:
+        """Embed stored crops; every process of the run calls this, and has the result.
 
         Args:
-            crops: uint8 `[M, 3, H, W]`.
+            crops: uint8 `[M, 3, H, W]`, M at least 1.
             classes: class of each crop, int64 `[M]`.
-            batch: images that are embedded at a time, at least 1.
 
         Returns:
             Features `[M, D]`.
         """
-        parts = zip(crops.split(batch), classes.split(batch), strict=True)
-        return torch.cat([self(images, numbers) for images, numbers in parts])
+        chunks = list(chunk_indices(torch.arange(len(crops)), CROPS))
+        dealt = [chunks[k][0] for k in self.workers.deal(len(chunks))]
+        mine = [self(crops[index], classes[index]) for index in dealt]
+        return torch.cat(self.workers.gather(mine, len(chunks)))[: len(crops)]
 
-    def real_means(self, real: tuple[Tensor, ...], batch: int) -> Tensor:
+    def real_means(self, real: Sequence[Tensor]) -> Tensor:
         """Average the embedded real crops of each class: the first term of Eq. 7.
 
         Args:
             real: uint8 `[M_c, 3, H, W]` a class.
-            batch: images that are embedded at a time, at least 1.
 
         Returns:
             Means `[C, D]`.
         """
         counts = tuple(map(len, real))
-        features = self.embed_crops(torch.cat(real), class_index(counts), batch)
+        features = self.embed_crops(torch.cat(list(real)), class_index(counts))
         return class_means(features, counts, backend=self.backend)
 
 

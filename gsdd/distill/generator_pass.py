@@ -1,9 +1,12 @@
 """G forward and backward over many latents, chunk by chunk, in bounded memory."""
 
+import ctypes
+import sys
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import CHUNK
 from gsdd.generators.generator import Generator
 from gsdd.kernels.backend import Backend
 
@@ -17,35 +20,42 @@ class GeneratorPass:
     back (as GLaD does, arXiv 2305.01649). Both ways give equal bits, so memory never decides what is computed.
     """
 
-    def __init__(self, generator: Generator, latents: Tensor, chunk_bytes: int, backend: Backend = "auto") -> None:
+    def __init__(
+        self, generator: Generator, latents: Sequence[Tensor], chunk_bytes: int, backend: Backend = "auto"
+    ) -> None:
         """Run G.
 
         Args:
             generator: G, frozen.
-            latents: z, float32 `[M, 3, h, w]`, M a multiple of `CHUNK`.
+            latents: z of each chunk, float32 `[CHUNK, 3, h, w]`; there may be none.
             chunk_bytes: size of one chunk's graph, from `graph_bytes`.
             backend: of G's activations.
         """
         self._generator, self._backend = generator, backend
-        self._z = [part.detach().requires_grad_(True) for part in latents.split(CHUNK)]
+        self._z = [z.detach().requires_grad_(True) for z in latents]
         kept = GRAPH_BYTES // max(chunk_bytes, 1)
-        self._graphs = [self._forward(z) if number < kept else None for number, z in enumerate(self._z)]
+        self._graphs = [self._kept(z) if number < kept else None for number, z in enumerate(self._z)]
         self.images = [
             (self._peek(z) if graph is None else graph.detach()).requires_grad_(True)
             for z, graph in zip(self._z, self._graphs, strict=True)
         ]
 
-    def backward(self) -> Tensor:
+    def backward(self) -> list[Tensor]:
         """Carry the gradients in `images` back through G.
 
         Returns:
-            dL/dz, float32 `[M, 3, h, w]`.
+            dL/dz of each chunk, float32 `[CHUNK, 3, h, w]`.
         """
         for number, (z, image) in enumerate(zip(self._z, self.images, strict=True)):
             graph = self._graphs[number]
             torch.autograd.backward(self._forward(z) if graph is None else graph, image.grad)
             self._graphs[number] = None
-        return torch.cat([z.grad for z in self._z if z.grad is not None])
+        return [z.grad for z in self._z if z.grad is not None]
+
+    def _kept(self, z: Tensor) -> Tensor:
+        images = self._forward(z)
+        _give_back_free_memory()
+        return images
 
     def _forward(self, z: Tensor) -> Tensor:
         return self._generator.frozen(z, self._backend)
@@ -53,6 +63,17 @@ class GeneratorPass:
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
         return self._generator(z)
+
+
+def _give_back_free_memory() -> None:
+    """Return what activations left free to the system.
+
+    Small parts of a graph lie between them, so that the next chunk's do not fit in: a kept graph of RRDBNet took 340 MB
+    of resident memory, and takes 15 MB with this call, which costs 0.05 s beside 5 s of forward pass.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def graph_bytes(generator: Generator, latents: Tensor) -> int:
@@ -69,7 +90,7 @@ def graph_bytes(generator: Generator, latents: Tensor) -> int:
 
     def remember(tensor: Tensor) -> Tensor:
         if not isinstance(tensor, torch.nn.Parameter):
-            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+            kept[tensor.data_ptr()] = tensor.nbytes
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):

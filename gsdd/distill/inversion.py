@@ -1,6 +1,6 @@
-"""GAN inversion: the latent whose image is nearest to a crop (Eq. 3-5)."""
+"""GAN inversion: the latent whose image is nearest to a crop (Eq. 3-5), chunk by chunk."""
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +8,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gsdd.data.degradation import downscale, to_float, to_uint8
-from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.data.degradation import downscale, to_float
+from gsdd.distill.adam import AdamState
+from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
 from gsdd.distill.chunks import CHUNK, chunk_indices
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.recipe import Recipe
+from gsdd.distill.spill import Images
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.generators.generator import Generator
 from gsdd.kernels.backend import Backend
@@ -22,7 +25,7 @@ Progress = Callable[[int, int, float], None]
 
 # A step, and the forward pass that measures the result.
 FINISHING_STEPS = 1.5
-# Later chunks make the first one's number of steps even where the machine has become slower, up to this.
+# Later rounds make the first one's number of steps even where the machine has become slower, up to this.
 OVERTIME = 1.5
 
 
@@ -45,13 +48,13 @@ class Inverted:
 
 @dataclass(frozen=True)
 class InversionState:
-    """An inversion under way; from here it goes on to the same bits.
+    """An inversion under way; from here any number of processes go on to the same bits.
 
     Attributes:
         done: what the chunks that are finished gave; None before the first is.
-        wanted: steps that the chunk under way is to make.
-        adam: the latents of that chunk, as one parameter `[1, CHUNK, 3, h, w]`.
-        error_start: as in `Inverted`, of that chunk.
+        wanted: steps that a chunk is to make.
+        adam: the latents of the chunks under way, which follow those done, a parameter `[CHUNK, 3, h, w]` each.
+        error_start: as in `Inverted`, of the chunks under way with their padding, `[chunks, CHUNK]`.
     """
 
     done: Inverted | None
@@ -80,34 +83,8 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequenc
     return 0.5 + 0.1 * torch.stack([torch.randn(small.shape[1:], generator=stream) for stream in streams])
 
 
-def feature_distance(image_features: Tensor, crop_features: Tensor) -> Tensor:
-    """Measure D_f (Eq. 4): the squared distance of features over their number.
-
-    Args:
-        image_features: psi(G(z)), floating `[N, D]`.
-        crop_features: psi(x), `[N, D]`.
-
-    Returns:
-        D_f of each image, `[N]`.
-    """
-    return (image_features - crop_features).square().mean(dim=1)
-
-
-def pixel_distance(images: Tensor, crops: Tensor) -> Tensor:
-    """Measure D_p (Eq. 5): the squared distance of pixels over their number.
-
-    Args:
-        images: G(z), floating `[N, 3, H, W]`.
-        crops: x, `[N, 3, H, W]`.
-
-    Returns:
-        D_p of each image, `[N]`.
-    """
-    return (images - crops).square().mean(dim=(1, 2, 3))
-
-
 def invert(
-    crops: Tensor,
+    crops: Images,
     generator: Generator,
     psi: FeatureExtractor,
     recipe: Recipe,
@@ -118,46 +95,117 @@ def invert(
     progress: Progress | None = None,
     resume: InversionState | None = None,
     keep: Callable[[Callable[[], InversionState]], None] | None = None,
+    workers: Workers = ALONE,
 ) -> Inverted:
     """Find z' = argmin w D_f + D_p for every crop by Adam, eight latents at a time.
 
     Args:
-        crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1.
+        crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1, read by rows.
         generator: G, frozen.
         psi: the extractor of D_f.
         recipe: start, steps, learning rate and the weight of D_f.
         backend: of G's activations.
         numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
-        deadline: when to stop. The first chunk finds how many steps fit; the others make as many.
-        progress: called with chunk steps done, chunk steps in all, and the mean loss of the chunk.
+        deadline: when to stop. The first round finds how many steps fit; the others make as many.
+        progress: called with chunk steps done, chunk steps in all, and the mean loss of this process's chunk.
         resume: where an earlier inversion of the same crops stood; it goes on from there.
-        keep: called after each step with a function that tells where the inversion stands.
+        keep: called after each step with a function that tells where the inversion stands; of several processes all
+            call that function, or none does.
+        workers: the processes of the run; each takes one chunk of a round.
 
     Returns:
-        z' and the steps that were made.
+        z' and the steps that were made, the same in every process and for every number of them.
+
+    Raises:
+        ProcessLostError: another process is gone.
 
     Source: GSDD paper, Eq. 3-5; Creswell and Bharath 2019.
     """
-    deadline = deadline or Deadline()
-    start = starting_latents(crops, generator.scale, recipe, numbers)
-    chunks = list(chunk_indices(torch.arange(len(crops))))
+    deadline, chunks = deadline or Deadline(), list(chunk_indices(torch.arange(len(crops))))
+
+    def begin(chunk: int) -> ChunkInversion:
+        index, _ = chunks[chunk]
+        own = index if numbers is None else torch.tensor(numbers)[index]
+        start = starting_latents(crops[index], generator.scale, recipe, own.tolist())
+        return ChunkInversion(crops[index], start, generator, psi, recipe, backend)
+
     done = [resume.done] if resume and resume.done else []
-    wanted = resume.wanted if resume else recipe.inversion_steps
-    first = len(done[0].latents) // CHUNK if done else 0
-    for number, (index, real) in enumerate(chunks[first:], first):
-        budget = deadline.share(OVERTIME if done else 1 / len(chunks))
-        search = _ChunkInversion(crops[index], start[index], real, generator, psi, recipe, backend)
-        if resume and number == first:
-            search.restore(resume)
-        while search.steps < wanted and not budget.passed(FINISHING_STEPS * search.step_seconds):
-            loss = search.step()
+    wanted, begun = (resume.wanted, _begun(resume)) if resume else (recipe.inversion_steps, [])
+    rounds = range(len(done[0].latents) // CHUNK if done else 0, len(chunks), workers.size)
+    for first in rounds:
+        budget = deadline.share(OVERTIME if done else 1 / len(rounds))
+        members = range(first, min(first + workers.size, len(chunks)))
+        work = _Round(members, begin, begun, workers)
+        while work.steps < wanted and not workers.agree(budget.passed(FINISHING_STEPS * work.step_seconds)):
+            loss = work.step(wanted)
             if progress:
-                progress(number * wanted + search.steps, len(chunks) * wanted, loss)
+                progress(first * wanted + work.chunk_steps, len(chunks) * wanted, loss)
             if keep is not None:
-                keep(partial(_state, done, wanted, search))
-        done.append(search.finish())
-        wanted = search.steps
+                keep(partial(_state, done, wanted, work))
+        done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
+        wanted, begun = work.steps, work.waiting
     return _joined(done)
+
+
+class _Round:
+    """Chunks that are inverted side by side, one a process.
+
+    Args:
+        members: their numbers.
+        begin: makes a chunk before its first step.
+        begun: those that were begun before, from the first member on; there may be more of them than members.
+        workers: the processes, at least as many as members.
+    """
+
+    def __init__(
+        self, members: range, begin: Callable[[int], ChunkInversion], begun: list[BegunChunk], workers: Workers
+    ) -> None:
+        self._workers, self._count, self.waiting = workers, len(members), begun[len(members) :]
+        self._steps = [int(begun[k].adam.steps) if k < len(begun) else 0 for k in range(len(members))]
+        self._mine = [begin(members[k]) for k in workers.deal(len(members))]
+        for search, chunk in zip(self._mine, begun[workers.rank :], strict=False):
+            search.restore(chunk)
+
+    @property
+    def steps(self) -> int:
+        """Steps that every member has made at least."""
+        return min(self._steps)
+
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that the members have made together."""
+        return sum(self._steps)
+
+    @property
+    def step_seconds(self) -> float:
+        return max((search.step_seconds for search in self._mine), default=0.0)
+
+    def step(self, wanted: int) -> float:
+        """Move the members that have not made their steps; return the mean loss of this process's, or NaN."""
+        for k, search in zip(self._workers.deal(self._count), self._mine, strict=True):
+            if self._steps[k] < wanted:
+                search.step()
+        self._steps = [min(steps + 1, wanted) for steps in self._steps]
+        return max((search.loss for search in self._mine), default=math.nan)
+
+    def begun(self) -> list[BegunChunk]:
+        """Give every process all chunks on their way, those included whose turn is later."""
+        moments = self._gathered(lambda search: torch.cat([search.adam.latents, search.adam.first, search.adam.second]))
+        errors = self._gathered(lambda search: search.error_start)
+        members = [
+            BegunChunk(AdamState(moment[:1], moment[1:2], moment[2:], torch.tensor([steps])), error)
+            for moment, steps, error in zip(moments, self._steps, errors, strict=True)
+        ]
+        return members + self.waiting
+
+    def finish(self, real: int) -> Inverted:
+        """Give every process the results of all members, without the padding behind the last real latent."""
+        latents = self._gathered(lambda search: search.adam.latents[0])
+        starts, ends = self._gathered(lambda search: search.error_start), self._gathered(ChunkInversion.error)
+        return Inverted(torch.cat(latents)[:real], self.steps, torch.cat(starts)[:real], torch.cat(ends)[:real])
+
+    def _gathered(self, value: Callable[[ChunkInversion], Tensor]) -> list[Tensor]:
+        return self._workers.gather([value(search) for search in self._mine], self._count)
 
 
 def _joined(parts: list[Inverted]) -> Inverted:
@@ -169,57 +217,13 @@ def _joined(parts: list[Inverted]) -> Inverted:
     )
 
 
-def _state(done: list[Inverted], wanted: int, search: "_ChunkInversion") -> InversionState:
-    return InversionState(_joined(done) if done else None, wanted, search.state(), search.error_start)
+def _state(done: list[Inverted], wanted: int, work: _Round) -> InversionState:
+    begun = work.begun()
+    adam = AdamState(*map(torch.cat, zip(*(vars(chunk.adam).values() for chunk in begun), strict=True)))
+    errors = torch.stack([chunk.error_start for chunk in begun])
+    return InversionState(_joined(done) if done else None, wanted, adam, errors)
 
 
-class _ChunkInversion:
-    def __init__(
-        self,
-        crops: Tensor,
-        latents: Tensor,
-        real: int,
-        generator: Generator,
-        psi: FeatureExtractor,
-        recipe: Recipe,
-        backend: Backend,
-    ) -> None:
-        self._backend: Backend = backend
-        self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
-        self._pixels, self._real = crops, real
-        self._crops = to_float(crops).to(generator.device)
-        self._crop_features = psi(self._crops) if self._feature_weight else None
-        self._z = latents.clone().to(generator.device).requires_grad_(True)
-        self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
-        self.error_start = self._error()
-        self.steps = 0
-        self.step_seconds = 0.0
-
-    def finish(self) -> Inverted:
-        return Inverted(self._z.detach().cpu()[: self._real], self.steps, self.error_start, self._error())
-
-    def state(self) -> AdamState:
-        return adam_state([self._z], self._adam)
-
-    def restore(self, state: InversionState) -> None:
-        restore_adam([self._z], self._adam, state.adam)
-        self.steps, self.error_start = int(state.adam.steps), state.error_start
-
-    def step(self) -> float:
-        began = time.monotonic()
-        images = self._generator.frozen(self._z, self._backend)
-        loss = pixel_distance(images, self._crops)
-        if self._crop_features is not None:
-            features = self._psi(images)
-            loss = loss + self._feature_weight * feature_distance(features, self._crop_features)
-        self._adam.zero_grad()
-        loss.sum().backward()
-        self._adam.step()
-        self.steps += 1
-        self.step_seconds = time.monotonic() - began
-        return float(loss.detach().mean())
-
-    @torch.no_grad()
-    def _error(self) -> Tensor:
-        images = to_uint8(self._generator(self._z)).cpu()
-        return pixel_distance(images.double(), self._pixels.double())[: self._real]
+def _begun(state: InversionState) -> list[BegunChunk]:
+    parts = zip(*(values.split(1) for values in vars(state.adam).values()), strict=True)
+    return [BegunChunk(AdamState(*part), error) for part, error in zip(parts, state.error_start, strict=True)]

@@ -1,18 +1,22 @@
-"""The checkpoint file of a run: written every so often, found again by the same command, removed at the end."""
+"""The checkpoints of a run, the last two: written every so often, found by the same command, removed at the end."""
 
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gsdd.distill.checkpoint import Checkpoint, State, differences, from_bytes, identity_of, to_bytes
+from gsdd.distill.checkpoint import Checkpoint, State, differences, identity_of, read, write
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import FormatError, GsddError, Interrupted, OutputError
 from gsdd.formats import container as files
-from gsdd.formats.atomic import write_atomically
+from gsdd.formats.atomic import written_whole
+from gsdd.formats.canonical import dumps
 
 Stop = Callable[[], bool]
+Note = Callable[[str], None]
 MOST_NAMED = 8
 NO_FACTS: Mapping[str, float] = MappingProxyType({})
 
@@ -22,8 +26,14 @@ def checkpoint_path(output: Path) -> Path:
     return output.parent / f".{output.name}.checkpoint"
 
 
+def checkpoint_paths(output: Path) -> tuple[Path, Path]:
+    """Name both checkpoints of a run: the newest, and the one before it."""
+    newest = checkpoint_path(output)
+    return newest, newest.with_name(f"{newest.name}.previous")
+
+
 class Journal:
-    """Keeps a run's checkpoint on disk.
+    """Keeps a run's last two checkpoints on disk: where the newest is damaged, the one before it is there.
 
     Args:
         output: the file that the run will write.
@@ -31,6 +41,7 @@ class Journal:
         seconds: least time between two checkpoints.
         stop: asked after each step whether to stop there; None never does.
         force: start anew where there is a checkpoint that cannot be continued.
+        workers: the processes of the run; rank 0 writes.
     """
 
     def __init__(
@@ -41,43 +52,76 @@ class Journal:
         seconds: float,
         stop: Stop | None = None,
         force: bool = False,
+        workers: Workers = ALONE,
     ) -> None:
-        self.path = checkpoint_path(output)
+        self._workers = workers
+        self.path, self._previous = checkpoint_paths(output)
         self._identity, self._seconds, self._stop, self._force = identity, seconds, stop, force
         # The first step writes one at once: a place that takes no files is known before hours of work.
         self._written = -math.inf
+        # Known to be whole and of this run. What is not never takes the place of one that is.
+        self._newest_is_sound = False
 
-    def read(self) -> Checkpoint | None:
+    def read(self, note: Note | None = None) -> Checkpoint | None:
         """Find what an earlier run of the same command left.
 
+        Args:
+            note: called with what is wrong with the newest checkpoint, where the one before it is read instead.
+
         Returns:
-            Its checkpoint; None if there is none.
+            The newest checkpoint that is whole; None if there is none at all.
 
         Raises:
-            OutputError: it is damaged, or of a run with other options, photos or weights: these are named.
+            OutputError: all that are there are damaged, or it is of a run with other options, photos or weights: these
+                are named; or the processes of the run see different ones.
         """
-        if not self.path.exists():
-            return None
+        checkpoint = self._read_or_start_anew(note)
+        self._check_alike(checkpoint)
+        return checkpoint
+
+    def _read_or_start_anew(self, note: Note | None) -> Checkpoint | None:
         try:
-            return self._read_own()
+            return self._read(note)
         except OutputError:
             if not self._force:
                 raise
             return None
 
-    def _read_own(self) -> Checkpoint:
-        checkpoint = self._read()
+    def _check_alike(self, checkpoint: Checkpoint | None) -> None:
+        """Refuse a run whose processes would not compute the same: machines with other photos, or no common folder."""
+        adam = checkpoint.state.adam.steps.tolist() if checkpoint else None
+        if not self._workers.alike(dumps({"identity": {**self._identity}, "steps": adam})):
+            raise OutputError(
+                f"{self.path}: the processes of the run have other photos, options or checkpoints; give all of them "
+                "the same command, photos and output folder"
+            )
+
+    def _read(self, note: Note | None) -> Checkpoint | None:
+        damaged: list[str] = []
+        for path in filter(Path.exists, (self.path, self._previous)):
+            found = _read_or_tell_why_not(path)
+            if isinstance(found, Checkpoint):
+                self._check_own(path, found)
+                self._newest_is_sound = path == self.path
+                if damaged and note:
+                    note(f"{damaged[0]}; the one before it is sound")
+                return found
+            damaged.append(found)
+        if damaged:
+            raise OutputError(f"{'; '.join(damaged)}; --force (force=True) starts anew")
+        return None
+
+    def _check_own(self, path: Path, checkpoint: Checkpoint) -> None:
         found = differences(checkpoint.identity, self._identity)
         if found:
             more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             raise OutputError(
-                f"{self.path}: the checkpoint of another run ({'; '.join(found[:MOST_NAMED])}{more}); "
+                f"{path}: the checkpoint of another run ({'; '.join(found[:MOST_NAMED])}{more}); "
                 "give what it was made with to continue it; --force (force=True) starts anew"
             )
-        return checkpoint
 
     def keep(self, state: Callable[[], State], facts: Mapping[str, float] = NO_FACTS) -> None:
-        """Write a checkpoint if it is time, or if the run is to stop.
+        """Write a checkpoint if it is time, or if the run is to stop; the one before it is kept.
 
         Args:
             state: tells where the run stands.
@@ -85,43 +129,50 @@ class Journal:
 
         Raises:
             Interrupted: the run is to stop; the checkpoint is written.
-            OutputError: it cannot be written; the one before is untouched.
+            OutputError: it cannot be written; those before are untouched.
         """
-        stopped = self._stop is not None and self._stop()
-        if stopped or time.monotonic() - self._written >= self._seconds:
-            write_atomically(self.path, to_bytes(Checkpoint(self._identity, state(), facts)), force=True)
-            self._written = time.monotonic()
+        stopped = self._workers.agree(self._stop is not None and self._stop())
+        if self._workers.agree(stopped or time.monotonic() - self._written >= self._seconds):
+            self._write(Checkpoint(self._identity, state(), facts))
         if stopped:
             raise Interrupted(f"interrupted; where it stands is kept in {self.path}")
 
-    def remove(self) -> None:
-        """Remove the checkpoint: the output is there."""
-        self.path.unlink(missing_ok=True)
+    def _write(self, checkpoint: Checkpoint) -> None:
+        previous = self._previous if self._newest_is_sound else None
+        if self._workers.rank == 0:
+            with written_whole(self.path, force=True, previous=previous) as file:
+                write(file, checkpoint)
+        self._workers.meet()
+        self._written, self._newest_is_sound = time.monotonic(), True
 
-    def _read(self) -> Checkpoint:
-        try:
-            return from_bytes(self.path.read_bytes())
-        except FormatError as error:
-            raise OutputError(
-                f"{self.path}: the checkpoint cannot be continued: {error}; --force (force=True) starts anew"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"{self.path}: the checkpoint cannot be read: {error.strerror or error}") from error
+    def remove(self) -> None:
+        """Remove the checkpoints: the output is there."""
+        for path in (self.path, self._previous):
+            path.unlink(missing_ok=True)
+
+
+def _read_or_tell_why_not(path: Path) -> Checkpoint | str:
+    try:
+        return read(path)
+    except (FormatError, OSError) as error:
+        return f"{path}: the checkpoint cannot be continued: {getattr(error, 'strerror', None) or error}"
 
 
 def remove_outlived(output: Path) -> None:
-    """Remove the checkpoint of a run that was killed between giving its output the name and removing it.
+    """Remove the checkpoints of a run that was killed between giving its output the name and removing them.
 
     Args:
         output: a file; what is beside it stays unless it is a checkpoint whose run would end in this very file.
     """
-    path = checkpoint_path(output)
-    if not (path.is_file() and output.is_file()):
+    there = [path for path in checkpoint_paths(output) if path.is_file()]
+    if not (there and output.is_file()):
         return
-    try:
-        checkpoint, manifest = from_bytes(path.read_bytes()), files.read(output).manifest
-    except (GsddError, OSError):
-        return
-    complete = all(manifest.run.get(name) == manifest.recipe.get(name) for name in ("inversion_steps", "iterations"))
-    if complete and checkpoint.identity == identity_of(manifest):
-        path.unlink(missing_ok=True)
+    with suppress(GsddError, OSError):
+        manifest = files.read(output).manifest
+        complete = all(
+            manifest.run.get(name) == manifest.recipe.get(name) for name in ("inversion_steps", "iterations")
+        )
+        for path in there if complete else ():
+            with suppress(FormatError):
+                if read(path).identity == identity_of(manifest):
+                    path.unlink()

@@ -12,6 +12,8 @@ Start = Literal["downscale", "noise"]
 Mode = Literal["single", "multiple"]
 Codec = Literal["uint8", "fp16", "fp32"]
 Reduction = Literal["sum", "mean"]
+Schedule = Literal["cosine", "constant"]
+ClassMean = Literal["whole", "moving"]
 
 
 def _option(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:  # noqa: ANN401
@@ -29,7 +31,10 @@ class Recipe:
     inversion_lr: float = _option(0.01, "Learning rate of the inversion.", 0)
     inversion_features: float = _option(0.01, "Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)
     iterations: int = _option(1000, "Steps of distribution matching (Eq. 9); 0 leaves the inverted latents.", 0)
-    lr: float = _option(0.001, "Learning rate of the matching (Adam, betas 0.9 and 0.999).", 0)
+    lr: float = _option(0.001, "Learning rate of the matching (Adam).", 0)
+    beta1: float = _option(0.9, "Of Adam in the matching.", 0, 0.9999)
+    beta2: float = _option(0.999, "Of Adam in the matching; smaller suits fewer steps.", 0, 0.9999)
+    schedule: Schedule = _option("cosine", "Of the matching's learning rate: down to a twentieth of it, or constant.")
     lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
     features: Family = _option("local-fourier", "Family of psi.")
     feature_filters: int = _option(512, "D of local-fourier.", 1)
@@ -39,10 +44,14 @@ class Recipe:
     reduction: Reduction = _option("sum", "Squared distances are summed (the norm of Eq. 7) or averaged over D.")
     real_batch: int = _option(64, "Real crops a class and step.", 1)
     real_crops: int = _option(256, "Real crops a class that are kept in memory to draw from.", 1)
+    draws: int = _option(1, "Draws of (theta, omega) a step; G runs once for all of them.", 1)
+    bank: int = _option(16, "Draws that are made, with their real means, and taken in turn; 0 makes each a new one.", 0)
     latent_batch: int = _option(8, "Latents a class that move in one step; 0 moves all.", 0)
+    class_mean: ClassMean = _option("whole", "L_dis takes the whole class, by last images, or those that move.")
     dsa: str = _option("color_crop_cutout_flip_scale_rotate", "Strategies of DSA, joined by _; empty switches it off.")
     dsa_mode: Mode = _option("single", "One strategy a class and step, or all of them in order.")
     codec: Codec = _option("uint8", "How latents are stored.")
+    finish: float = _option(0.1, "Share of the iterations, at the end, that see latents as they will be stored.", 0, 1)
     seed: int = _option(0, "Seed of every random draw.")
 
     def __post_init__(self) -> None:

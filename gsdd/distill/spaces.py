@@ -10,6 +10,7 @@ from torch import Tensor
 from gsdd.distill.embedding import Embedding
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import Recipe
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor, FeatureSpec, feature_drawer
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
@@ -27,6 +28,7 @@ class Spaces:
         size: height and width of the images, in pixels.
         device: where embeddings compute.
         backend: of their ops.
+        workers: the processes that embed together.
     """
 
     draw_psi: Callable[[int, str, int], FeatureExtractor]
@@ -35,10 +37,16 @@ class Spaces:
     size: tuple[int, int]
     device: torch.device
     backend: Backend = "auto"
+    workers: Workers = ALONE
 
     @classmethod
     def from_recipe(
-        cls, recipe: Recipe, real: tuple[Tensor, ...], device: torch.device, backend: Backend = "auto"
+        cls,
+        recipe: Recipe,
+        real: tuple[Tensor, ...],
+        device: torch.device,
+        backend: Backend = "auto",
+        workers: Workers = ALONE,
     ) -> "Spaces":
         """Prepare the distribution that a recipe asks for.
 
@@ -47,6 +55,7 @@ class Spaces:
             real: real crops a class, uint8 `[M_c, 3, H, W]`; some of them calibrate norms.
             device: where embeddings compute.
             backend: of their ops.
+            workers: the processes that embed together.
 
         Returns:
             The distribution of (theta, omega).
@@ -54,8 +63,9 @@ class Spaces:
         Raises:
             RecipeError: unreadable weights.
         """
-        draw_psi = feature_drawer(feature_spec(recipe), _calibration(real, recipe).to(device), backend)
-        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, (recipe.hr_size, recipe.hr_size), device, backend)
+        draw_psi = feature_drawer(feature_spec(recipe), calibration_crops(real, recipe).to(device), backend)
+        size = (recipe.hr_size, recipe.hr_size)
+        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, size, device, backend, workers)
 
     def fixed_psi(self) -> FeatureExtractor:
         """Return the one psi of D_f (Eq. 4)."""
@@ -72,12 +82,16 @@ class Spaces:
         Returns:
             psi_theta(A(., omega_c)).
         """
+        psi = self.draw_psi(self.seed, f"{purpose} theta", number)
+        return Embedding(psi, self.omega(purpose, number, class_names), self.device, self.backend, self.workers)
+
+    def omega(self, purpose: str, number: int, class_names: tuple[str, ...]) -> Augmentation:
+        """Draw omega alone, a row a class; arguments as for `embedding`."""
         rows = [
             self.dsa.draw(numpy_stream(self.seed, f"{purpose} omega of {name}", number), *self.size)
             for name in class_names
         ]
-        omega = Augmentation(torch.cat([row.ops for row in rows]), torch.cat([row.values for row in rows]))
-        return Embedding(self.draw_psi(self.seed, f"{purpose} theta", number), omega, self.device, self.backend)
+        return Augmentation(torch.cat([row.ops for row in rows]), torch.cat([row.values for row in rows]))
 
 
 def feature_spec(recipe: Recipe) -> FeatureSpec:
@@ -94,7 +108,16 @@ def feature_spec(recipe: Recipe) -> FeatureSpec:
     )
 
 
-def _calibration(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
+def calibration_crops(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
+    """Choose the real crops that set the statistics of psi's norms.
+
+    Args:
+        real: uint8 `[M_c, 3, H, W]` a class.
+        recipe: how many, and the seed.
+
+    Returns:
+        uint8 `[calibration, 3, H, W]`.
+    """
     pool = torch.cat(real)
     stream = numpy_stream(recipe.seed, "calibration crops")
     return pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.calibration])]

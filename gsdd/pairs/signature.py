@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.chunks import CHUNK
+from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import KernelInputError
 from gsdd.generators.generator import CHANNELS, Generator
 from gsdd.pairs.decode import decode
@@ -61,24 +62,36 @@ def signatures(hr: Tensor) -> Tensor:
 
 
 def decode_signatures(
-    generator: Generator, latents: Tensor, progress: Callable[[int, int], None] | None = None
+    generator: Generator,
+    latents: Tensor,
+    progress: Callable[[int, int], None] | None = None,
+    workers: Workers = ALONE,
 ) -> Tensor:
     """Decode latents chunk by chunk and keep nothing of the images but their signatures.
 
     Args:
         generator: G; the work runs on its device.
         latents: as a reader of the file gets them, float32 `[N, C, h, w]`, N at least 1.
-        progress: called with (images done, images in all) after each chunk.
+        progress: called with (images done, images in all) after each chunk of each process.
+        workers: the processes that share out the chunks.
 
     Returns:
         uint8 `[N, 8, 8]`, on the CPU.
     """
-    parts = []
-    for chunk in latents.split(CHUNK):
-        parts.append(signatures(decode(generator, chunk)))
+    parts: list[Tensor] = []
+    for several in latents.split(CHUNK * workers.size):
+        parts.append(_signatures_of_round(generator, several, workers))
         if progress is not None:
             progress(sum(map(len, parts)), len(latents))
     return torch.cat(parts)
+
+
+def _signatures_of_round(generator: Generator, latents: Tensor, workers: Workers) -> Tensor:
+    chunks = latents.split(CHUNK)
+    mine = [signatures(decode(generator, chunks[k])) for k in workers.deal(len(chunks))]
+    # Chunks that processes exchange have one shape.
+    padded = [torch.cat([rows, rows[-1:].expand(CHUNK - len(rows), -1, -1)]) for rows in mine]
+    return torch.cat(workers.gather(padded, len(chunks)))[: len(latents)]
 
 
 def compare(got: Tensor, wanted: Tensor, hr_size: int) -> Comparison:

@@ -10,7 +10,6 @@ from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.kernels.matching import Matching, matching
 
-REAL_BATCH = 32
 LAM = 0.1
 
 
@@ -42,7 +41,7 @@ class HeldOut:
             The prepared objective.
         """
         embeddings = tuple(spaces.embedding("held-out", number, class_names) for number in range(draws))
-        return cls(class_names, embeddings, tuple(embedding.real_means(real, REAL_BATCH) for embedding in embeddings))
+        return cls(class_names, embeddings, tuple(embedding.real_means(real) for embedding in embeddings))
 
     @torch.no_grad()
     def matching(self, images: Tensor, counts: tuple[int, ...], pairs: Tensor) -> Matching:

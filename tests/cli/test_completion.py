@@ -11,7 +11,7 @@ from gsdd.cli.main import cli
 from gsdd.distill.recipe import PRESETS
 from gsdd.generators.named import NAMED
 
-COMMANDS = ["compress", "convert", "expand", "generators", "info", "savings", "verify"]
+COMMANDS = ["compress", "convert", "expand", "generators", "info", "merge", "savings", "verify"]
 
 
 def offered(*words: str) -> list[str]:

@@ -1,14 +1,17 @@
 """`gsdd compress` parses, calls and prints; options come from the recipe's fields."""
 
 import json
+import re
+import time
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import gsdd
-from gsdd.cli.compress import Duration, compress
+from gsdd.cli.compress import Duration, _left_of, compress
 from gsdd.cli.main import cli, exit_code
 from gsdd.distill.recipe import Recipe
 
@@ -41,6 +44,18 @@ def test_a_dry_run_writes_nothing(photos, tmp_path):
     assert code == 0
     assert json.loads(out)["recipe"]["inversion_steps"] == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_tells_people_what_a_run_costs(photos, tmp_path):
+    code, out, _ = run("compress", photos, "-o", tmp_path / "a.gsdd", *SMALL, "--dry-run")
+    assert code == 0
+    first, *rows = out.splitlines()
+    assert first.startswith(f"{tmp_path / 'a.gsdd'} (not written): ")
+    assert [row.split("  ")[1] for row in rows] == [
+        "operations", "time, estimated", "peak memory, estimated", "checkpoint",
+    ]  # fmt: skip
+    assert re.search(r"^  time, estimated +(\d+ min )?\d+ s: photos .*, inversion .*, distillation .*", rows[1])
+    assert rows[-1].split() == ["checkpoint", "none"]
 
 
 def test_every_field_of_the_recipe_is_an_option_with_help():
@@ -89,6 +104,12 @@ def test_durations_are_read_as_people_write_them(text, seconds):
 def test_other_durations_are_refused(photos, text, capsys):
     assert exit_code(["compress", str(photos), "--time-budget", text]) == 2
     capsys.readouterr()
+
+
+def test_a_time_budget_counts_from_the_start_of_the_process():
+    with click.Context(compress, obj=time.monotonic() - 5):
+        assert _left_of(20) == pytest.approx(15, abs=1)
+        assert _left_of(None) is None
 
 
 def test_every_command_has_help_and_is_found():

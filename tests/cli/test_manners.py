@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,13 +20,14 @@ TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--ite
 COMPRESS = ["compress", "photos", "-o", "out.gsdd", *TINY]
 EXPAND = ["expand", "small.gsdd", "-o", "out"]
 CONVERT = ["convert", "small.gsdd", "out.h5"]
+MERGE = ["merge", "small.gsdd", "-o", "out.gsdd"]
 EXPORT = ["generators", "export", COMPACT, "-o", "out.safetensors"]
 FETCH = ["generators", "fetch", "realesrgan-x4plus"]
 SHEET = ["info", "small.gsdd", "--contact-sheet", "out.png"]
 SHOW = ["generators", "show", COMPACT]
 READERS = [["info", "small.gsdd"], ["verify", "small.gsdd"], ["savings", "photos", "small.gsdd", "--sample", "1"], SHOW]
 LISTS = [["generators"], ["generators", "list"]]
-WRITERS = [COMPRESS, EXPAND, CONVERT, EXPORT]
+WRITERS = [COMPRESS, EXPAND, CONVERT, MERGE, EXPORT]
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +73,9 @@ def test_every_command_has_help_an_example_json_and_quiet(path, capsys):
         assert isinstance(command, click.Group) or f"  Example:\n    gsdd {' '.join(path)}" in out
 
 
-@pytest.mark.parametrize("path", [("compress",), ("convert",), ("expand",), ("generators", "export")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [("compress",), ("convert",), ("expand",), ("merge",), ("generators", "export")], ids=" ".join
+)
 def test_every_command_that_writes_has_dry_run_and_force(path):
     assert {"--dry-run", "--force"} <= {name for parameter in command_of(path).params for name in parameter.opts}
 
@@ -188,3 +192,15 @@ def test_progress_in_a_log_is_whole_lines_with_rate_and_time_left(monkeypatch, c
         assert line.startswith("inversion: ")
         assert "<00:00, " in line
         assert line.endswith("/s, loss 0.25]")
+
+
+def test_progress_tells_images_a_second_where_a_step_is_several(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LOG_INTERVAL", 0.01)
+    with progress.StageBars() as bars:
+        bars.images_a_step = {"distillation": 56}
+        for step in range(1, 4):
+            bars.update("distillation", step, 9, 0.25)
+            time.sleep(0.02)
+    for line in capsys.readouterr().err.splitlines()[1:]:
+        steps, images = re.search(r" ([\d.]+)/s, ([\d.e+]+) images/s, loss 0.25]$", line).groups()
+        assert float(images) == pytest.approx(56 * float(steps), rel=0.01)

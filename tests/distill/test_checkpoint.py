@@ -1,20 +1,40 @@
 """A checkpoint is the whole state: a search that goes on from one makes the same bits as one that never stopped."""
 
-from dataclasses import replace
+import io
+import tempfile
+import tracemalloc
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
+from memory import peak_bytes
 from sample_file import MANIFEST
 from small_job import RECIPE, crops, generator, source
 
-from gsdd.distill.checkpoint import Checkpoint, differences, from_bytes, identity_of, to_bytes
+from gsdd.distill.adam import AdamState
+from gsdd.distill.checkpoint import Checkpoint, differences, identity_of, read, write
 from gsdd.distill.distiller import Distillation, distill
+from gsdd.distill.flat import flatten, unflatten
 from gsdd.distill.inversion import InversionState, invert, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.errors import FormatError
 
 TWO_CHUNKS = 11
 MOVES_ONE = replace(RECIPE, latent_batch=1)
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    file = io.BytesIO()
+    write(file, checkpoint)
+    return file.getvalue()
+
+
+def from_bytes(data: bytes) -> Checkpoint:
+    with tempfile.NamedTemporaryFile(buffering=0) as file:
+        file.write(data)
+        return read(Path(file.name))
 
 
 class Kept(list):
@@ -108,6 +128,60 @@ def test_bytes_give_back_exactly_what_was_kept(inversion, distillation):
     assert isinstance(from_bytes(distillation[1][0]).state, Distillation)
 
 
+def test_the_library_reads_the_tensors_out_of_the_file(inversion, distillation):
+    for data in (inversion[1][0], inversion[1][9], distillation[1][0]):
+        leaves = flatten(from_bytes(data).state, "state")
+        tensors = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, torch.Tensor)}
+        there = safetensors.torch.load(data)
+        assert there.keys() == tensors.keys()
+        assert all(equal(there[name], tensors[name]) for name in there)
+
+
+@dataclass(frozen=True)
+class Extended:
+    """What a state may hold: tensors of any kind, further states, numbers, and what is there only at times."""
+
+    adam: AdamState
+    iterations: int
+    images: torch.Tensor | None = None
+    earlier: AdamState | None = None
+
+
+TENSORS = [
+    torch.rand(3, 2, dtype=torch.float64), torch.rand(0, 5), torch.tensor(7), torch.rand(5).bfloat16(),
+    torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last), torch.randint(256, (3, 3)).byte().t(),
+]  # fmt: skip
+
+
+def test_a_state_may_have_more_tensors_of_other_kinds_or_lack_them():
+    adam, whole = AdamState(*TENSORS[:4]), {}
+    for state in (
+        Extended(adam, 3),
+        Extended(adam, 3, TENSORS[4]),
+        Extended(adam, 3, TENSORS[5], AdamState(*TENSORS[2:])),
+    ):
+        there = safetensors.torch.load(to_bytes(Checkpoint({}, state, {})))
+        leaves = flatten(state, "state")
+        assert equal(unflatten(Extended, {**leaves, **there}, "state"), state)
+        assert leaves.keys() - there.keys() == {"state.iterations"}
+        whole |= leaves
+    for name in whole.keys() - {"state.images"}:
+        with pytest.raises(LookupError, match=name):
+            unflatten(Extended, {other: leaf for other, leaf in whole.items() if other != name}, "state")
+
+
+def test_writing_copies_no_tensor(tmp_path):
+    state = Distillation(AdamState(*(torch.rand(1000, 3, 32, 32) for _ in range(3)), torch.ones(1000).long()), 1)
+    tracemalloc.start()
+    try:
+        with (tmp_path / "checkpoint").open("wb") as file:
+            assert peak_bytes(lambda: write(file, Checkpoint({}, state, {}))) < 2**20
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert equal(read(tmp_path / "checkpoint").state, state)
+
+
 def test_equal_states_give_equal_bytes(photos, distillation):
     kept = Kept()
     distilled(photos, keep=kept)
@@ -139,10 +213,10 @@ def test_what_is_no_checkpoint_is_refused(data):
 
 def test_another_versions_checkpoint_is_refused_by_its_version(distillation, monkeypatch):
     state = from_bytes(distillation[1][0]).state
-    monkeypatch.setattr("gsdd.distill.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("gsdd.distill.checkpoint.FORMAT", 99)
     later = to_bytes(Checkpoint({}, state, {}))
     monkeypatch.undo()
-    with pytest.raises(FormatError, match="format 2; this gsdd continues format 1"):
+    with pytest.raises(FormatError, match="it has format 99; this gsdd continues format "):
         from_bytes(later)
 
 

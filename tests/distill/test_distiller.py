@@ -9,8 +9,9 @@ from small_job import RECIPE, crops, generator, source
 
 from gsdd.data.degradation import to_float
 from gsdd.distill import generator_pass
+from gsdd.distill.bank import DistillationSource
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.distiller import DistillationSource, distill
+from gsdd.distill.distiller import distill
 from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
 from gsdd.distill.inversion import starting_latents
 from gsdd.distill.spaces import Spaces
@@ -111,9 +112,9 @@ class TestGeneratorPass:
         z = starting_latents(crops(photos)[:16], 4, RECIPE)
         size = graph_bytes(generator(), z[:8])
         monkeypatch.setattr(generator_pass, "GRAPH_BYTES", kept_chunks * size)
-        made = GeneratorPass(generator(), z, size)
+        made = GeneratorPass(generator(), z.split(8), size)
         torch.cat(made.images).square().sum().backward()
-        return torch.cat(made.images).detach(), made.backward()
+        return torch.cat(made.images).detach(), torch.cat(made.backward())
 
     def test_the_gradient_is_autograds(self, photos, monkeypatch):
         z = starting_latents(crops(photos)[:16], 4, RECIPE).requires_grad_(True)

@@ -8,8 +8,9 @@ import torch
 from small_job import RECIPE, SIDE, crops, generator, source
 
 from gsdd.data.degradation import to_float
+from gsdd.distill.chunk_inversion import feature_distance, pixel_distance
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.inversion import feature_distance, invert, pixel_distance, starting_latents
+from gsdd.distill.inversion import invert, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.metrics.psnr import psnr, psnr_of_error
 from gsdd.pairs.decode import decode

@@ -11,7 +11,7 @@ from gsdd.errors import RecipeError
 from gsdd.features.extractor import FAMILIES, FeatureSpec, feature_drawer
 from gsdd.features.local_fourier import STRIDE, draw_local_fourier
 from gsdd.features.normalisation import MEAN, STD
-from gsdd.features.resnet18 import LAYERS, draw_resnet18
+from gsdd.features.resnet18 import LAYERS, calibrated_resnet18, draw_resnet18
 from gsdd.kernels.augmentation import Augmentation, Column, op_bits
 
 
@@ -88,30 +88,34 @@ def test_local_fourier_does_not_see_a_constant():
 def test_resnet18_is_torchvisions_with_norms_calibrated_on_real_crops():
     calibration = crops(8, 1)
     psi = draw_resnet18(LAYERS, calibration, 0, "theta", 0)
-    seen = {}
+    network, seen = calibrated_resnet18(LAYERS, calibration, 0, "theta", 0), {}
     for name in LAYERS:
-        getattr(psi.network, name).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
+        getattr(network, name).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
     x = crops(2)
-    psi.network(normalised(x))
+    network(normalised(x))
     wanted = torch.cat([seen[name].mean(dim=(2, 3)) for name in LAYERS], dim=1)
-    torch.testing.assert_close(psi(x), wanted)
-    first = psi.network.conv1(normalised(calibration))
-    torch.testing.assert_close(psi.network.bn1.running_mean, first.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(psi.network.bn1.running_var, first.var(dim=(0, 2, 3)), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(psi(x), wanted, rtol=1e-4, atol=1e-5)
+    first = network.conv1(normalised(calibration))
+    torch.testing.assert_close(network.bn1.running_mean, first.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network.bn1.running_var, first.var(dim=(0, 2, 3)), rtol=1e-3, atol=1e-5)
+
+
+def test_resnet18_ends_with_the_last_layer_that_is_asked_for():
+    shallow, deep = (draw_resnet18(layers, crops(4), 0, "theta", 0) for layers in (LAYERS[:2], LAYERS))
+    assert not hasattr(shallow.network, "layer3")
+    assert torch.equal(shallow(crops(2)), deep(crops(2))[:, :192])
 
 
 def test_resnet18_weights_have_the_deviation_of_he_initialisation():
-    psi = draw_resnet18(LAYERS, crops(4), 0, "theta", 0)
-    weight = psi.network.layer3[0].conv2.weight
+    weight = calibrated_resnet18(LAYERS, crops(4), 0, "theta", 0).layer3[0].conv2.weight
     assert float(weight.std()) == pytest.approx(math.sqrt(2 / (256 * 9)), rel=0.02)
 
 
 def test_given_weights_are_used_every_time(tmp_path):
-    source = draw_resnet18(LAYERS, crops(4), 5, "theta", 0)
     file = tmp_path / "resnet18.pth"
-    torch.save(source.network.state_dict(), file)
+    torch.save(calibrated_resnet18(LAYERS, crops(4), 5, "theta", 0).state_dict(), file)
     drawer = feature_drawer(FeatureSpec(family="resnet18", layers=LAYERS, weights=file), crops(4, 9))
-    x = crops(2)
+    source, x = draw_resnet18(LAYERS, crops(4), 5, "theta", 0), crops(2)
     assert torch.equal(drawer(0, "theta", 0)(x), source(x))
     assert torch.equal(drawer(1, "theta", 9)(x), source(x))
 

@@ -130,6 +130,25 @@ def test_what_killed_processes_left_goes_and_what_a_living_one_writes_stays(tmp_
     assert (tmp_path / "a.gsdd").read_bytes() == b"abc"
 
 
+def test_what_is_replaced_may_keep_another_name_and_an_error_changes_neither(tmp_path):
+    path, previous = tmp_path / "a", tmp_path / "b"
+
+    def write(data: bytes) -> None:
+        with written_whole(path, force=True, previous=previous) as file:
+            file.write(data)
+            if not data:
+                raise ValueError
+
+    write(b"1")
+    assert not previous.exists()
+    for data, before in ((b"2", b"1"), (b"3", b"2")):
+        write(data)
+        assert (path.read_bytes(), previous.read_bytes()) == (data, before)
+    with pytest.raises(ValueError):
+        write(b"")
+    assert (path.read_bytes(), previous.read_bytes(), len(list(tmp_path.iterdir()))) == (b"3", b"2", 2)
+
+
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a.gsdd") as file:
         file.write(b"abc" * (1 // 0))

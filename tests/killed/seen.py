@@ -1,4 +1,4 @@
-"""What is in a folder, and kills at random times."""
+"""What is in a folder, and kills and damages at random."""
 
 import hashlib
 import random
@@ -29,3 +29,15 @@ def kills_at_random(run: Callable[..., dict], duration: float) -> Iterator[None]
     while killed < KILLS:
         killed += run(seconds=draw.uniform(0, duration))["code"] == -9
         yield
+
+
+def damaged(data: bytes, draw: random.Random) -> bytes:
+    """Cut bytes off, flip a bit of them or zero a block, at a random place."""
+    place = draw.randrange(len(data))
+    return draw.choice(
+        [
+            data[:place],
+            data[:place] + bytes([data[place] ^ 1 << draw.randrange(8)]) + data[place + 1 :],
+            data[:place] + bytes(min(64, len(data) - place)) + data[place + 64 :],
+        ]
+    )

@@ -1,16 +1,18 @@
 """SIGKILL of real `compress` processes: nothing half is seen, and the same command again ends in the same bytes."""
 
+import random
 import re
 
 import pytest
-from killed.seen import contents, kills_at_random, tree
+from killed.seen import contents, damaged, kills_at_random, tree
 
 from gsdd.formats import container
 
 SMALL = ["--generator", "realesr-animevideov3", "--hr-size", "32", "--inversion-steps", "3", "--iterations", "2",
          "--real-batch", "4", "--real-crops", "8", "--ipc", "3", "--checkpoint-seconds", "0", "-q"]  # fmt: skip
-ON_THE_WAY = re.compile(r"o\.gsdd|\.o\.gsdd\.\d+\.part|\.o\.gsdd\.checkpoint|\.\.o\.gsdd\.checkpoint\.\d+\.part")
-CHECKPOINT = ".o.gsdd.checkpoint"
+CHECKPOINT, PREVIOUS = ".o.gsdd.checkpoint", ".o.gsdd.checkpoint.previous"
+ON_THE_WAY = re.compile(rf"o\.gsdd|\.o\.gsdd\.\d+\.part|{CHECKPOINT}|{PREVIOUS}|\.{CHECKPOINT}\.\d+\.part")
+# The first checkpoint takes one, each further one two: the newest becomes the previous, the new one the newest.
 NAMED = {"event": "os.rename", "path": r"\.checkpoint$"}
 
 
@@ -56,27 +58,45 @@ def test_at_random_times(compress, check_and_complete, source, target, whole):
     assert tree(source) == before
 
 
+@pytest.mark.parametrize(("seed", "hurt"), [(1, False), (2, True), (3, True)])
+def test_again_and_again_until_it_ends(compress, target, whole, seed, hurt):
+    """With the newest checkpoint damaged each time, or not."""
+    draw, broken, last = random.Random(seed), b"", compress(**NAMED, nth=6)
+    while last["code"] == -9:
+        there = contents(target.parent)
+        if hurt and {CHECKPOINT, PREVIOUS} <= there.keys() and target.name not in there and there[CHECKPOINT] != broken:
+            broken = damaged(there[CHECKPOINT], draw)
+            target.with_name(CHECKPOINT).write_bytes(broken)
+        last = compress(seconds=draw.uniform(0.3, 1) * whole[1])
+    assert contents(target.parent) == {"o.gsdd": whole[0]}
+    assert bool(broken) == hurt
+
+
 @pytest.mark.parametrize(
     ("event", "path", "nth"),
     [
         ("open", r"\.checkpoint\.\d+\.part$", 1),
         ("os.rename", r"\.checkpoint$", 1),
         ("open", r"/out$", 2),
+        ("os.rename", r"\.checkpoint$", 6),
         ("os.rename", r"\.checkpoint$", 7),
         ("open", r"/\.o\.gsdd\.\d+\.part$", 1),
         ("os.link", r"/o\.gsdd$", 1),
         ("os.remove", r"/\.o\.gsdd\.\d+\.part$", 1),
         ("os.remove", r"\.checkpoint$", 1),
+        ("os.remove", r"\.previous$", 1),
     ],
     ids=[
         "before a checkpoint is written",
         "before the first checkpoint gets its name",
         "after a checkpoint got its name",
-        "before a checkpoint replaces another",
+        "before a checkpoint becomes the previous one",
+        "before a checkpoint takes the name of the previous one",
         "before the output is written",
         "before the output gets its name",
         "after the output got its name",
-        "before the checkpoint is removed",
+        "before the checkpoints are removed",
+        "before the previous checkpoint is removed",
     ],
 )
 def test_at_a_moment_that_matters(compress, check_and_complete, event, path, nth):
@@ -86,20 +106,20 @@ def test_at_a_moment_that_matters(compress, check_and_complete, event, path, nth
 
 
 def test_in_the_middle_of_writing_a_checkpoint(compress, check_and_complete, target):
-    compress(**NAMED, nth=3)
+    compress(**NAMED, nth=6)
     before = contents(target.parent)
     assert compress(bytes=2000, dies=True)["code"] < 0
     after = contents(target.parent)
-    assert after[CHECKPOINT] == before[CHECKPOINT]
+    assert after.items() >= {CHECKPOINT: before[CHECKPOINT], PREVIOUS: before[PREVIOUS]}.items()
     assert 2000 in {len(data) for name, data in after.items() if name.endswith(".part")}
     check_and_complete()
 
 
-def test_a_full_disk_is_one_line_and_the_checkpoint_before_it_stays(compress, check_and_complete, target):
-    compress(**NAMED, nth=3)
-    kept = contents(target.parent)[CHECKPOINT]
+def test_a_full_disk_is_one_line_and_the_checkpoints_before_it_stay(compress, check_and_complete, target):
+    compress(**NAMED, nth=6)
+    before = contents(target.parent)
     full = compress(bytes=2000, dies=False)
     line = f"gsdd: {target.with_name(CHECKPOINT)}: cannot be written: File too large\n"
     assert (full["code"], full["text"]) == (1, line)
-    assert contents(target.parent) == {CHECKPOINT: kept}
+    assert contents(target.parent) == {name: before[name] for name in (CHECKPOINT, PREVIOUS)}
     check_and_complete()

@@ -8,6 +8,7 @@ from killed.seen import contents
 COMMANDS = {
     "to HDF5": ["convert", "{file}", "{out}/a.h5"],
     "to safetensors": ["convert", "{file}", "{out}/a.gsdd"],
+    "merge": ["merge", "{file}", "-o", "{out}/a.gsdd"],
     "contact sheet": ["info", "{file}", "--contact-sheet", "{out}/a.png"],
     "export": ["generators", "export", "realesr-animevideov3", "-o", "{out}/a.safetensors"],
 }

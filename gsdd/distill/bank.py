@@ -1,0 +1,116 @@
+"""Draws of (theta, omega) with the real side of Eq. 7 done once, and taken in turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsdd.distill.embedding import Embedding, class_index
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.spaces import Spaces
+from gsdd.distill.spill import Images
+from gsdd.randomness import numpy_stream
+
+# Features of the pairs, over all draws: beyond this they are embedded again at each turn.
+PAIR_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True)
+class DistillationSource:
+    """What latents are matched with.
+
+    Attributes:
+        class_names: one a class.
+        counts: latents a class; latents stand class after class.
+        pairs: the crop x_k of every latent, uint8 `[N, 3, H, W]`, read by rows.
+        real: crops of each class to draw from, uint8 `[M_c, 3, H, W]`.
+    """
+
+    class_names: tuple[str, ...]
+    counts: tuple[int, ...]
+    pairs: Images
+    real: tuple[Tensor, ...]
+
+
+class Draw:
+    """One (theta, omega) and what real crops are in its space.
+
+    Attributes:
+        embedding: psi_theta(A(., omega_c)).
+        real_means: mean of the embedded real crops, `[C, D]`.
+    """
+
+    def __init__(self, embedding: Embedding, real_means: Tensor, source: DistillationSource, keep: bool) -> None:
+        """Start with no pair embedded.
+
+        Args:
+            embedding: the space.
+            real_means: of each class.
+            source: the pairs.
+            keep: whether a pair is embedded once only.
+        """
+        self.embedding, self.real_means, self._source, self._keep = embedding, real_means, source, keep
+        self._classes = class_index(source.counts)
+        self._known = torch.zeros(len(source.pairs), dtype=torch.bool)
+        self._features = real_means.new_empty(0)
+
+    def pair_features(self, latents: Tensor) -> Tensor:
+        """Embed the crops that latents are paired with: one side of Eq. 8.
+
+        Args:
+            latents: numbers, int64 `[M]`.
+
+        Returns:
+            psi(A(x_k, omega)), `[M, D]`.
+        """
+        if not self._keep:
+            return self._embed(latents)
+        if not len(self._features):
+            self._features = self.real_means.new_empty(len(self._known), self.real_means.shape[1])
+        unknown = latents[~self._known[latents]]
+        if len(unknown):
+            self._features[unknown] = self._embed(unknown)
+            self._known[unknown] = True
+        return self._features[latents]
+
+    def _embed(self, latents: Tensor) -> Tensor:
+        return self.embedding.embed_crops(self._source.pairs[latents], self._classes[latents])
+
+
+class Bank:
+    """The draws of a run, numbered from 0; draw n is entry n % K of K that are made when first met.
+
+    An entry is a function of the seed, the class names and its number: a run that goes on makes the same ones again.
+
+    Args:
+        source: real crops and pairs.
+        spaces: where (theta, omega) come from.
+        recipe: `bank` is K, of which 0 makes every draw a new one; `real_batch`, crops of a class behind a real mean.
+    """
+
+    def __init__(self, source: DistillationSource, spaces: Spaces, recipe: Recipe) -> None:
+        self._source, self._spaces, self._recipe = source, spaces, recipe
+        self._entries: dict[int, Draw] = {}
+
+    def __getitem__(self, number: int) -> Draw:
+        """Return a draw; every process of the run calls this."""
+        if not self._recipe.bank:
+            return self._draw(number)
+        entry = number % self._recipe.bank
+        if entry not in self._entries:
+            self._entries[entry] = self._draw(entry)
+        return self._entries[entry]
+
+    def _draw(self, number: int) -> Draw:
+        embedding = self._spaces.embedding("training", number, self._source.class_names)
+        means = embedding.real_means(self._real_batches(number))
+        bytes_of_pairs = self._recipe.bank * len(self._source.pairs) * means.shape[1] * means.itemsize
+        return Draw(embedding, means, self._source, 0 < bytes_of_pairs <= PAIR_BYTES)
+
+    def _real_batches(self, number: int) -> Sequence[Tensor]:
+        batches = []
+        for name, crops in zip(self._source.class_names, self._source.real, strict=True):
+            stream = numpy_stream(self._recipe.seed, f"real batch of {name}", number)
+            batches.append(crops[torch.from_numpy(stream.permutation(len(crops))[: self._recipe.real_batch])])
+        return batches

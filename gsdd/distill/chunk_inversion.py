@@ -1,0 +1,114 @@
+"""The inversion of one chunk of latents: Adam on w D_f + D_p (Eq. 3-5)."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsdd.data.degradation import to_float, to_uint8
+from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.distill.recipe import Recipe
+from gsdd.features.extractor import FeatureExtractor
+from gsdd.generators.generator import Generator
+from gsdd.kernels.backend import Backend
+
+
+@dataclass(frozen=True)
+class BegunChunk:
+    """A chunk on its way.
+
+    Attributes:
+        adam: its latents, as one parameter `[1, CHUNK, 3, h, w]`.
+        error_start: mean squared error of the uint8 G(z) to its crop before the first step, float64 `[CHUNK]`.
+    """
+
+    adam: AdamState
+    error_start: Tensor
+
+
+def feature_distance(image_features: Tensor, crop_features: Tensor) -> Tensor:
+    """Measure D_f (Eq. 4): the squared distance of features over their number.
+
+    Args:
+        image_features: psi(G(z)), floating `[N, D]`.
+        crop_features: psi(x), `[N, D]`.
+
+    Returns:
+        D_f of each image, `[N]`.
+    """
+    return (image_features - crop_features).square().mean(dim=1)
+
+
+def pixel_distance(images: Tensor, crops: Tensor) -> Tensor:
+    """Measure D_p (Eq. 5): the squared distance of pixels over their number.
+
+    Args:
+        images: G(z), floating `[N, 3, H, W]`.
+        crops: x, `[N, 3, H, W]`.
+
+    Returns:
+        D_p of each image, `[N]`.
+    """
+    return (images - crops).square().mean(dim=(1, 2, 3))
+
+
+class ChunkInversion:
+    """A chunk under Adam; tells the mean loss of its last step, and how long that took.
+
+    Args:
+        crops: x_k, uint8 `[CHUNK, 3, H, W]`.
+        latents: z before the first step, float32 `[CHUNK, 3, h, w]`.
+        generator: G, frozen.
+        psi: the extractor of D_f.
+        recipe: learning rate and the weight of D_f.
+        backend: of G's activations.
+    """
+
+    def __init__(
+        self,
+        crops: Tensor,
+        latents: Tensor,
+        generator: Generator,
+        psi: FeatureExtractor,
+        recipe: Recipe,
+        backend: Backend,
+    ) -> None:
+        self._backend: Backend = backend
+        self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
+        self._pixels, self._crops = crops, to_float(crops).to(generator.device)
+        self._crop_features = psi(self._crops) if self._feature_weight else None
+        self._z = latents.clone().to(generator.device).requires_grad_(True)
+        self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
+        self.error_start = self.error()
+        self.loss, self.step_seconds = math.nan, 0.0
+
+    @property
+    def adam(self) -> AdamState:
+        """Return where Adam stands."""
+        return adam_state([self._z], self._adam)
+
+    def restore(self, begun: BegunChunk) -> None:
+        """Go on from where this chunk stood."""
+        restore_adam([self._z], self._adam, begun.adam)
+        self.error_start = begun.error_start
+
+    def step(self) -> None:
+        """Move the latents once."""
+        began = time.monotonic()
+        images = self._generator.frozen(self._z, self._backend)
+        loss = pixel_distance(images, self._crops)
+        if self._crop_features is not None:
+            features = self._psi(images)
+            loss = loss + self._feature_weight * feature_distance(features, self._crop_features)
+        self._adam.zero_grad()
+        loss.sum().backward()
+        self._adam.step()
+        self.loss, self.step_seconds = float(loss.detach().mean()), time.monotonic() - began
+
+    @torch.no_grad()
+    def error(self) -> Tensor:
+        """Return the mean squared error of each uint8 G(z) to its crop, float64 `[CHUNK]`."""
+        images = to_uint8(self._generator(self._z)).cpu()
+        return pixel_distance(images.double(), self._pixels.double())

@@ -1,0 +1,78 @@
+"""Which latents a step moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.chunks import CHUNK, chunk_indices
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.workers import Workers
+from gsdd.randomness import numpy_stream
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Latents that move together, class after class; they are computed in chunks, which processes share out.
+
+    Attributes:
+        index: their numbers, ascending, int64 `[M]`.
+        counts: how many of each class.
+    """
+
+    index: Tensor
+    counts: tuple[int, ...]
+
+    @classmethod
+    def pick(cls, source: DistillationSource, recipe: Recipe, number: int) -> "Moving":
+        """Pick the latents of a step: of each class the next `latent_batch` of an order that is new in each round.
+
+        Args:
+            source: classes and their latents.
+            recipe: `latent_batch`, of which 0 picks all, and `seed`.
+            number: of the step.
+
+        Returns:
+            The latents.
+        """
+        picked, first = [], 0
+        for name, count in zip(source.class_names, source.counts, strict=True):
+            picked.append(first + _turn(name, count, recipe, number))
+            first += count
+        return cls(torch.cat(picked), tuple(map(len, picked)))
+
+    def deal(self, rows: Tensor, workers: Workers) -> list[Tensor]:
+        """Cut one row a moving latent into chunks, and return a process's own.
+
+        Args:
+            rows: `[M, ...]`.
+            workers: the processes.
+
+        Returns:
+            `[CHUNK, ...]` of each own chunk, with padding.
+        """
+        chunks = list(chunk_indices(torch.arange(len(self.index))))
+        return [rows[chunks[k][0]] for k in workers.deal(len(chunks))]
+
+    def gather(self, workers: Workers, mine: Sequence[Tensor]) -> Tensor:
+        """Put what the processes made of their own chunks into one tensor.
+
+        Args:
+            workers: the processes.
+            mine: `[CHUNK, ...]` of each own chunk.
+
+        Returns:
+            One row a moving latent, `[M, ...]`, in every process.
+        """
+        return torch.cat(workers.gather(mine, -(-len(self.index) // CHUNK)))[: len(self.index)]
+
+
+def _turn(name: str, count: int, recipe: Recipe, number: int) -> Tensor:
+    """Deal a class's latents out in rounds: in each, every latent moves once, in an order of its own."""
+    size = min(recipe.latent_batch or count, count)
+    turns = -(-count // size)
+    stream = numpy_stream(recipe.seed, f"moving latents of {name}", number // turns)
+    order = torch.from_numpy(stream.permutation(count))
+    return order[(number % turns) * size :][:size].sort().values

@@ -1,0 +1,82 @@
+"""Eq. 9 as a function of the images of the latents that move."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gsdd.distill.bank import Bank, DistillationSource, Draw
+from gsdd.distill.embedding import class_index
+from gsdd.distill.moving import Moving
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.spill import Images
+from gsdd.distill.workers import Workers
+from gsdd.kernels.matching import matching
+
+
+class Objective:
+    """The loss of a step and its gradient in the images.
+
+    Args:
+        source: classes and pairs.
+        bank: draws of (theta, omega).
+        recipe: lambda, reduction, and draws a step.
+        workers: the processes that share out the images.
+        pictures: the last image of every latent, uint8 `[N, 3, H, W]`: those at rest stand for themselves in the class
+            mean. None: the mean is that of the moving latents alone.
+    """
+
+    def __init__(
+        self, source: DistillationSource, bank: Bank, recipe: Recipe, workers: Workers, pictures: Images | None
+    ) -> None:
+        self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
+        self._pictures, self._classes = pictures, class_index(source.counts)
+
+    def backward(self, images: Sequence[Tensor], moving: Moving, number: int) -> float:
+        """Add dL/dHR, averaged over the draws of a step, to the images' gradients.
+
+        Args:
+            images: of this process's chunks of the moving latents, floating `[CHUNK, 3, H, W]`, leaves.
+            moving: the latents.
+            number: of the step.
+
+        Returns:
+            The loss.
+
+        Source: GSDD paper, Eq. 7-9.
+        """
+        draws = self._recipe.draws
+        return sum(self._backward_of(self._bank[number * draws + k], images, moving) for k in range(draws)) / draws
+
+    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving) -> float:
+        classes = moving.deal(self._classes[moving.index], self._workers)
+        features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
+        leaf = moving.gather(self._workers, features).requires_grad_(True)
+        loss = self._loss(draw, leaf, moving)
+        loss.backward()
+        if leaf.grad is not None:
+            for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):
+                feature.backward(gradient)
+        return float(loss.detach())
+
+    def _loss(self, draw: Draw, features: Tensor, moving: Moving) -> Tensor:
+        recipe, backend = self._recipe, draw.embedding.backend
+        everyone = self._beside_those_at_rest(draw, features, moving)
+        counts = moving.counts if everyone is features else self._source.counts
+        loss = (1 - recipe.lam) * matching(everyone, counts, draw.real_means, backend=backend).distribution
+        if recipe.lam:
+            pairs = draw.pair_features(moving.index)
+            terms = matching(features, moving.counts, draw.real_means, pairs, backend=backend)
+            # R is a mean over the same latents as L_dis: those at rest are constants in both.
+            share = torch.tensor(moving.counts, device=features.device) / torch.tensor(counts, device=features.device)
+            loss = loss + recipe.lam * share * terms.pairs
+        width = features.shape[1] if recipe.reduction == "mean" else 1
+        return loss.sum() / width
+
+    def _beside_those_at_rest(self, draw: Draw, features: Tensor, moving: Moving) -> Tensor:
+        resting = torch.ones(len(self._classes), dtype=torch.bool).index_fill_(0, moving.index, False).nonzero()[:, 0]
+        if self._pictures is None or not len(resting):
+            return features
+        others = draw.embedding.embed_crops(self._pictures[resting], self._classes[resting])
+        order = torch.cat([moving.index, resting]).argsort().to(features.device)
+        return torch.cat([features, others])[order]

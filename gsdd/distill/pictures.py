@@ -1,0 +1,63 @@
+"""The last image of every latent: those at rest stand for themselves in the class mean without a pass of G."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gsdd.data.degradation import to_uint8
+from gsdd.distill.chunks import chunk_indices
+from gsdd.distill.moving import Moving
+from gsdd.distill.spill import images_store
+from gsdd.distill.workers import Workers
+from gsdd.generators.generator import Generator
+
+
+class Pictures:
+    """Images of all latents, each as old as the last step that moved it.
+
+    Args:
+        latents: z that the images are made of, float32 `[N, 3, h, w]`.
+        generator: G.
+        workers: the processes that make them together; each has all.
+        directory: where images may lie that memory shall not hold.
+
+    Attributes:
+        latents: those whose images these are: from them a run that goes on makes the same images again.
+        images: uint8 `[N, 3, H, W]`, by rows.
+
+    Raises:
+        OutputError: the directory has no room.
+    """
+
+    def __init__(self, latents: Tensor, generator: Generator, workers: Workers, directory: Path) -> None:
+        self._generator, self._workers = generator, workers
+        count, channels, height, width = latents.shape
+        scale = generator.scale
+        self.images = images_store((count, channels, scale * height, scale * width), directory)
+        self.latents = latents.clone()
+        self._make()
+
+    @torch.no_grad()
+    def _make(self) -> None:
+        latents = self.latents
+        chunks = list(chunk_indices(torch.arange(len(latents))))
+        for first in range(0, len(chunks), self._workers.size):
+            members = chunks[first : first + self._workers.size]
+            own = [members[k][0] for k in self._workers.deal(len(members))]
+            mine = [to_uint8(self._generator(latents[index].to(self._generator.device))).cpu() for index in own]
+            for (index, real), made in zip(members, self._workers.gather(mine, len(members)), strict=True):
+                self.images[index[:real]] = made[:real]
+
+    def replace(self, moving: Moving, latents: Tensor, images: Sequence[Tensor]) -> None:
+        """Keep what a step saw.
+
+        Args:
+            moving: the latents of the step.
+            latents: z as the step had them, `[M, 3, h, w]`.
+            images: of this process's chunks, floating `[CHUNK, 3, H, W]`.
+        """
+        made = [to_uint8(image.detach()).cpu() for image in images]
+        self.images[moving.index] = moving.gather(self._workers, made)
+        self.latents[moving.index] = latents.cpu()

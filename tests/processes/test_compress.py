@@ -1,0 +1,122 @@
+"""`compress` in several real processes: the same bytes as in one, one voice, and an end that can be continued."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gsdd.distill.checkpoint import read
+
+SMALL = ["--preset", "quick", "--generator", "realesr-animevideov3", "--real-batch", "4", "--real-crops", "8",
+         "--feature-filters", "32", "--checkpoint-seconds", "0", "-q"]  # fmt: skip
+# Nine latents in two chunks. At this size torch shares even the mean of one image out to threads, and the colors of
+# a class of one latent take that mean.
+WHOLE = [*SMALL, "--hr-size", "112", "--inversion-steps", "1", "--iterations", "1", "--ipc", "animal=7,*=1",
+         "--dsa", "color", "--calibration", "4"]  # fmt: skip
+LONG = [*SMALL, "--hr-size", "32", "--inversion-steps", "10", "--iterations", "0", "--ipc", "8"]
+LOST = re.compile(
+    r"gsdd: rank (\d) of (\d): another process of the run is gone or does not answer \(.*\); "
+    r"the same command, with any number of processes, goes on from the checkpoint"
+)
+
+
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "o.gsdd"
+
+
+@pytest.fixture
+def checkpoint(target):
+    return target.with_name(".o.gsdd.checkpoint")
+
+
+@pytest.fixture(scope="module")
+def long_bytes(ask, source, tmp_path_factory):
+    """The bytes of an uninterrupted run in one process."""
+    target = tmp_path_factory.mktemp("long") / "o.gsdd"
+    done = ask("compress", source, "-o", target, *LONG)
+    assert done == {"codes": [0], "text": f"{target}\n"}
+    return target.read_bytes()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("features", "kinds"),
+    [("local-fourier", [(1, 1), (2, 1), (3, 2)]), ("resnet18", [(1, 1), (2, 2)])],
+)
+def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path, features, kinds):
+    made = set()
+    for processes, threads in kinds:
+        target = tmp_path / f"{processes}.gsdd"
+        words = ["compress", source, "-o", target, *WHOLE, "--features", features]
+        done = ask(*words, processes=processes, threads=threads)
+        assert done == {"codes": [0] * processes, "text": f"{target}\n"}
+        made.add(target.read_bytes())
+    assert len(made) == 1
+
+
+def test_a_signal_is_one_checkpoint_which_more_processes_continue(ask, source, target, checkpoint, long_bytes):
+    as_from_torchrun = (signal.SIGINT, signal.SIGINT, signal.SIGTERM)
+    signals = [[rank, number] for rank in (0, 1) for number in as_from_torchrun]
+    stopped = ask("compress", source, "-o", target, *LONG, processes=2, after=str(checkpoint), signals=signals)
+    assert stopped["codes"] == [130, 130], stopped["text"]
+    assert stopped["text"].count("interrupted; where it stands is kept in") == 1
+    # Two chunks are under way; the third joins them from its start.
+    assert len(read(checkpoint).state.adam.steps) == 2
+    done = ask("compress", source, "-o", target, *LONG, processes=3)
+    assert (done["codes"], names(target.parent)) == ([0, 0, 0], ["o.gsdd"]), done["text"]
+    assert target.read_bytes() == long_bytes
+
+
+def test_a_process_that_dies_ends_the_run_which_fewer_continue(ask, source, target, checkpoint, long_bytes):
+    """Rank 0 at that: it is the one that writes and speaks."""
+    signals = [[0, signal.SIGKILL]]
+    killed = ask("compress", source, "-o", target, *LONG, processes=3, after=str(checkpoint), signals=signals)
+    assert killed["codes"] == [-signal.SIGKILL, 1, 1]
+    assert LOST.fullmatch(killed["text"].strip()), killed["text"]
+    done = ask("compress", source, "-o", target, *LONG, processes=2)
+    assert done == {"codes": [0, 0], "text": f"{target}\n"}
+    assert target.read_bytes() == long_bytes
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["/nowhere", "-o", "/tmp/never.gsdd"], 1),
+        (["{source}", "-o", "{source}/o.gsdd"], 1),
+        (["{source}", "--ipc"], 2),
+    ],
+)
+def test_what_all_processes_refuse_is_told_once(ask, source, words, code):
+    done = ask("compress", *(word.format(source=source) for word in words), processes=2)
+    assert done["codes"] == [code, code]
+    assert done["text"].startswith("gsdd: ")
+    assert done["text"].count("\n") == 1
+
+
+def test_torchrun_ends_where_a_process_is_killed_and_one_process_continues(ask, source, target, checkpoint, long_bytes):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "gsdd"]
+    words = ["compress", source, "-o", target, *LONG]
+    run = subprocess.Popen(
+        [*torchrun, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    while not checkpoint.exists():
+        assert run.poll() is None
+        time.sleep(0.01)
+    worker = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()[1]
+    os.kill(int(worker), signal.SIGKILL)
+    _, told = run.communicate()
+    assert run.returncode == 1
+    assert any(LOST.fullmatch(line) for line in told.splitlines()), told
+    done = ask(*words)
+    assert done == {"codes": [0], "text": f"{target}\n"}
+    assert target.read_bytes() == long_bytes
