@@ -43,7 +43,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "frozen G, merged norms, channels_last": {"bank": 0, "draws": 1, "schedule": "constant"},
     "bank": {"draws": 1, "schedule": "constant"},
     "several draws a pass of G": {"schedule": "constant"},
-    "cosine": {},
+    "decay": {},
 }
 
 

@@ -1,4 +1,4 @@
-"""The fixed units of work: eight latents, or thirty-two crops, padded, whoever computes them."""
+"""The fixed units of work: eight latents, or sixteen crops, padded, whoever computes them."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 8
-CROPS = 32
+CROPS = 16
 
 
 def chunk_indices(index: Tensor, size: int = CHUNK) -> Iterator[tuple[Tensor, int]]:

@@ -24,8 +24,8 @@ from gsdd.generators.generator import Generator
 
 Progress = Callable[[int, int, float], None]
 
-# Of the learning rate, at the end of a cosine.
-LAST_RATE = 0.05
+# Of the learning rate, at the end of a run; and the share of the steps over which it goes there, along a cosine.
+LAST_RATE, DECAY = 0.05, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -165,5 +165,5 @@ class _Loop:
     def _rate(self) -> float:
         if self._recipe.schedule == "constant":
             return 1.0
-        done = self.steps / self._recipe.iterations
-        return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * done)) / 2
+        decayed = max(0.0, 1 - (1 - self.steps / self._recipe.iterations) / DECAY)
+        return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * decayed)) / 2

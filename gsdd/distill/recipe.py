@@ -12,7 +12,7 @@ Start = Literal["downscale", "noise"]
 Mode = Literal["single", "multiple"]
 Codec = Literal["uint8", "fp16", "fp32"]
 Reduction = Literal["sum", "mean"]
-Schedule = Literal["cosine", "constant"]
+Schedule = Literal["decay", "constant"]
 ClassMean = Literal["whole", "moving"]
 
 
@@ -34,7 +34,7 @@ class Recipe:
     lr: float = _option(0.001, "Learning rate of the matching (Adam).", 0)
     beta1: float = _option(0.9, "Of Adam in the matching.", 0, 0.9999)
     beta2: float = _option(0.999, "Of Adam in the matching; smaller suits fewer steps.", 0, 0.9999)
-    schedule: Schedule = _option("cosine", "Of the matching's learning rate: down to a twentieth of it, or constant.")
+    schedule: Schedule = _option("decay", "Of the learning rate: down to a twentieth over the last third, or constant.")
     lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
     features: Family = _option("local-fourier", "Family of psi.")
     feature_filters: int = _option(512, "D of local-fourier.", 1)
@@ -45,7 +45,7 @@ class Recipe:
     real_batch: int = _option(64, "Real crops a class and step.", 1)
     real_crops: int = _option(256, "Real crops a class that are kept in memory to draw from.", 1)
     draws: int = _option(1, "Draws of (theta, omega) a step; G runs once for all of them.", 1)
-    bank: int = _option(16, "Draws that are made, with their real means, and taken in turn; 0 makes each a new one.", 0)
+    bank: int = _option(64, "Draws that are made, with their real means, and taken in turn; 0 makes each a new one.", 0)
     latent_batch: int = _option(8, "Latents a class that move in one step; 0 moves all.", 0)
     class_mean: ClassMean = _option("whole", "L_dis takes the whole class, by last images, or those that move.")
     dsa: str = _option("color_crop_cutout_flip_scale_rotate", "Strategies of DSA, joined by _; empty switches it off.")
@@ -101,9 +101,9 @@ def _check_value(entry: "Field[Any]", value: Any) -> None:  # noqa: ANN401
 
 
 PRESETS: Mapping[str, Recipe] = {
-    "quick": Recipe(inversion_steps=90, iterations=50, real_batch=16),
+    "quick": Recipe(inversion_steps=90, iterations=50, real_batch=16, bank=24),
     "standard": Recipe(),
-    "paper": Recipe(features="resnet18", iterations=500_000, inversion_steps=1000),
+    "paper": Recipe(features="resnet18", iterations=500_000, inversion_steps=1000, bank=0, schedule="constant"),
 }
 DEFAULT_PRESET = "standard"
 DEFAULT_IPC: Mapping[str, int] = {"quick": 5, "standard": 20, "paper": 100}
