@@ -127,7 +127,7 @@ class _Loop:
         self._objective = Objective(source, Bank(source, spaces, recipe), recipe, workers, images)
 
     def state(self) -> Distillation:
-        pictured = None if self._pictures is None else self._pictures.latents
+        pictured = None if self._pictures is None else self._pictures.latents.clone()
         return Distillation(adam_state(self._z, self._adam), self.steps, pictured)
 
     def step(self) -> float:

@@ -46,13 +46,13 @@ class Objective:
         Source: GSDD paper, Eq. 7-9.
         """
         draws = self._recipe.draws
-        return sum(self._backward_of(self._bank[number * draws + k], images, moving) for k in range(draws)) / draws
+        return sum(self._backward_of(self._bank[number * draws + k], images, moving) for k in range(draws))
 
     def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving) -> float:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
-        loss = self._loss(draw, leaf, moving)
+        loss = self._loss(draw, leaf, moving) / self._recipe.draws
         loss.backward()
         if leaf.grad is not None:
             for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):

@@ -1,0 +1,76 @@
+"""The class mean over last images against full batches: do a round of small steps and full steps go the same way?
+
+    python benchmarks/estimator.py ../shared/data/mini-ost/train --ipc 20
+
+From the same latents and on the same draw of (theta, omega): rounds in which every latent moves once, 8 of a class at a
+time, the others standing for themselves by their last images (as old as in any run); and as many steps that move all.
+Cosines are those of the two accumulated updates, which are Adam's and so mostly signs, and of Adam's first moments, the
+running means of the gradients; then the mean distance between latents of a class after both. `--class-mean moving` has
+the mini-batch mean instead.
+"""
+
+from dataclasses import replace
+from itertools import accumulate, pairwise, starmap
+from pathlib import Path
+
+import click
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gsdd.data.crops import read_crops
+from gsdd.distill.adam import AdamState
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.distiller import distill
+from gsdd.distill.inversion import invert
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.spaces import Spaces
+from gsdd.plan import make_plan
+from gsdd.study.held_out import pairwise_distance
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option("--generator", default="realesr-animevideov3")
+@click.option("--family", default="local-fourier")
+@click.option("--ipc", default=20)
+@click.option("--latent-batch", default=8)
+@click.option("--rounds", default=1, help="Rounds of small steps before the one that is compared: older last images.")
+@click.option("--class-mean", type=click.Choice(["whole", "moving"]), default="whole")
+@click.option("--inversion-steps", default=20)
+def main(
+    source: Path, generator: str, family: str, ipc: int, latent_batch: int, rounds: int, class_mean: str,
+    inversion_steps: int,
+) -> None:  # fmt: skip
+    """Print a line a class."""
+    work = make_plan(source, preset="quick", generator=generator, ipc=ipc, features=family)
+    recipe = replace(work.recipe, inversion_steps=inversion_steps, schedule="constant", finish=0.0, real_batch=64)
+    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
+    job = DistillationSource(work.class_names, work.counts, pairs, work.real_crops())
+    spaces = Spaces.from_recipe(recipe, job.real, work.generator.device)
+    start = invert(pairs, work.generator, spaces.fixed_psi(), recipe).latents
+    turns = -(-ipc // latent_batch)
+
+    def run(recipe: Recipe, steps: int) -> AdamState:
+        return distill(job, start, work.generator, spaces, replace(recipe, iterations=steps)).adam
+
+    def cosine(mine: Tensor, theirs: Tensor) -> float:
+        return float(F.cosine_similarity(mine.flatten(), theirs.flatten(), dim=0))
+
+    # One draw for all: what is compared is the estimator, not the luck of the draws.
+    small = replace(recipe, latent_batch=latent_batch, class_mean=class_mean, bank=1)
+    full = replace(recipe, latent_batch=0, bank=1)
+    moved, wanted = run(small, rounds * turns), run(full, rounds)
+    distances = [pairwise_distance(state.latents, work.counts) for state in (moved, wanted)]
+    parts = [(*work.class_names, "all"), [*starmap(slice, pairwise(accumulate(work.counts, initial=0))), slice(None)]]
+    for k, (name, rows) in enumerate(zip(*parts, strict=True)):
+        update = cosine(moved.latents[rows] - start[rows], wanted.latents[rows] - start[rows])
+        apart = [each[k] if k < len(each) else each.mean() for each in distances]
+        click.echo(
+            f"{name}: cosine of the update {update:.4f}, of the first moment "
+            f"{cosine(moved.first[rows], wanted.first[rows]):.4f}; distance {apart[0]:.4f} against {apart[1]:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What a step of the loop optimises: draws, latents at rest, turns, and latents as they will be stored."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from small_job import RECIPE, generator, source
+
+from gsdd.data.degradation import to_float, to_uint8
+from gsdd.distill.bank import Bank
+from gsdd.distill.distiller import distill
+from gsdd.distill.inversion import starting_latents
+from gsdd.distill.moving import Moving
+from gsdd.distill.recipe import Recipe
+from gsdd.distill.spaces import Spaces
+from gsdd.formats.codec import CODECS
+
+ONE_MOVES = replace(RECIPE, iterations=1, latent_batch=1, finish=0.0)
+
+
+def spaces(photos, recipe: Recipe) -> Spaces:
+    return Spaces.from_recipe(recipe, source(photos).real, torch.device("cpu"))
+
+
+def start(photos) -> torch.Tensor:
+    return starting_latents(source(photos).pairs, 4, RECIPE)
+
+
+def run(photos, recipe: Recipe, **more):
+    return distill(source(photos), start(photos), generator(), spaces(photos, recipe), recipe, **more)
+
+
+def written_out(photos, recipe: Recipe, images: list[torch.Tensor], number: int) -> torch.Tensor:
+    """Eq. 9 of one draw, each class over all its images, each image by itself."""
+    job, draw = source(photos), Bank(source(photos), spaces(photos, recipe), recipe)[number]
+    total, first = torch.zeros(()), 0
+    for c, count in enumerate(job.counts):
+        rows, owner = range(first, first + count), torch.tensor([c])
+        made = torch.cat([draw.embedding(images[k], owner) for k in rows])
+        pairs = torch.cat([draw.embedding(to_float(job.pairs[k : k + 1]), owner) for k in rows])
+        l_dis = (made.mean(dim=0) - draw.real_means[c]).square().sum()
+        r = (made - pairs).square().sum(dim=1).mean()
+        total, first = total + (1 - recipe.lam) * l_dis + recipe.lam * r, first + count
+    return total
+
+
+@pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
+def test_latents_at_rest_stand_for_themselves_in_the_class_mean(photos, features):
+    """The gradient to those that move is that of Eq. 9 over all, the others' images being constants."""
+    recipe = replace(ONE_MOVES, features=features)
+    moving = Moving.pick(source(photos), recipe, 0).index.tolist()
+    z = start(photos).requires_grad_(True)
+    images = [
+        generator()(z[k : k + 1]) if k in moving else to_float(to_uint8(generator()(z[k : k + 1]).detach()))
+        for k in range(len(z))
+    ]
+    wanted = torch.autograd.grad(written_out(photos, recipe, images, 0), z)[0]
+    found = run(photos, recipe).adam.first / (1 - recipe.beta1)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+    assert [k for k in range(len(z)) if found[k].abs().max() > 0] == moving
+
+
+def test_a_mean_over_those_that_move_is_another_gradient(photos):
+    whole, alone = (run(photos, replace(ONE_MOVES, class_mean=mean)).adam.first for mean in ("whole", "moving"))
+    assert torch.nn.functional.cosine_similarity(whole.flatten(), alone.flatten(), dim=0) < 0.99
+
+
+def test_several_draws_of_a_step_are_averaged(photos):
+    recipe = replace(RECIPE, iterations=1, finish=0.0, draws=2)
+    z, losses = start(photos).requires_grad_(True), []
+    images = [generator()(latent[None]) for latent in z]
+    wanted = (written_out(photos, recipe, images, 0) + written_out(photos, recipe, images, 1)) / 2
+    gradient = torch.autograd.grad(wanted, z)[0]
+    found = run(photos, recipe, progress=lambda done, total, loss: losses.append(loss)).adam.first / (1 - recipe.beta1)
+    assert losses == [pytest.approx(wanted.item(), rel=1e-4)]
+    # A batch of one takes other kernels than a chunk: their rounding flips an activation here and there.
+    torch.testing.assert_close(found, gradient, rtol=1e-3, atol=5e-3 * float(gradient.abs().max()))
+
+
+def test_a_bank_takes_its_draws_in_turn_and_without_one_each_is_new(photos):
+    job, draws = source(photos), spaces(photos, RECIPE)
+    bank, endless = (Bank(job, draws, replace(RECIPE, bank=size)) for size in (2, 0))
+    assert bank[0] is bank[2]
+    assert torch.equal(bank[1].real_means, endless[1].real_means)
+    assert not torch.equal(endless[0].real_means, endless[2].real_means)
+
+
+def test_a_pair_is_embedded_once_and_to_the_same_features(photos):
+    kept, anew = (Bank(source(photos), spaces(photos, RECIPE), replace(RECIPE, bank=size))[0] for size in (2, 0))
+    for latents in (torch.tensor([1, 3]), torch.tensor([0, 1, 4]), torch.arange(5)):
+        assert torch.equal(kept.pair_features(latents), anew.pair_features(latents))
+
+
+def test_in_a_round_every_latent_moves_once(photos):
+    recipe = replace(RECIPE, latent_batch=2)
+    rounds = [
+        [Moving.pick(source(photos), recipe, turn).index.tolist() for turn in turns] for turns in ((0, 1), (2, 3))
+    ]
+    for turns in rounds:
+        assert sorted(k for turn in turns for k in turn if k < 3) == [0, 1, 2]
+
+
+def test_towards_the_end_g_sees_latents_as_the_codec_stores_them(photos):
+    """The gradient is that at the stored latents; Adam applies it to the latents as they are."""
+    recipe = replace(RECIPE, iterations=1, finish=1.0)
+    codec = CODECS[recipe.codec]
+    stored = torch.from_numpy(codec.decode(codec.encode(start(photos).numpy())))
+    there = distill(source(photos), stored, generator(), spaces(photos, recipe), replace(recipe, finish=0.0))
+    found = run(photos, recipe)
+    assert torch.equal(found.adam.first, there.adam.first)
+    assert torch.equal(found.latents - start(photos) != 0, there.latents - stored != 0)
+    assert not torch.equal(found.latents, there.latents)
+
+
+def test_the_rate_is_constant_for_two_thirds_and_ends_at_a_twentieth(photos):
+    states = []
+    run(photos, replace(RECIPE, iterations=9, beta1=0.0, beta2=0.0), keep=lambda state: states.append(state().latents))
+    moves = [(b - a).abs().max().item() for a, b in pairwise([start(photos), *states])]
+    assert moves[:6] == [pytest.approx(RECIPE.lr, rel=1e-2)] * 6
+    assert all(later < earlier for earlier, later in pairwise(moves[6:]))
+    assert RECIPE.lr / 20 <= moves[8] < RECIPE.lr / 3
+
+
+def test_a_run_with_latents_at_rest_goes_on_to_the_same_bits(photos):
+    recipe = replace(RECIPE, iterations=4, latent_batch=1, draws=2, bank=3)
+    states = []
+    whole = run(photos, recipe, keep=lambda state: states.append(state()))
+    for state in states:
+        again = run(photos, recipe, resume=state)
+        assert torch.equal(again.latents, whole.latents)
+        assert torch.equal(again.adam.second, whole.adam.second)
