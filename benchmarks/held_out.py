@@ -32,6 +32,8 @@ from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003
 ALL_CROPS = 1_000_000
+# Eq. 9 as the paper has it: each draw a new one, a constant rate.
+PLAIN = {"bank": 0, "schedule": "constant", "finish": 0.0}
 DRAWS = {"local-fourier": 24, "resnet18": 8}
 
 
@@ -55,7 +57,7 @@ def judge(held_out: HeldOut, work: Plan, latents: Tensor, pairs: Tensor) -> dict
 
 def run(source: Path, generator: str, family: str, seed: int, lams: list[float], held_out: HeldOut) -> list[dict]:
     """One inversion, then one distillation a lambda from it."""
-    work = make_plan(source, preset="quick", generator=generator, seed=seed, features=family)
+    work = make_plan(source, preset="quick", generator=generator, seed=seed, features=family, **PLAIN)
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
     real = real_crops(work.catalog, work.recipe)
     spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)

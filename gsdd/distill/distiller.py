@@ -98,6 +98,20 @@ def distill(
     return loop.state()
 
 
+def betas_of(recipe: Recipe) -> tuple[float, float]:
+    """Return Adam's betas: 0.9 and 0.999 for one draw a step; of several, a step is worth as many steps of one.
+
+    Args:
+        recipe: draws a step. The learning rate goes with their square root.
+
+    Returns:
+        beta_1 and beta_2.
+
+    Source: GSDD paper, section 4; the square root scaling rule, Malladi et al., NeurIPS 2022.
+    """
+    return max(0.0, 1 - 0.1 * recipe.draws), max(0.0, 1 - 0.001 * recipe.draws)
+
+
 class _Loop:
     def __init__(
         self,
@@ -114,7 +128,7 @@ class _Loop:
         self._backend = spaces.backend
         # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
         self._z = [z.clone().to(generator.device).requires_grad_(True) for z in latents]
-        self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2))
+        self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=betas_of(recipe))
         self.steps, self._graph_bytes = 0, 0
         pictured = latents
         if resume:
@@ -156,7 +170,7 @@ class _Loop:
 
     def _move(self, moving: Moving, gradients: Tensor) -> None:
         for group in self._adam.param_groups:
-            group["lr"] = self._recipe.lr * self._rate()
+            group["lr"] = self._recipe.lr * math.sqrt(self._recipe.draws) * self._rate()
         self._adam.zero_grad()
         for k, gradient in zip(moving.index.tolist(), gradients, strict=True):
             self._z[k].grad = gradient

@@ -31,9 +31,9 @@ class Recipe:
     inversion_lr: float = _option(0.01, "Learning rate of the inversion.", 0)
     inversion_features: float = _option(0.01, "Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)
     iterations: int = _option(1000, "Steps of distribution matching (Eq. 9); 0 leaves the inverted latents.", 0)
-    lr: float = _option(0.001, "Learning rate of the matching (Adam).", 0)
-    beta1: float = _option(0.9, "Of Adam in the matching.", 0, 0.9999)
-    beta2: float = _option(0.999, "Of Adam in the matching; smaller suits fewer steps.", 0, 0.9999)
+    lr: float = _option(
+        0.001, "Learning rate of the matching (Adam), for one draw a step; more scale it and the betas.", 0
+    )
     schedule: Schedule = _option("decay", "Of the learning rate: down to a twentieth over the last third, or constant.")
     lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
     features: Family = _option("local-fourier", "Family of psi.")

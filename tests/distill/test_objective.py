@@ -1,15 +1,16 @@
 """What a step of the loop optimises: draws, latents at rest, turns, and latents as they will be stored."""
 
+import math
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 import torch
 from small_job import RECIPE, generator, source
 
 from gsdd.data.degradation import to_float, to_uint8
+from gsdd.distill.adam import AdamState
 from gsdd.distill.bank import Bank
-from gsdd.distill.distiller import distill
+from gsdd.distill.distiller import Distillation, betas_of, distill
 from gsdd.distill.inversion import starting_latents
 from gsdd.distill.moving import Moving
 from gsdd.distill.recipe import Recipe
@@ -56,7 +57,7 @@ def test_latents_at_rest_stand_for_themselves_in_the_class_mean(photos, features
         for k in range(len(z))
     ]
     wanted = torch.autograd.grad(written_out(photos, recipe, images, 0), z)[0]
-    found = run(photos, recipe).adam.first / (1 - recipe.beta1)
+    found = run(photos, recipe).adam.first / (1 - betas_of(recipe)[0])
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
     assert [k for k in range(len(z)) if found[k].abs().max() > 0] == moving
 
@@ -72,7 +73,9 @@ def test_several_draws_of_a_step_are_averaged(photos):
     images = [generator()(latent[None]) for latent in z]
     wanted = (written_out(photos, recipe, images, 0) + written_out(photos, recipe, images, 1)) / 2
     gradient = torch.autograd.grad(wanted, z)[0]
-    found = run(photos, recipe, progress=lambda done, total, loss: losses.append(loss)).adam.first / (1 - recipe.beta1)
+    found = run(photos, recipe, progress=lambda done, total, loss: losses.append(loss)).adam.first / (
+        1 - betas_of(recipe)[0]
+    )
     assert losses == [pytest.approx(wanted.item(), rel=1e-4)]
     # A batch of one takes other kernels than a chunk: their rounding flips an activation here and there.
     torch.testing.assert_close(found, gradient, rtol=1e-3, atol=5e-3 * float(gradient.abs().max()))
@@ -113,13 +116,27 @@ def test_towards_the_end_g_sees_latents_as_the_codec_stores_them(photos):
     assert not torch.equal(found.latents, there.latents)
 
 
-def test_the_rate_is_constant_for_two_thirds_and_ends_at_a_twentieth(photos):
+def first_move(photos, recipe: Recipe, steps: int) -> float:
+    """The largest move of Adam's first step, which is the learning rate, at some step of a run."""
+    fresh = AdamState(*(torch.zeros_like(start(photos)) for _ in range(3)), torch.zeros(5, dtype=torch.int64))
+    begun = Distillation(replace(fresh, latents=start(photos)), steps)
     states = []
-    run(photos, replace(RECIPE, iterations=9, beta1=0.0, beta2=0.0), keep=lambda state: states.append(state().latents))
-    moves = [(b - a).abs().max().item() for a, b in pairwise([start(photos), *states])]
-    assert moves[:6] == [pytest.approx(RECIPE.lr, rel=1e-2)] * 6
-    assert all(later < earlier for earlier, later in pairwise(moves[6:]))
-    assert RECIPE.lr / 20 <= moves[8] < RECIPE.lr / 3
+    with pytest.raises(StopIteration):
+        run(photos, recipe, resume=begun, keep=lambda state: states.append(state()) or next(iter(())))
+    return (states[0].latents - start(photos)).abs().max().item()
+
+
+def test_the_rate_is_constant_for_two_thirds_and_ends_near_a_twentieth(photos):
+    rates = [first_move(photos, replace(RECIPE, iterations=9, finish=0.0), steps) / RECIPE.lr for steps in range(9)]
+    assert rates[:7] == [pytest.approx(1, rel=1e-2)] * 7
+    assert rates[7:] == [pytest.approx(0.05 + 0.95 * (1 + math.cos(math.pi * k / 3)) / 2, rel=2e-2) for k in (1, 2)]
+
+
+def test_draws_scale_the_rate_by_their_square_root_and_the_betas_memory_by_their_number(photos):
+    recipe = replace(RECIPE, iterations=9, draws=4, finish=0.0)
+    assert first_move(photos, recipe, 0) == pytest.approx(2 * RECIPE.lr, rel=1e-2)
+    assert betas_of(recipe) == (pytest.approx(0.6), pytest.approx(0.996))
+    assert betas_of(RECIPE) == (pytest.approx(0.9), pytest.approx(0.999))
 
 
 def test_a_run_with_latents_at_rest_goes_on_to_the_same_bits(photos):
