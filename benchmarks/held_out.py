@@ -110,6 +110,14 @@ def spread(rows: list[dict], family: str, key: str) -> list[str]:
     return lines
 
 
+def judge_of(source: Path, generator: str, family: str, draws: int) -> HeldOut:
+    """Prepare what a run is judged by: draws that no run uses, and every real crop of a class."""
+    work = make_plan(source, preset="quick", generator=generator, seed=HELD_OUT_SEED, features=family)
+    real = real_crops(work.catalog, replace(work.recipe, real_crops=ALL_CROPS))
+    spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
+    return HeldOut.prepare(spaces, work.class_names, real, draws)
+
+
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--rows", "file", type=click.Path(path_type=Path), required=True, help="JSON lines, appended to.")
@@ -124,10 +132,7 @@ def main(
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     done = {(row["family"], row["seed"]) for row in rows}
     for family in families:
-        everything = make_plan(source, preset="quick", generator=generator, seed=HELD_OUT_SEED, features=family)
-        real = real_crops(everything.catalog, replace(everything.recipe, real_crops=ALL_CROPS))
-        spaces = Spaces.from_recipe(everything.recipe, real, everything.generator.device)
-        held_out = HeldOut.prepare(spaces, everything.class_names, real, DRAWS[family])
+        held_out = judge_of(source, generator, family, DRAWS[family])
         for seed in range(seeds):
             if (family, seed) in done:
                 continue

@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 import torch
+from held_out import judge_of
 from plain_loop import plain_loop
 from torch import Tensor
 
@@ -29,11 +30,8 @@ from gsdd.distill.distiller import distill
 from gsdd.distill.inversion import invert
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
-from gsdd.plan import Plan, make_plan, real_crops
-from gsdd.study.held_out import HeldOut
+from gsdd.plan import make_plan
 
-HELD_OUT_SEED = 1_000_003
-ALL_CROPS = 1_000_000
 DRAWS = {"local-fourier": 16, "resnet18": 8}
 INVERSION_STEPS = {"realesr-animevideov3": 90, "realesrgan-x4plus": 30}
 PLAIN_STEPS = 60
@@ -60,7 +58,7 @@ class Job:
         real = work.real_crops()
         self.source = DistillationSource(work.class_names, work.counts, self.pairs, real)
         self.spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
-        self.held_out = judge(work, family)
+        self.held_out = judge_of(source, generator, family, DRAWS[family])
 
     def start(self, cache: Path) -> Tensor:
         """Invert once; later calls read what it gave."""
@@ -78,14 +76,6 @@ class Job:
         with torch.no_grad():
             images = torch.cat([self.work.generator(latents[index])[:real] for index, real in chunks])
         return float(self.held_out.matching(images.clamp(0, 1), self.work.counts, self.pairs).total)
-
-
-def judge(work: Plan, family: str) -> HeldOut:
-    recipe = replace(work.recipe, seed=HELD_OUT_SEED)
-    real = real_crops(work.catalog, replace(recipe, real_crops=ALL_CROPS))
-    return HeldOut.prepare(
-        Spaces.from_recipe(recipe, real, work.generator.device), work.class_names, real, DRAWS[family]
-    )  # fmt: skip
 
 
 def plain_run(job: Job, start: Tensor, recipe: Recipe, every: int) -> Iterator[tuple[int, float, float]]:

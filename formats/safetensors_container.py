@@ -4,7 +4,6 @@ The header follows from the manifest alone, to the byte. The reader renders it a
 for holes, overlaps, extra tensors or hidden metadata; only then does the safetensors library see the bytes.
 """
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +12,7 @@ import safetensors.numpy
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import loads
 from gsdd.formats.document import MAX_TEXT, Document, parse
+from gsdd.formats.safetensors_header import Placed, render
 from gsdd.formats.tensors import DTYPES, TensorEntry
 
 KEY = "gsdd"
@@ -20,7 +20,6 @@ START = b'{"__metadata__":{"gsdd":"'
 # Escaping doubles the manifest's text at most; the rest is a line a tensor.
 MAX_HEADER = 4 * MAX_TEXT
 _LENGTH = 8
-_ALIGNMENT = 8
 
 
 def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
@@ -91,12 +90,5 @@ def _order(tensors: Mapping[str, TensorEntry]) -> list[str]:
 
 
 def _header(document: Document) -> bytes:
-    fields: dict[str, object] = {"__metadata__": {KEY: document.text}}
-    start = 0
-    for name in _order(document.tensors):
-        layout = document.tensors[name].layout
-        end = start + layout.nbytes
-        fields[name] = {"dtype": layout.dtype, "shape": list(layout.shape), "data_offsets": [start, end]}
-        start = end
-    header = json.dumps(fields, separators=(",", ":")).encode("ascii")
-    return header + b" " * (-len(header) % _ALIGNMENT)
+    layouts = ((name, document.tensors[name].layout) for name in _order(document.tensors))
+    return render(KEY, document.text, (Placed(name, each.dtype, each.shape, each.nbytes) for name, each in layouts))

@@ -17,8 +17,7 @@ from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
 from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
-from gsdd.formats.document import MINOR
-from gsdd.formats.manifest import ManifestClass, tensor_layouts
+from gsdd.formats.manifest import ManifestClass
 from gsdd.formats.origins import ManifestPart
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
@@ -105,15 +104,12 @@ class Plan:
         return (*skipped, *converted, *([f"ignored {', '.join(counts)}"] if counts else []))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what would be made, as JSON has it; bytes are those of the tensors, a few kB of text come on top."""
-        shape = (len(self.crops), *self.generator.latent_shape(self.recipe.hr_size))
-        tensors = tensor_layouts(self.recipe.codec, shape, MINOR).values()
+        """Return what would be made, as JSON has it."""
         return {
             "latents": len(self.crops),
             "classes": dict(zip(self.class_names, self.counts, strict=True)),
             "images": self.catalog.images,
             "source_bytes": self.catalog.bytes,
-            "bytes": sum(tensor.nbytes for tensor in tensors),
             "part": self.part and str(self.part),
             "generator": self.generator.reference.name,
             "recipe": self.recipe.to_dict(),

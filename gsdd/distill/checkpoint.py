@@ -1,7 +1,6 @@
 """The checkpoint of a run as a file: safetensors with one JSON text, whole or refused."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import PART, part_of
+from gsdd.formats.safetensors_header import Placed, render
 
 FORMAT = 2
 KEY = "gsdd_checkpoint"
@@ -49,7 +49,7 @@ class Checkpoint:
 
     identity: Mapping[str, Any]
     state: State
-    facts: Mapping[str, float]
+    facts: Mapping[str, Any]
 
 
 def identity_of(manifest: Manifest) -> dict[str, Any]:
@@ -140,14 +140,8 @@ def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _header(text: str, tensors: Mapping[str, Tensor]) -> bytes:
-    fields: dict[str, Any] = {"__metadata__": {KEY: text}}
-    start = 0
-    for name, tensor in tensors.items():
-        end = start + tensor.nbytes
-        fields[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-        start = end
-    header = json.dumps(fields, separators=(",", ":")).encode("ascii")
-    header += b" " * (-len(header) % 8)
+    placed = (Placed(name, _DTYPES[each.dtype], each.shape, each.nbytes) for name, each in tensors.items())
+    header = render(KEY, text, placed)
     return len(header).to_bytes(8, "little") + header
 
 

@@ -1,9 +1,11 @@
 """The fixed units of work: eight latents, or sixteen crops, padded, whoever computes them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from gsdd.distill.workers import Workers
 
 CHUNK = 8
 CROPS = 16
@@ -22,3 +24,20 @@ def chunk_indices(index: Tensor, size: int = CHUNK) -> Iterator[tuple[Tensor, in
     for part in index.split(size):
         padding = part[-1:].expand(size - len(part))
         yield torch.cat([part, padding]), len(part)
+
+
+def mapped(function: Callable[[Tensor], Tensor], count: int, size: int, workers: Workers) -> Tensor:
+    """Compute something of each of some images or latents, in chunks that processes share out.
+
+    Args:
+        function: of numbers, int64 `[size]`; gives a row a number, on its device, without a gradient.
+        count: numbers are 0 to count - 1; at least 1.
+        size: of a chunk.
+        workers: the processes; every one of them calls this.
+
+    Returns:
+        `[count, ...]`, in every process.
+    """
+    chunks = list(chunk_indices(torch.arange(count), size))
+    mine = [function(chunks[k][0]) for k in workers.deal(len(chunks))]
+    return torch.cat(workers.gather(mine, len(chunks)))[:count]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import CROPS, chunk_indices
+from gsdd.distill.chunks import CROPS, mapped
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.kernels.augmentation import Augmentation
@@ -55,10 +55,7 @@ class Embedding:
         Returns:
             Features `[M, D]`.
         """
-        chunks = list(chunk_indices(torch.arange(len(crops)), CROPS))
-        dealt = [chunks[k][0] for k in self.workers.deal(len(chunks))]
-        mine = [self(crops[index], classes[index]) for index in dealt]
-        return torch.cat(self.workers.gather(mine, len(chunks)))[: len(crops)]
+        return mapped(lambda index: self(crops[index], classes[index]), len(crops), CROPS, self.workers)
 
     def real_means(self, real: Sequence[Tensor]) -> Tensor:
         """Average the embedded real crops of each class: the first term of Eq. 7.

@@ -18,7 +18,7 @@ from gsdd.formats.canonical import dumps
 Stop = Callable[[], bool]
 Note = Callable[[str], None]
 MOST_NAMED = 8
-NO_FACTS: Mapping[str, float] = MappingProxyType({})
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -120,7 +120,7 @@ class Journal:
                 "give what it was made with to continue it; --force (force=True) starts anew"
             )
 
-    def keep(self, state: Callable[[], State], facts: Mapping[str, float] = NO_FACTS) -> None:
+    def keep(self, state: Callable[[], State], facts: Mapping[str, Any] = NO_FACTS) -> None:
         """Write a checkpoint if it is time, or if the run is to stop; the one before it is kept.
 
         Args:

@@ -60,23 +60,18 @@ class Objective:
         return float(loss.detach())
 
     def _loss(self, draw: Draw, features: Tensor, moving: Moving) -> Tensor:
-        recipe, backend = self._recipe, draw.embedding.backend
-        everyone = self._beside_those_at_rest(draw, features, moving)
-        counts = moving.counts if everyone is features else self._source.counts
-        loss = (1 - recipe.lam) * matching(everyone, counts, draw.real_means, backend=backend).distribution
-        if recipe.lam:
-            pairs = draw.pair_features(moving.index)
-            terms = matching(features, moving.counts, draw.real_means, pairs, backend=backend)
-            # R is a mean over the same latents as L_dis: those at rest are constants in both.
-            share = torch.tensor(moving.counts, device=features.device) / torch.tensor(counts, device=features.device)
-            loss = loss + recipe.lam * share * terms.pairs
-        width = features.shape[1] if recipe.reduction == "mean" else 1
-        return loss.sum() / width
+        lam, counts = self._recipe.lam, moving.counts
+        pairs = draw.pair_features(moving.index) if lam else None
+        resting = self._at_rest(moving)
+        if self._pictures is not None and len(resting):
+            others = draw.embedding.embed_crops(self._pictures[resting], self._classes[resting])
+            order, counts = torch.cat([moving.index, resting]).argsort().to(features.device), self._source.counts
+            features = torch.cat([features, others])[order]
+            # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.
+            pairs = None if pairs is None else torch.cat([pairs, others])[order]
+        total = matching(features, counts, draw.real_means, pairs, lam, backend=draw.embedding.backend).total
+        return total / features.shape[1] if self._recipe.reduction == "mean" else total
 
-    def _beside_those_at_rest(self, draw: Draw, features: Tensor, moving: Moving) -> Tensor:
-        resting = torch.ones(len(self._classes), dtype=torch.bool).index_fill_(0, moving.index, False).nonzero()[:, 0]
-        if self._pictures is None or not len(resting):
-            return features
-        others = draw.embedding.embed_crops(self._pictures[resting], self._classes[resting])
-        order = torch.cat([moving.index, resting]).argsort().to(features.device)
-        return torch.cat([features, others])[order]
+    def _at_rest(self, moving: Moving) -> Tensor:
+        resting = torch.ones(len(self._classes), dtype=torch.bool)
+        return resting.index_fill_(0, moving.index, False).nonzero()[:, 0]

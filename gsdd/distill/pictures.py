@@ -1,13 +1,14 @@
 """The last image of every latent: those at rest stand for themselves in the class mean without a pass of G."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_uint8
-from gsdd.distill.chunks import chunk_indices
+from gsdd.distill.chunks import CHUNK, mapped
 from gsdd.distill.moving import Moving
 from gsdd.distill.spill import images_store
 from gsdd.distill.workers import Workers
@@ -41,14 +42,13 @@ class Pictures:
 
     @torch.no_grad()
     def _make(self) -> None:
-        latents = self.latents
-        chunks = list(chunk_indices(torch.arange(len(latents))))
-        for first in range(0, len(chunks), self._workers.size):
-            members = chunks[first : first + self._workers.size]
-            own = [members[k][0] for k in self._workers.deal(len(members))]
-            mine = [to_uint8(self._generator(latents[index].to(self._generator.device))).cpu() for index in own]
-            for (index, real), made in zip(members, self._workers.gather(mine, len(members)), strict=True):
-                self.images[index[:real]] = made[:real]
+        """Fill the images, a chunk a process at a time."""
+        for several in torch.arange(len(self.latents)).split(CHUNK * self._workers.size):
+            latents = self.latents[several]
+            self.images[several] = mapped(partial(self._images_of, latents), len(latents), CHUNK, self._workers)
+
+    def _images_of(self, latents: Tensor, index: Tensor) -> Tensor:
+        return to_uint8(self._generator(latents[index].to(self._generator.device))).cpu()
 
     def replace(self, moving: Moving, latents: Tensor, images: Sequence[Tensor]) -> None:
         """Keep what a step saw.

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import CHUNK
+from gsdd.distill.chunks import CHUNK, mapped
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import KernelInputError
 from gsdd.generators.generator import CHANNELS, Generator
@@ -80,18 +81,14 @@ def decode_signatures(
     """
     parts: list[Tensor] = []
     for several in latents.split(CHUNK * workers.size):
-        parts.append(_signatures_of_round(generator, several, workers))
+        parts.append(mapped(partial(_signatures_of, generator, several), len(several), CHUNK, workers))
         if progress is not None:
             progress(sum(map(len, parts)), len(latents))
     return torch.cat(parts)
 
 
-def _signatures_of_round(generator: Generator, latents: Tensor, workers: Workers) -> Tensor:
-    chunks = latents.split(CHUNK)
-    mine = [signatures(decode(generator, chunks[k])) for k in workers.deal(len(chunks))]
-    # Chunks that processes exchange have one shape.
-    padded = [torch.cat([rows, rows[-1:].expand(CHUNK - len(rows), -1, -1)]) for rows in mine]
-    return torch.cat(workers.gather(padded, len(chunks)))[: len(latents)]
+def _signatures_of(generator: Generator, latents: Tensor, index: Tensor) -> Tensor:
+    return signatures(decode(generator, latents[index]))
 
 
 def compare(got: Tensor, wanted: Tensor, hr_size: int) -> Comparison:

@@ -7,8 +7,6 @@ Each line on stdin is a JSON object, and so is each answer on stdout. Keys of a 
 - bytes: no file may grow beyond this; dies: whether the kernel kills the process there, or the write fails
 """
 
-import importlib
-import json
 import os
 import re
 import resource
@@ -18,6 +16,7 @@ import tempfile
 import time
 
 import torch
+from line_server import answer_lines
 
 from gsdd.cli.main import exit_code
 
@@ -74,14 +73,6 @@ def serve(request: dict) -> dict:
         return {"code": os.waitstatus_to_exitcode(status), "text": output.read(), "seconds": took}
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    for name in IMPORTED:
-        importlib.import_module(name)
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(serve(json.loads(line))) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    answer_lines(IMPORTED, serve)

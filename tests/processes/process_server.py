@@ -8,8 +8,6 @@ Each line on stdin is a JSON object, and so is each answer on stdout. Keys of a 
 - after: that file
 """
 
-import importlib
-import json
 import os
 import runpy
 import sys
@@ -19,6 +17,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from line_server import answer_lines
 from torch.distributed import TCPStore
 
 from gsdd.cli.main import exit_code
@@ -70,13 +69,5 @@ def serve(request: dict) -> dict:
         return {"codes": codes, "text": output.read()}
 
 
-def main() -> None:
-    for name in IMPORTED:
-        importlib.import_module(name)
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(serve(json.loads(line))) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    answer_lines(IMPORTED, serve)

@@ -1,0 +1,39 @@
+"""A process that has imported everything and answers lines of JSON: tests fork commands from it in milliseconds."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def running(script: Path) -> Iterator[Callable[[dict], dict]]:
+    """Start a script that calls `answer_lines`; what is yielded asks it."""
+    server = subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)},
+    )
+
+    def request(question: dict) -> dict:
+        server.stdin.write(json.dumps(question) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
+    with server:
+        yield request
+
+
+def answer_lines(modules: Sequence[str], answer: Callable[[dict], dict]) -> None:
+    """Import modules, then answer each line of stdin on stdout until there are no more."""
+    for name in modules:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
