@@ -13,7 +13,6 @@ import torch
 
 from gsdd.data.catalog import OnBadImage
 from gsdd.distill.checkpoint import identity_of
-from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
 from gsdd.distill.journal import Journal, Stop, checkpoint_paths, remove_outlived
@@ -28,7 +27,7 @@ from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, Ma
 from gsdd.formats.origins import PART
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.kernels.backend import Backend
-from gsdd.pairs.decode import decode
+from gsdd.pairs.decode import CHUNK, decode
 from gsdd.pairs.signature import decode_signatures
 from gsdd.plan import Plan, Progress, make_plan
 from gsdd.search import Note, Search, search
@@ -152,7 +151,10 @@ def compress(
     journal = Journal(
         target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop, force=force, workers=workers
     )  # fmt: skip
-    found = search(work, journal, _leaving_time_to_sign(deadline, work, workers), progress, note, workers)
+    chunk_seconds = 0.0 if deadline.moment == math.inf else _decoding_seconds(work)
+    # Every image is decoded once at the end, to sign it.
+    deadline = Deadline(deadline.moment - chunk_seconds * math.ceil(len(work.crops) / CHUNK / workers.size))
+    found = search(work, journal, deadline, progress, note, workers, chunk_seconds / CHUNK)
     if note and (short := _left_undone(work, found)):
         note(short)
     manifest = replace(manifest, run={**manifest.run, **found.run})
@@ -241,13 +243,11 @@ def _left_undone(work: Plan, found: Search) -> str:
     return f"time budget spent: {', '.join(undone)}" if undone else ""
 
 
-def _leaving_time_to_sign(deadline: Deadline, work: Plan, workers: Workers) -> Deadline:
-    """Take from a budget what decoding all images once at the end will cost; the first chunk tells."""
-    if deadline.moment == math.inf:
-        return deadline
+def _decoding_seconds(work: Plan) -> float:
+    """Time the decoding of a chunk."""
     began = time.monotonic()
     decode(work.generator, torch.zeros(1, *work.generator.latent_shape(work.recipe.hr_size)))
-    return Deadline(deadline.moment - (time.monotonic() - began) * math.ceil(len(work.crops) / CHUNK / workers.size))
+    return time.monotonic() - began
 
 
 def _signatures(

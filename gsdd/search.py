@@ -51,6 +51,7 @@ def search(
     progress: Progress | None,
     note: Note | None,
     workers: Workers = ALONE,
+    forward_seconds: float = 0.0,
 ) -> Search:
     """Find the latents of a plan.
 
@@ -61,6 +62,7 @@ def search(
         progress: called with stage, steps done, steps in all, and the loss.
         note: called with where the search goes on, if it does.
         workers: the processes of the run.
+        forward_seconds: what G takes for a latent, without the way back; 0 if that is not known.
 
     Returns:
         The latents, the same in every process.
@@ -80,7 +82,7 @@ def search(
     )  # fmt: skip
     if note and (objection := work.generator.frozen.objection):
         note(f"generator {work.generator.reference.name}: {objection}; it runs a second time on the way back")
-    steps = _Steps(work, source, spaces, journal, deadline, progress, workers)
+    steps = _Steps(work, source, spaces, journal, deadline, progress, workers, forward_seconds)
     if found and isinstance(found.state, Distillation):
         return steps.distill(found.state.latents, found.facts, found.state)
     inverted = steps.invert(found.state if found and isinstance(found.state, InversionState) else None)
@@ -96,6 +98,7 @@ class _Steps:
     deadline: Deadline
     progress: Progress | None
     workers: Workers
+    forward_seconds: float
 
     def invert(self, resume: InversionState | None) -> Inverted:
         recipe = self.work.recipe
@@ -110,7 +113,7 @@ class _Steps:
         moved = distill(
             self.source, latents, self.work.generator, self.spaces, self.work.recipe, self.deadline,
             self._tell("distillation"), resume=resume, keep=partial(self.journal.keep, facts=facts),
-            workers=self.workers, directory=self.journal.path.parent,
+            workers=self.workers, directory=self.journal.path.parent, forward_seconds=self.forward_seconds,
         )  # fmt: skip
         return Search(moved, facts)
 

@@ -21,6 +21,7 @@ from gsdd.cost.workload import (
     moving,
     signing,
 )
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.generator_pass import GRAPH_BYTES
 from gsdd.distill.spill import RAM_BYTES
 from gsdd.formats.container import ContainerName, size_of
@@ -101,7 +102,7 @@ def expected_seconds(work: Plan, trial: Trial) -> dict[str, float]:
         "photos": trial.photo * work.catalog.images * READINGS,
         "inversion": parts * (recipe.inversion_steps * trial.inversion_step + 2 * trial.forward),
         "distillation": pictures + steps + draws(recipe) * drawn * _draw_flops(work, trial),
-        "signatures": parts * trial.forward,
+        "signatures": signing(len(work.crops)).generator * trial.forward / CHUNK,
     }
 
 

@@ -19,7 +19,6 @@ from gsdd.distill.generator_pass import graph_bytes
 from gsdd.distill.inversion import invert
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
-from gsdd.pairs.decode import decode
 from gsdd.plan import Plan
 
 Result = TypeVar("Result")
@@ -34,7 +33,7 @@ class Trial:
     Attributes:
         photo: reading one photo.
         inversion_step: one step of a chunk.
-        forward: decoding one chunk.
+        forward: G of one chunk, without the way back.
         draw: what a draw of (theta, omega) takes once, with fewer latents and real crops than the run's.
         step: one step of the distillation on one draw, with as many latents.
         moved: latents of each class that moved in it.
@@ -89,7 +88,8 @@ def run_trial(work: Plan) -> Trial:
     )
     chunk = inverted.latents[:1].expand(CHUNK, -1, -1, -1).contiguous()
     began = time.monotonic()
-    decode(work.generator, chunk)
+    with torch.no_grad():
+        work.generator(chunk.to(work.generator.device)).cpu()
     return Trial(
         photo=photo, inversion_step=inversion_step, forward=time.monotonic() - began, draw=drawn, step=step,
         moved=sample.moved, real=tuple(map(len, sample.tiles)),

@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 
 from gsdd.distill.chunks import CHUNK, CROPS
 from gsdd.distill.recipe import Recipe
+from gsdd.pairs.decode import CHUNK as DECODED
 from gsdd.plan import Plan
 
 Counts = tuple[int, ...]
@@ -106,7 +107,7 @@ def padded(crops: int) -> int:
 
 def signing(latents: int) -> Passes:
     """Count the images that are decoded once at the end."""
-    return Passes(CHUNK * chunks(latents), 0, 0, 0)
+    return Passes(-(-latents // DECODED) * DECODED, 0, 0, 0)
 
 
 def images_a_step(work: Plan) -> Mapping[str, float]:

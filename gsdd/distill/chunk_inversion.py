@@ -14,6 +14,9 @@ from gsdd.features.extractor import FeatureExtractor
 from gsdd.generators.generator import Generator
 from gsdd.kernels.backend import Backend
 
+# Of a frozen network, in forward passes.
+BACKWARD_AND_FORWARD = 2
+
 
 @dataclass(frozen=True)
 class BegunChunk:
@@ -55,7 +58,7 @@ def pixel_distance(images: Tensor, crops: Tensor) -> Tensor:
 
 
 class ChunkInversion:
-    """A chunk under Adam; tells the mean loss of its last step, and how long that took.
+    """A chunk under Adam; tells the mean loss of its last step, and how long that took or, before it, will about take.
 
     Args:
         crops: x_k, uint8 `[CHUNK, 3, H, W]`.
@@ -81,8 +84,9 @@ class ChunkInversion:
         self._crop_features = psi(self._crops) if self._feature_weight else None
         self._z = latents.clone().to(generator.device).requires_grad_(True)
         self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
-        self.error_start = self.error()
-        self.loss, self.step_seconds = math.nan, 0.0
+        began = time.monotonic()
+        self.error_start = self._error()
+        self.loss, self.step_seconds = math.nan, BACKWARD_AND_FORWARD * (time.monotonic() - began)
 
     @property
     def adam(self) -> AdamState:
@@ -107,8 +111,11 @@ class ChunkInversion:
         self._adam.step()
         self.loss, self.step_seconds = float(loss.detach().mean()), time.monotonic() - began
 
-    @torch.no_grad()
-    def error(self) -> Tensor:
+    def error_now(self) -> Tensor:
         """Return the mean squared error of each uint8 G(z) to its crop, float64 `[CHUNK]`."""
+        return self._error() if self._adam.state else self.error_start
+
+    @torch.no_grad()
+    def _error(self) -> Tensor:
         images = to_uint8(self._generator(self._z)).cpu()
         return pixel_distance(images.double(), self._pixels.double())

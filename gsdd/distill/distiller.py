@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gsdd.distill.adam import AdamState, adam_state, restore_adam
 from gsdd.distill.bank import Bank, DistillationSource
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
 from gsdd.distill.moving import Moving
@@ -60,6 +61,7 @@ def distill(
     keep: Callable[[Callable[[], Distillation]], None] | None = None,
     workers: Workers = ALONE,
     directory: Path = Path(),
+    forward_seconds: float = 0.0,
 ) -> Distillation:
     """Minimise Eq. 9 over the latents by Adam.
 
@@ -75,6 +77,7 @@ def distill(
         keep: called after each step with a function that tells where the loop stands.
         workers: the processes of the run, which share out chunks; all return the same.
         directory: where images may be kept that memory shall not hold.
+        forward_seconds: what G takes for a latent, without the way back; the deadline then counts for the first step.
 
     Returns:
         The moved latents and the steps that were made.
@@ -86,8 +89,10 @@ def distill(
     Source: GSDD paper, Eq. 7-9.
     """
     deadline = deadline or Deadline()
-    loop, slowest = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume), 0.0
+    loop = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume)
+    slowest = forward_seconds * loop.passes_of_first_step
     while loop.steps < recipe.iterations and not workers.agree(deadline.passed(slowest)):
+        loop.begin()
         began = time.monotonic()
         loss = loop.step()
         slowest = max(slowest, time.monotonic() - began)
@@ -130,25 +135,38 @@ class _Loop:
         self._z = [z.clone().to(generator.device).requires_grad_(True) for z in latents]
         self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=betas_of(recipe))
         self.steps, self._graph_bytes = 0, 0
-        pictured = latents
+        some_rest = any(count > recipe.latent_batch > 0 for count in source.counts)
+        self._pictured = latents if recipe.class_mean == "whole" and some_rest else None
         if resume:
             restore_adam(self._z, self._adam, resume.adam)
-            self.steps, pictured = resume.iterations, latents if resume.pictured is None else resume.pictured
-        some_rest = any(count > recipe.latent_batch > 0 for count in source.counts)
-        uses_them = recipe.class_mean == "whole" and some_rest
-        self._pictures = Pictures(pictured, generator, workers, directory) if uses_them else None
-        images = self._pictures.images if self._pictures else None
-        self._objective = Objective(source, Bank(source, spaces, recipe), recipe, workers, images)
+            self.steps, self._pictured = resume.iterations, resume.pictured
+        self._pictures: Pictures | None = None
+        self._directory = directory
+        self._objective = Objective(source, Bank(source, spaces, recipe), recipe, workers)
+
+    def begin(self) -> None:
+        """Make the images of latents at rest before the first step: a pass of G over everything."""
+        if self._pictures is None and self._pictured is not None:
+            self._pictures = Pictures(self._pictured, self._generator, self._workers, self._directory)
+
+    @property
+    def passes_of_first_step(self) -> int:
+        """Count the latents that this process sends through G until the end of the first step; the way back is two."""
+        moving = Moving.pick(self._source, self._recipe, self.steps)
+        shares = [3 * len(moving.index), 0 if self._pictured is None else len(self._z)]
+        return sum(CHUNK * math.ceil(rows / CHUNK / self._workers.size) for rows in shares)
 
     def state(self) -> Distillation:
-        pictured = None if self._pictures is None else self._pictures.latents.clone()
+        pictured = self._pictures.latents.clone() if self._pictures else self._pictured
         return Distillation(adam_state(self._z, self._adam), self.steps, pictured)
 
     def step(self) -> float:
         moving = Moving.pick(self._source, self._recipe, self.steps)
         z = self._as_used(moving.index)
         made = self._generate(moving.deal(z, self._workers))
-        loss = self._objective.backward(made.images, moving, self.steps)
+        loss = self._objective.backward(
+            made.images, moving, self.steps, self._pictures.images if self._pictures else None
+        )
         if self._pictures is not None:
             self._pictures.replace(moving, z, made.images)
         self._move(moving, moving.gather(self._workers, made.backward()))

@@ -201,7 +201,7 @@ class _Round:
     def finish(self, real: int) -> Inverted:
         """Give every process the results of all members, without the padding behind the last real latent."""
         latents = self._gathered(lambda search: search.adam.latents[0])
-        starts, ends = self._gathered(lambda search: search.error_start), self._gathered(ChunkInversion.error)
+        starts, ends = self._gathered(lambda search: search.error_start), self._gathered(ChunkInversion.error_now)
         return Inverted(torch.cat(latents)[:real], self.steps, torch.cat(starts)[:real], torch.cat(ends)[:real])
 
     def _gathered(self, value: Callable[[ChunkInversion], Tensor]) -> list[Tensor]:

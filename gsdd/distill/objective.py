@@ -22,23 +22,21 @@ class Objective:
         bank: draws of (theta, omega).
         recipe: lambda, reduction, and draws a step.
         workers: the processes that share out the images.
-        pictures: the last image of every latent, uint8 `[N, 3, H, W]`: those at rest stand for themselves in the class
-            mean. None: the mean is that of the moving latents alone.
     """
 
-    def __init__(
-        self, source: DistillationSource, bank: Bank, recipe: Recipe, workers: Workers, pictures: Images | None
-    ) -> None:
+    def __init__(self, source: DistillationSource, bank: Bank, recipe: Recipe, workers: Workers) -> None:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
-        self._pictures, self._classes = pictures, class_index(source.counts)
+        self._classes = class_index(source.counts)
 
-    def backward(self, images: Sequence[Tensor], moving: Moving, number: int) -> float:
+    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> float:
         """Add dL/dHR, averaged over the draws of a step, to the images' gradients.
 
         Args:
             images: of this process's chunks of the moving latents, floating `[CHUNK, 3, H, W]`, leaves.
             moving: the latents.
             number: of the step.
+            pictures: the last image of every latent, uint8 `[N, 3, H, W]`: those at rest stand for themselves in the
+                class mean. None: the mean is that of the moving latents alone.
 
         Returns:
             The loss.
@@ -46,25 +44,26 @@ class Objective:
         Source: GSDD paper, Eq. 7-9.
         """
         draws = self._recipe.draws
-        return sum(self._backward_of(self._bank[number * draws + k], images, moving) for k in range(draws))
+        numbers = range(number * draws, (number + 1) * draws)
+        return sum(self._backward_of(self._bank[k], images, moving, pictures) for k in numbers)
 
-    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving) -> float:
+    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Images | None) -> float:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
-        loss = self._loss(draw, leaf, moving) / self._recipe.draws
+        loss = self._loss(draw, leaf, moving, pictures) / self._recipe.draws
         loss.backward()
         if leaf.grad is not None:
             for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):
                 feature.backward(gradient)
         return float(loss.detach())
 
-    def _loss(self, draw: Draw, features: Tensor, moving: Moving) -> Tensor:
+    def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Images | None) -> Tensor:
         lam, counts = self._recipe.lam, moving.counts
         pairs = draw.pair_features(moving.index) if lam else None
         resting = self._at_rest(moving)
-        if self._pictures is not None and len(resting):
-            others = draw.embedding.embed_crops(self._pictures[resting], self._classes[resting])
+        if pictures is not None and len(resting):
+            others = draw.embedding.embed_crops(pictures[resting], self._classes[resting])
             order, counts = torch.cat([moving.index, resting]).argsort().to(features.device), self._source.counts
             features = torch.cat([features, others])[order]
             # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.

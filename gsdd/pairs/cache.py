@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsdd.distill.chunks import CHUNK
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.pairs.cache_file import CacheFile
+from gsdd.pairs.decode import CHUNK
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.filling import Chunks, Filling
 from gsdd.pairs.shared import ArrayLayout, SharedArrays, size_of

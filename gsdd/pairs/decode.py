@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import downscale, to_float, to_uint8
-from gsdd.distill.chunks import CHUNK
 from gsdd.generators.generator import Generator
+
+# Every reader decodes as many at once, and the run that signed the images did.
+CHUNK = 8
 
 
 def decode(generator: Generator, latents: Tensor) -> Tensor:

@@ -7,13 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from gsdd.distill.chunks import CHUNK
 from gsdd.errors import OutputError, RecipeError, SourceError
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.formats.remote import is_url
 from gsdd.generators.generator import Generator
-from gsdd.pairs.decode import low_resolution
+from gsdd.pairs.decode import CHUNK, low_resolution
 from gsdd.pairs.distilled import Distilled
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.pairs.names import image_stems

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gsdd.distill.chunks import CHUNK
 from gsdd.errors import GsddError
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
-from gsdd.pairs.decode import decode, low_resolution
+from gsdd.pairs.decode import CHUNK, decode, low_resolution
 from gsdd.pairs.shared import ArrayLayout, SharedArrays
 
 # Seconds between two looks at a chunk that is waited for, and between two looks whether its decoder is still there.

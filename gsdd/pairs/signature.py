@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import CHUNK, mapped
+from gsdd.distill.chunks import mapped
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import KernelInputError
 from gsdd.generators.generator import CHANNELS, Generator
-from gsdd.pairs.decode import decode
+from gsdd.pairs.decode import CHUNK, decode
 
 BLOCKS = 8
 STEPS = 256

@@ -15,13 +15,14 @@ from small_job import RECIPE, crops, generator, source
 
 from gsdd.distill.adam import AdamState
 from gsdd.distill.checkpoint import Checkpoint, differences, identity_of, read, write
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.distiller import Distillation, distill
 from gsdd.distill.flat import flatten, unflatten
 from gsdd.distill.inversion import InversionState, invert, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.errors import FormatError
 
-TWO_CHUNKS = 11
+TWO_CHUNKS = CHUNK + 3
 MOVES_ONE = replace(RECIPE, latent_batch=1)
 
 

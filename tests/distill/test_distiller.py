@@ -93,6 +93,13 @@ def test_a_deadline_ends_the_loop_and_says_how_far_it_got(photos):
     assert 0 < result.iterations < 100_000
 
 
+def test_no_step_begins_that_would_end_too_late(photos):
+    hour = 3600.0
+    result = run(photos, RECIPE, deadline=Deadline.after(hour), forward_seconds=hour)
+    assert result.iterations == 0
+    assert torch.equal(result.latents, starting_latents(source(photos).pairs, 4, RECIPE))
+
+
 def test_a_class_draws_the_same_omega_beside_any_other_classes(photos):
     draws = spaces(photos, RECIPE)
     alone, beside = (draws.embedding("training", 4, names).omega for names in (("two",), ("one", "two")))

@@ -9,6 +9,7 @@ from small_job import RECIPE, SIDE, crops, generator, source
 
 from gsdd.data.degradation import to_float
 from gsdd.distill.chunk_inversion import feature_distance, pixel_distance
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.inversion import invert, starting_latents
 from gsdd.distill.spaces import Spaces
@@ -96,7 +97,14 @@ def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
     assert torch.equal(again.latents, result.latents)
 
 
+def test_a_deadline_that_has_come_leaves_the_start(photos):
+    result = inverted(photos, RECIPE, deadline=Deadline.after(0.0))
+    assert result.steps == 0
+    assert torch.equal(result.latents, starting_latents(crops(photos)[:3], 4, RECIPE))
+    assert torch.equal(result.error, result.error_start)
+
+
 def test_progress_counts_every_chunks_steps(photos):
     seen = []
-    inverted(photos, RECIPE, 9, progress=lambda done, total, loss: seen.append((done, total)))
-    assert seen == [(k, 10) for k in range(1, 11)]
+    inverted(photos, RECIPE, 2 * CHUNK + 1, progress=lambda done, total, loss: seen.append((done, total)))
+    assert seen == [(k, 15) for k in range(1, 16)]

@@ -8,9 +8,8 @@ from pairs.numpy_bicubic import downscale_by_hand
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 
 import gsdd
-from gsdd.distill.chunks import CHUNK
 from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
-from gsdd.pairs.decode import decode, low_resolution
+from gsdd.pairs.decode import CHUNK, decode, low_resolution
 
 
 @pytest.fixture(scope="module")
