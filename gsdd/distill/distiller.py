@@ -26,7 +26,9 @@ from gsdd.generators.generator import Generator
 Progress = Callable[[int, int, float], None]
 
 # Of the learning rate, at the end of a run; and the share of the steps over which it goes there, along a cosine.
-LAST_RATE, DECAY = 0.05, 1 / 3
+LAST_RATE, DECAY = 0.05, 2 / 3
+# Of a run of decaying rate: the share that Adam remembers at most.
+MEMORY = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,18 @@ def betas_of(recipe: Recipe) -> tuple[float, float]:
     """Return Adam's betas: 0.9 and 0.999 for one draw a step; of several, a step is worth as many steps of one.
 
     Args:
-        recipe: draws a step. The learning rate goes with their square root.
+        recipe: draws a step; the learning rate goes with their square root. Where that decays, Adam remembers no more
+            than a third of the run: else the first gradients, the largest, make all later steps of a short run small.
 
     Returns:
         beta_1 and beta_2.
 
     Source: GSDD paper, section 4; the square root scaling rule, Malladi et al., NeurIPS 2022.
     """
-    return max(0.0, 1 - 0.1 * recipe.draws), max(0.0, 1 - 0.001 * recipe.draws)
+    least = 0.0 if recipe.schedule == "constant" else 1 / MEMORY / max(1, recipe.iterations)
+    # The usual first moment forgets a hundred times as fast as the second; in a short run three times has to do.
+    forgotten = max(0.1 * recipe.draws, 3 * least), max(0.001 * recipe.draws, least)
+    return max(0.0, 1 - forgotten[0]), max(0.0, 1 - forgotten[1])
 
 
 class _Loop:
