@@ -34,7 +34,7 @@ class Recipe:
     lr: float = _option(
         0.001, "Learning rate of the matching (Adam), for one draw a step; more scale it and the betas.", 0
     )
-    schedule: Schedule = _option("decay", "Of the learning rate: down to a twentieth over the last two thirds, or constant.")
+    schedule: Schedule = _option("decay", "Of the rate: down to a twentieth over the last two thirds, or constant.")
     lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
     features: Family = _option("local-fourier", "Family of psi.")
     feature_filters: int = _option(512, "D of local-fourier.", 1)
