@@ -10,6 +10,7 @@ from gsdd.cost.dry_run import dry_run
 from gsdd.cost.estimate import expected_memory, expected_seconds
 from gsdd.cost.trial import Trial
 from gsdd.cost.workload import Passes, images_a_step
+from gsdd.distill.chunks import CHUNK
 from gsdd.distill.spill import RAM_BYTES
 from gsdd.errors import Interrupted, OutputError
 from gsdd.formats import container as files
@@ -73,18 +74,18 @@ def test_a_step_counts_as_often_as_there_are_iterations_and_a_draw_once(work):
 
 
 def test_twice_the_latents_take_twice_the_time(work):
-    once = replace(with_recipe(work, latent_batch=0, bank=1, iterations=100), counts=(8,))
-    both = replace(once, counts=(8, 8))
+    once = replace(with_recipe(work, latent_batch=0, bank=1, iterations=100), counts=(2 * CHUNK,))
+    both = replace(once, counts=(2 * CHUNK, 2 * CHUNK))
     steps = [expected_seconds(each, TRIAL)["distillation"] for each in (once, both)]
     assert steps[1] - steps[0] == pytest.approx(100 * TRIAL.step, rel=0.01)
 
 
 def test_the_inversion_and_the_signatures_go_with_the_chunks(work):
-    latents = 9
+    latents = 2 * CHUNK + 1
     found = expected_seconds(replace(with_recipe(work, inversion_steps=10), crops=work.crops[:latents]), TRIAL)
     assert found["inversion"] == 3 * (10 * TRIAL.inversion_step + 2 * TRIAL.forward)
-    # Two chunks of the eight that readers decode at once, each as long as two of the four that the search takes.
-    assert found["signatures"] == 2 * 2 * TRIAL.forward
+    # Two chunks of the eight that readers decode at once.
+    assert found["signatures"] == pytest.approx(2 * 8 / CHUNK * TRIAL.forward)
     assert found["photos"] == pytest.approx(3 * work.catalog.images * TRIAL.photo)
 
 
@@ -96,7 +97,7 @@ def test_crops_beyond_256_mb_are_not_counted_as_memory(work):
 
 def test_the_images_of_a_step_are_the_latents_that_move_in_it(work):
     latents = len(work.crops)
-    assert images_a_step(work)["inversion"] == latents / -(-latents // 4)
+    assert images_a_step(work)["inversion"] == latents / -(-latents // CHUNK)
     assert images_a_step(work)["distillation"] == latents
     assert images_a_step(with_recipe(work, latent_batch=2))["distillation"] == 2 * len(work.counts)
 
