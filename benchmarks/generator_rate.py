@@ -2,8 +2,9 @@
 
     python benchmarks/generator_rate.py
 
-G: forward and backward to the latent of one chunk of 8 latents of 32x32, as the search runs it. The yardstick: a plain
-forward 3x3 convolution of 64 channels on 4x64x64x64, channels_last, fp32. FLOPs are counted by torch.
+G: forward and backward to the latent of one chunk of latents of 32x32, as the search runs it. The yardstick: a plain
+forward 3x3 convolution of 64 channels on 4x64x64x64, channels_last, in the same precision. FLOPs are counted by torch;
+eager is G without its frozen form. fp32, and bf16 where the processor multiplies it.
 """
 
 import time
@@ -17,10 +18,13 @@ from torch import Tensor
 
 from gsdd.cost.flops import count_flops
 from gsdd.distill.chunks import CHUNK
+from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
+from gsdd.processor import multiplies_bf16
 from gsdd.randomness import torch_stream
 
 WANTED = 0.70
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def seconds(work: Callable[[], object], least: float = 0.5) -> float:
@@ -41,33 +45,47 @@ def there_and_back(network: Callable[[Tensor], Tensor], z: Tensor) -> Callable[[
     return once
 
 
+def convolution(dtype: torch.dtype) -> Callable[[], Tensor]:
+    images = torch.rand(4, 64, 64, 64).to(dtype, memory_format=torch.channels_last)
+    weight = torch.rand(64, 64, 3, 3).to(dtype, memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def once() -> Tensor:
+        return F.conv2d(images, weight, padding=1)
+
+    return once
+
+
+def line(generator: Generator, precision: str, repeats: int) -> str:
+    """Measure one generator in one precision."""
+    network = generator.frozen if precision == "fp32" else generator.frozen_bf16
+    z = torch.rand(CHUNK, 3, 32, 32, generator=torch_stream(0, "rate"))
+    plain, frozen, eager = (
+        convolution(DTYPES[precision]),
+        there_and_back(network, z),
+        there_and_back(network.network, z),
+    )
+    plain_flops, flops = count_flops(plain), count_flops(there_and_back(generator, z))
+    frozen()
+    times = [(seconds(plain), seconds(frozen), seconds(eager)) for _ in range(repeats)]
+    rates = [count / median(row[k] for row in times) / 1e9 for k, count in enumerate((plain_flops, flops, flops))]
+    share = median((flops / row[1]) / (plain_flops / row[0]) for row in times)
+    return (
+        f"{generator.reference.name}, {precision}: {flops / 1e9:.0f} GFLOP a chunk; convolution {rates[0]:.0f} "
+        f"GFLOP/s, G {rates[1]:.0f} (eager {rates[2]:.0f}): {share:.0%}, wanted {WANTED:.0%}; "
+        f"{torch.get_num_threads()} threads"
+    )
+
+
 @click.command()
 @click.option("--generator", "names", multiple=True, default=["realesrgan-x4plus", "realesr-animevideov3"])
 @click.option("--repeats", default=5)
 def main(names: tuple[str, ...], repeats: int) -> None:
-    """Print a line a generator."""
-    images = torch.rand(4, 64, 64, 64).to(memory_format=torch.channels_last)
-    weight = torch.rand(64, 64, 3, 3).to(memory_format=torch.channels_last)
-
-    @torch.no_grad()
-    def convolution() -> Tensor:
-        return F.conv2d(images, weight, padding=1)
-
-    plain_flops = count_flops(convolution)
+    """Print a line a generator and precision."""
     for name in names:
         generator = load_generator(name)
-        z = torch.rand(CHUNK, 3, 32, 32, generator=torch_stream(0, "rate"))
-        eager, frozen = there_and_back(generator, z), there_and_back(generator.frozen, z)
-        flops = count_flops(eager)
-        frozen()
-        times = [(seconds(convolution), seconds(frozen), seconds(eager)) for _ in range(repeats)]
-        rates = [plain_flops / median(row[0] for row in times) / 1e9]
-        rates += [flops / median(row[k] for row in times) / 1e9 for k in (1, 2)]
-        share = median((flops / row[1]) / (plain_flops / row[0]) for row in times)
-        click.echo(
-            f"{name}: {flops / 1e9:.0f} GFLOP a chunk; convolution {rates[0]:.0f} GFLOP/s, G {rates[1]:.0f} (eager "
-            f"{rates[2]:.0f}): {share:.0%}, wanted {WANTED:.0%}; {torch.get_num_threads()} threads"
-        )
+        for precision in ("fp32", "bf16") if multiplies_bf16(generator.device) else ("fp32",):
+            click.echo(line(generator, precision, repeats))
 
 
 if __name__ == "__main__":

@@ -68,12 +68,12 @@ def plain_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: T
 def gsdd_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
     """The parts of a step of a run, for one draw."""
     latents = [start[index] for index, _ in chunk_indices(torch.arange(len(start)))]
-    kept = graph_bytes(work.generator, latents[0])
+    kept = graph_bytes(work.generator.frozen, latents[0])
     classes = class_index(source.counts)
     draw = Bank(source, spaces, work.recipe)[0]
 
     def generator() -> None:
-        done = GeneratorPass(work.generator, latents, kept)
+        done = GeneratorPass(work.generator.frozen, latents, kept)
         for image in done.images:
             image.grad = torch.ones_like(image)
         done.backward()

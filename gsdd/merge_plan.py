@@ -12,7 +12,7 @@ from gsdd.formats.manifest import Manifest, ManifestClass, ManifestSource
 from gsdd.formats.origins import ORIGINS, PART, ManifestPart, Origin
 
 # How long a run went on, and from which draws: classes with other values of these had the same objective.
-MAY_DIFFER = ("seed", "inversion_steps", "iterations")
+MAY_DIFFER = ("seed", "inversion_steps", "iterations", "precision")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.kernels.backend import Backend, choose
+from gsdd.processor import multiplies_bf16
 
 Progress = Callable[[str, int, int, float | None], None]
 
@@ -157,6 +158,8 @@ def make_plan(
     dealt = None if part is None else parse_part(part)
     recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(os.fspath(generator), device=device)
+    if recipe.precision == "auto":
+        recipe = replace(recipe, precision="bf16" if multiplies_bf16(loaded.device) else "fp32")
     _check_backend(backend, loaded)
     loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)

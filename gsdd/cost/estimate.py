@@ -23,6 +23,7 @@ from gsdd.cost.workload import (
 )
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.generator_pass import GRAPH_BYTES
+from gsdd.distill.recipe import Recipe
 from gsdd.distill.spill import RAM_BYTES
 from gsdd.formats.container import ContainerName, size_of
 from gsdd.formats.manifest import Manifest
@@ -36,6 +37,8 @@ READINGS = 3
 LATENT_COPIES = 8
 # Of each image of a step: G(z), its gradient, and what is made of them on the way.
 IMAGE_COPIES = 4
+# How much longer a step takes in fp32 than in bf16 (RRDBNet: 1.9, the compact net: 1.7; benchmarks/generator_rate.py).
+EXACT_STEP = 1.9
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,11 @@ def expected_seconds(work: Plan, trial: Trial) -> dict[str, float]:
     step = trial.step / distillation_step(tried, trial.moved).flops(each)
     drawn = trial.draw / draw(tried, trial.moved, trial.real).flops(each)
     pictures = parts * trial.forward if at_rest(recipe, work.counts) else 0.0
-    steps = recipe.iterations * step * distillation_step(recipe, work.counts).flops(each)
+    steps = _in_trial_steps(recipe, recipe.iterations) * step * distillation_step(recipe, work.counts).flops(each)
+    inversion_steps = _in_trial_steps(recipe, recipe.inversion_steps)
     return {
         "photos": trial.photo * work.catalog.images * READINGS,
-        "inversion": parts * (recipe.inversion_steps * trial.inversion_step + 2 * trial.forward),
+        "inversion": parts * (inversion_steps * trial.inversion_step + 2 * trial.forward),
         "distillation": pictures + steps + draws(recipe) * drawn * _draw_flops(work, trial),
         "signatures": signing(len(work.crops)).generator * trial.forward / CHUNK,
     }
@@ -129,6 +133,12 @@ def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:
         "crops": min(latents * image, RAM_BYTES) + min(real, RAM_BYTES),
         "latents": latents * prod(work.generator.latent_shape(recipe.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
     }
+
+
+def _in_trial_steps(recipe: Recipe, steps: int) -> float:
+    """Express steps by those of the trial, which are all bf16 if any is."""
+    exact = sum(not recipe.computes_in_bf16(number, steps) for number in range(steps))
+    return steps + (EXACT_STEP - 1) * exact if recipe.precision == "bf16" else steps
 
 
 def _draw_flops(work: Plan, trial: Trial) -> int:

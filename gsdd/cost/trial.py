@@ -94,7 +94,7 @@ def run_trial(work: Plan) -> Trial:
         photo=photo, inversion_step=inversion_step, forward=time.monotonic() - began, draw=drawn, step=step,
         moved=sample.moved, real=tuple(map(len, sample.tiles)),
         flops=image_flops(work.generator, psi, work.recipe.hr_size),
-        graph_bytes=graph_bytes(work.generator, chunk.to(work.generator.device)),
+        graph_bytes=graph_bytes(work.generator.frozen, chunk.to(work.generator.device)),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Draws of (theta, omega) with the real side of Eq. 7 done once, and taken in turn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -87,10 +87,11 @@ class Bank:
         source: real crops and pairs.
         spaces: where (theta, omega) come from.
         recipe: `bank` is K, of which 0 makes every draw a new one; `real_batch`, crops of a class behind a real mean.
+        bf16: whether psi computes in bf16, on both sides.
     """
 
-    def __init__(self, source: DistillationSource, spaces: Spaces, recipe: Recipe) -> None:
-        self._source, self._spaces, self._recipe = source, spaces, recipe
+    def __init__(self, source: DistillationSource, spaces: Spaces, recipe: Recipe, bf16: bool = False) -> None:
+        self._source, self._spaces, self._recipe, self._bf16 = source, spaces, recipe, bf16
         self._entries: dict[int, Draw] = {}
 
     def __getitem__(self, number: int) -> Draw:
@@ -104,6 +105,8 @@ class Bank:
 
     def _draw(self, number: int) -> Draw:
         embedding = self._spaces.embedding("training", number, self._source.class_names)
+        if self._bf16:
+            embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
         bytes_of_pairs = self._recipe.bank * len(self._source.pairs) * means.shape[1] * means.itemsize
         return Draw(embedding, means, self._source, 0 < bytes_of_pairs <= PAIR_BYTES)

@@ -98,10 +98,11 @@ class ChunkInversion:
         restore_adam([self._z], self._adam, begun.adam)
         self.error_start = begun.error_start
 
-    def step(self) -> None:
-        """Move the latents once."""
+    def step(self, bf16: bool) -> None:
+        """Move the latents once; bf16 says whether G computes in that."""
         began = time.monotonic()
-        images = self._generator.frozen(self._z, self._backend)
+        network = self._generator.frozen_bf16 if bf16 else self._generator.frozen
+        images = network(self._z, self._backend)
         loss = pixel_distance(images, self._crops)
         if self._crop_features is not None:
             features = self._psi(images)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.adam import AdamState, adam_state, restore_adam
-from gsdd.distill.bank import Bank, DistillationSource
+from gsdd.distill.arithmetic import Arithmetic
+from gsdd.distill.bank import DistillationSource
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
-from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
+from gsdd.distill.generator_pass import GeneratorPass
 from gsdd.distill.moving import Moving
-from gsdd.distill.objective import Objective
 from gsdd.distill.pictures import Pictures
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
@@ -29,6 +29,8 @@ Progress = Callable[[int, int, float], None]
 LAST_RATE, DECAY = 0.05, 2 / 3
 # Of a run of decaying rate: the share that Adam remembers at most.
 MEMORY = 1 / 3
+# What the first exact step may take, in steps of bf16: G is twice as slow at most, and its draws are made anew.
+EXACT_COST = 4.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def distill(
     deadline = deadline or Deadline()
     loop = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume)
     slowest = forward_seconds * loop.passes_of_first_step
-    while loop.steps < recipe.iterations and not workers.agree(deadline.passed(slowest)):
+    while loop.steps < recipe.iterations and not workers.agree(deadline.passed(slowest * loop.cost)):
         loop.begin()
         began = time.monotonic()
         loss = loop.step()
@@ -135,12 +137,12 @@ class _Loop:
         directory: Path,
         resume: Distillation | None,
     ) -> None:
-        self._source, self._generator, self._recipe, self._workers = source, generator, recipe, workers
-        self._backend = spaces.backend
+        self._source, self._generator, self._spaces, self._recipe = source, generator, spaces, recipe
+        self._workers = workers
         # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
         self._z = [z.clone().to(generator.device).requires_grad_(True) for z in latents]
         self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=betas_of(recipe))
-        self.steps, self._graph_bytes = 0, 0
+        self.steps = 0
         some_rest = any(count > recipe.latent_batch > 0 for count in source.counts)
         self._pictured = latents if recipe.class_mean == "whole" and some_rest else None
         if resume:
@@ -148,12 +150,28 @@ class _Loop:
             self.steps, self._pictured = resume.iterations, resume.pictured
         self._pictures: Pictures | None = None
         self._directory = directory
-        self._objective = Objective(source, Bank(source, spaces, recipe), recipe, workers)
+        self._arithmetic: Arithmetic | None = None
 
     def begin(self) -> None:
-        """Make the images of latents at rest before the first step: a pass of G over everything."""
-        if self._pictures is None and self._pictured is not None:
-            self._pictures = Pictures(self._pictured, self._generator, self._workers, self._directory)
+        """Before the first step, and where bf16 ends, make the images of latents at rest: all go through G."""
+        bf16 = self._bf16
+        if self._arithmetic is not None and self._arithmetic.bf16 == bf16:
+            return
+        self._arithmetic = Arithmetic(self._source, self._generator, self._spaces, self._recipe, self._workers, bf16)
+        if self._pictured is not None:
+            latents = self._pictures.latents if self._pictures else self._pictured
+            self._pictures = Pictures(
+                latents, self._generator, self._arithmetic.network, self._workers, self._directory
+            )
+
+    @property
+    def _bf16(self) -> bool:
+        return self._recipe.computes_in_bf16(self.steps, self._recipe.iterations)
+
+    @property
+    def cost(self) -> float:
+        """What the next step may take, in slowest steps so far."""
+        return EXACT_COST if self._arithmetic is not None and self._arithmetic.bf16 != self._bf16 else 1.0
 
     @property
     def passes_of_first_step(self) -> int:
@@ -169,8 +187,11 @@ class _Loop:
     def step(self) -> float:
         moving = Moving.pick(self._source, self._recipe, self.steps)
         z = self._as_used(moving.index)
-        made = self._generate(moving.deal(z, self._workers))
-        loss = self._objective.backward(
+        assert self._arithmetic is not None
+        made = GeneratorPass(
+            self._arithmetic.network, moving.deal(z, self._workers), self._arithmetic.graph_bytes, self._spaces.backend
+        )
+        loss = self._arithmetic.objective.backward(
             made.images, moving, self.steps, self._pictures.images if self._pictures else None
         )
         if self._pictures is not None:
@@ -186,11 +207,6 @@ class _Loop:
             return z
         codec = CODECS[self._recipe.codec]
         return torch.from_numpy(codec.decode(codec.encode(z.cpu().numpy()))).to(z.device)
-
-    def _generate(self, chunks: list[Tensor]) -> GeneratorPass:
-        if chunks and not self._graph_bytes:
-            self._graph_bytes = graph_bytes(self._generator, chunks[0])
-        return GeneratorPass(self._generator, chunks, self._graph_bytes, self._backend)
 
     def _move(self, moving: Moving, gradients: Tensor) -> None:
         for group in self._adam.param_groups:

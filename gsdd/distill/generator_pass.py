@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gsdd.generators.generator import Generator
+from gsdd.generators.frozen import FrozenNetwork
 from gsdd.kernels.backend import Backend
 
 GRAPH_BYTES = 2 * 1024**3
@@ -21,12 +21,12 @@ class GeneratorPass:
     """
 
     def __init__(
-        self, generator: Generator, latents: Sequence[Tensor], chunk_bytes: int, backend: Backend = "auto"
+        self, generator: FrozenNetwork, latents: Sequence[Tensor], chunk_bytes: int, backend: Backend = "auto"
     ) -> None:
         """Run G.
 
         Args:
-            generator: G, frozen.
+            generator: G in its frozen form.
             latents: z of each chunk, float32 `[CHUNK, 3, h, w]`; there may be none.
             chunk_bytes: size of one chunk's graph, from `graph_bytes`.
             backend: of G's activations.
@@ -58,7 +58,7 @@ class GeneratorPass:
         return images
 
     def _forward(self, z: Tensor) -> Tensor:
-        return self._generator.frozen(z, self._backend)
+        return self._generator(z, self._backend)
 
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
@@ -76,11 +76,11 @@ def _give_back_free_memory() -> None:
         trim(0)
 
 
-def graph_bytes(generator: Generator, latents: Tensor) -> int:
+def graph_bytes(generator: FrozenNetwork, latents: Tensor) -> int:
     """Measure what autograd keeps of one forward pass.
 
     Args:
-        generator: G, frozen.
+        generator: G in its frozen form.
         latents: one chunk, float32 `[CHUNK, 3, h, w]`.
 
     Returns:
@@ -94,7 +94,7 @@ def graph_bytes(generator: Generator, latents: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-        images = generator.frozen(latents.detach().requires_grad_(True))
+        images = generator(latents.detach().requires_grad_(True))
         total = sum(kept.values())
     del images
     return total

@@ -135,7 +135,7 @@ def invert(
     for first in rounds:
         budget = deadline.share(OVERTIME if done else 1 / len(rounds))
         members = range(first, min(first + workers.size, len(chunks)))
-        work = _Round(members, begin, begun, workers)
+        work = _Round(members, begin, begun, recipe, workers)
         while work.steps < wanted and not workers.agree(budget.passed(FINISHING_STEPS * work.step_seconds)):
             loss = work.step(wanted)
             if progress:
@@ -154,13 +154,20 @@ class _Round:
         members: their numbers.
         begin: makes a chunk before its first step.
         begun: those that were begun before, from the first member on; there may be more of them than members.
+        recipe: of the run.
         workers: the processes, at least as many as members.
     """
 
     def __init__(
-        self, members: range, begin: Callable[[int], ChunkInversion], begun: list[BegunChunk], workers: Workers
+        self,
+        members: range,
+        begin: Callable[[int], ChunkInversion],
+        begun: list[BegunChunk],
+        recipe: Recipe,
+        workers: Workers,
     ) -> None:
-        self._workers, self._count, self.waiting = workers, len(members), begun[len(members) :]
+        self._recipe, self._workers = recipe, workers
+        self._count, self.waiting = len(members), begun[len(members) :]
         self._steps = [int(begun[k].adam.steps) if k < len(begun) else 0 for k in range(len(members))]
         self._mine = [begin(members[k]) for k in workers.deal(len(members))]
         for search, chunk in zip(self._mine, begun[workers.rank :], strict=False):
@@ -184,7 +191,7 @@ class _Round:
         """Move the members that have not made their steps; return the mean loss of this process's, or NaN."""
         for k, search in zip(self._workers.deal(self._count), self._mine, strict=True):
             if self._steps[k] < wanted:
-                search.step()
+                search.step(self._recipe.computes_in_bf16(self._steps[k], wanted))
         self._steps = [min(steps + 1, wanted) for steps in self._steps]
         return max((search.loss for search in self._mine), default=math.nan)
 

@@ -12,6 +12,7 @@ from gsdd.distill.chunks import CHUNK, mapped
 from gsdd.distill.moving import Moving
 from gsdd.distill.spill import images_store
 from gsdd.distill.workers import Workers
+from gsdd.generators.frozen import FrozenNetwork
 from gsdd.generators.generator import Generator
 
 
@@ -21,6 +22,7 @@ class Pictures:
     Args:
         latents: z that the images are made of, float32 `[N, 3, h, w]`.
         generator: G.
+        network: the form of it that makes the images.
         workers: the processes that make them together; each has all.
         directory: where images may lie that memory shall not hold.
 
@@ -32,8 +34,10 @@ class Pictures:
         OutputError: the directory has no room.
     """
 
-    def __init__(self, latents: Tensor, generator: Generator, workers: Workers, directory: Path) -> None:
-        self._generator, self._workers = generator, workers
+    def __init__(
+        self, latents: Tensor, generator: Generator, network: FrozenNetwork, workers: Workers, directory: Path
+    ) -> None:
+        self._network, self._device, self._workers = network, generator.device, workers
         count, channels, height, width = latents.shape
         scale = generator.scale
         self.images = images_store((count, channels, scale * height, scale * width), directory)
@@ -48,7 +52,7 @@ class Pictures:
             self.images[several] = mapped(partial(self._images_of, latents), len(latents), CHUNK, self._workers)
 
     def _images_of(self, latents: Tensor, index: Tensor) -> Tensor:
-        return to_uint8(self._generator(latents[index].to(self._generator.device))).cpu()
+        return to_uint8(self._network(latents[index].to(self._device))).cpu()
 
     def replace(self, moving: Moving, latents: Tensor, images: Sequence[Tensor]) -> None:
         """Keep what a step saw.

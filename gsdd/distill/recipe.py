@@ -14,6 +14,10 @@ Codec = Literal["uint8", "fp16", "fp32"]
 Reduction = Literal["sum", "mean"]
 Schedule = Literal["decay", "constant"]
 ClassMean = Literal["whole", "moving"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+# Of the steps: the share, at the end, that is fp32 whatever the precision.
+EXACT = 0.1
 
 
 def _option(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:  # noqa: ANN401
@@ -52,6 +56,9 @@ class Recipe:
     dsa_mode: Mode = _option("single", "One strategy a class and step, or all of them in order.")
     codec: Codec = _option("uint8", "How latents are stored.")
     finish: float = _option(0.1, "Share of the iterations, at the end, that see latents as they will be stored.", 0, 1)
+    precision: Precision = _option(
+        "auto", "Of the search but its last tenth, which is fp32: bf16 if the device multiplies it, or as said."
+    )
     seed: int = _option(0, "Seed of every random draw.")
 
     def __post_init__(self) -> None:
@@ -80,6 +87,15 @@ class Recipe:
             raise RecipeError(f"recipe: unknown options {unknown}; known are {[entry.name for entry in fields(cls)]}")
         return replace(PRESETS[preset], **{name: value for name, value in options.items() if value is not None})
 
+    def computes_in_bf16(self, number: int, steps: int) -> bool:
+        """Tell whether a step of the search computes in bf16; those of the last tenth never do.
+
+        Args:
+            number: of the step, from 0.
+            steps: how many there are to be.
+        """
+        return self.precision == "bf16" and number < steps * (1 - EXACT)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the values by field name, as JSON has them."""
         return asdict(self)
@@ -103,7 +119,9 @@ def _check_value(entry: "Field[Any]", value: Any) -> None:  # noqa: ANN401
 PRESETS: Mapping[str, Recipe] = {
     "quick": Recipe(inversion_steps=90, iterations=50, real_batch=16, bank=24),
     "standard": Recipe(),
-    "paper": Recipe(features="resnet18", iterations=500_000, inversion_steps=1000, bank=0, schedule="constant"),
+    "paper": Recipe(
+        features="resnet18", iterations=500_000, inversion_steps=1000, bank=0, schedule="constant", precision="fp32"
+    ),
 }
 DEFAULT_PRESET = "standard"
 DEFAULT_IPC: Mapping[str, int] = {"quick": 5, "standard": 20, "paper": 100}

@@ -30,6 +30,10 @@ class FeatureExtractor(Protocol):
         """
         ...
 
+    def in_bf16(self) -> "FeatureExtractor":
+        """Return this psi as it computes in bf16, features in float32; itself where that would not be quicker."""
+        ...
+
 
 @dataclass(frozen=True)
 class FeatureSpec:

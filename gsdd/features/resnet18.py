@@ -1,9 +1,10 @@
 """ResNet18 as psi: re-drawn at random, or with given weights; norms are frozen, so psi sees one image at a time."""
 
+import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -30,24 +31,30 @@ class ResNet18:
         network: torchvision's ResNet18 up to the last of the layers, its frozen norms merged into its convolutions.
         layers: layers whose output is averaged over space.
         backend: of the ops.
+        dtype: of the network; images are normalised and augmented in float32 before it, features are float32.
     """
 
     network: nn.Module
     layers: tuple[str, ...]
     backend: Backend = "auto"
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
         """Embed RGB images `[N, 3, H, W]` as `[N, D]`, D the sum of the layers' channels."""
         rows, each = omega or Augmentation.identity(len(images)), (1,) * len(images)
         images = augment(images, rows, mean=MEAN, std=STD, channels_last=True, backend=self.backend)
-        features = []
+        features, images = [], images.to(self.dtype)
         for name, child in self.network.named_children():
             images = child(images)
             if name in self.layers:
-                features.append(class_means(images, each, backend=self.backend))
+                features.append(class_means(images, each, backend=self.backend).float())
             if name == self.layers[-1]:
                 break
         return torch.cat(features, dim=1)
+
+    def in_bf16(self) -> "ResNet18":
+        """Return the same theta, rounded to bf16."""
+        return replace(self, network=copy.deepcopy(self.network).to(torch.bfloat16), dtype=torch.bfloat16)
 
 
 def draw_resnet18(

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from gsdd.errors import GeneratorError, RecipeError
-from gsdd.generators.frozen import FrozenNetwork, freeze
+from gsdd.generators.frozen import FrozenNetwork, Network, freeze
+from gsdd.generators.half import HalfPrecision
 from gsdd.randomness import torch_stream
 
 SCALE = 4
@@ -98,9 +99,12 @@ class Generator:
         It is tried at its first use, on a small latent. A network that it does not understand is checkpointed:
         `frozen.objection` says why.
         """
-        side = -(-max(self.minimum, TRIED_SIDE) // self.multiple_of) * self.multiple_of
-        sample = torch.rand(1, CHANNELS, side, side, generator=torch_stream(0, "frozen form"))
-        return freeze(self, sample.to(self.device))
+        return self._freeze(self)
+
+    @cached_property
+    def frozen_bf16(self) -> FrozenNetwork:
+        """The same as `frozen`, of a copy of the network in bf16: float32 in and out, other values in between."""
+        return self._freeze(HalfPrecision(self.network))
 
     def latent_shape(self, hr_size: int) -> tuple[int, int, int]:
         """Give the shape of the latent of a square HR image.
@@ -157,6 +161,11 @@ class Generator:
             reason = str(error).splitlines()[0]
             raise RecipeError(f"device {str(device)!r} cannot be used: {reason}; try --device cpu") from error
         return self
+
+    def _freeze(self, network: Network) -> FrozenNetwork:
+        side = -(-max(self.minimum, TRIED_SIDE) // self.multiple_of) * self.multiple_of
+        sample = torch.rand(1, CHANNELS, side, side, generator=torch_stream(0, "frozen form"))
+        return freeze(network, sample.to(self.device))
 
     def _takes(self, side: int) -> bool:
         return side >= self.minimum and side % self.multiple_of == 0

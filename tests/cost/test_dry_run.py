@@ -29,7 +29,7 @@ TRIAL = Trial(
 
 @pytest.fixture(scope="module")
 def work(photos) -> Plan:
-    return make_plan(photos, **SMALL)
+    return make_plan(photos, **SMALL, precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,15 @@ def test_a_step_counts_as_often_as_there_are_iterations_and_a_draw_once(work):
     assert seconds(iterations=2) == pytest.approx(2 * TRIAL.draw + 2 * TRIAL.step)
     assert seconds(iterations=100) == pytest.approx(2 * TRIAL.draw + 100 * TRIAL.step)
     assert seconds(iterations=0) == 0
+
+
+def test_of_a_run_in_bf16_the_last_tenth_takes_longer_than_the_trial(work):
+    rough = with_recipe(work, precision="bf16", iterations=100, inversion_steps=20)
+    exact = with_recipe(rough, precision="fp32")
+    slower, plain = (expected_seconds(each, TRIAL) for each in (rough, exact))
+    chunks = -(-len(work.crops) // CHUNK)
+    assert slower["inversion"] - plain["inversion"] == pytest.approx(chunks * 2 * 0.9 * TRIAL.inversion_step)
+    assert slower["distillation"] > plain["distillation"]
 
 
 def test_twice_the_latents_take_twice_the_time(work):

@@ -8,10 +8,11 @@ import torch
 from small_job import RECIPE, crops, generator, source
 
 from gsdd.data.degradation import to_float
-from gsdd.distill import generator_pass
-from gsdd.distill.bank import DistillationSource
+from gsdd.distill import distiller, generator_pass
+from gsdd.distill.bank import Bank, DistillationSource
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.distiller import distill
+from gsdd.distill.embedding import class_index
 from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
 from gsdd.distill.inversion import starting_latents
 from gsdd.distill.spaces import Spaces
@@ -117,9 +118,9 @@ def test_held_out_draws_are_not_the_runs(photos):
 class TestGeneratorPass:
     def passes(self, photos, kept_chunks: int, monkeypatch) -> tuple[torch.Tensor, torch.Tensor]:
         z = starting_latents(crops(photos)[:16], 4, RECIPE)
-        size = graph_bytes(generator(), z[:8])
+        size = graph_bytes(generator().frozen, z[:8])
         monkeypatch.setattr(generator_pass, "GRAPH_BYTES", kept_chunks * size)
-        made = GeneratorPass(generator(), z.split(8), size)
+        made = GeneratorPass(generator().frozen, z.split(8), size)
         torch.cat(made.images).square().sum().backward()
         return torch.cat(made.images).detach(), torch.cat(made.backward())
 
@@ -137,7 +138,67 @@ class TestGeneratorPass:
 
     def test_graph_bytes_counts_what_autograd_keeps(self):
         """The compact net: a bit for each element of 17 PReLU inputs of 64 channels."""
-        assert graph_bytes(generator(), torch.rand(8, 3, 8, 8)) == 17 * (8 * 64 * 8 * 8) // 8
+        assert graph_bytes(generator().frozen, torch.rand(8, 3, 8, 8)) == 17 * (8 * 64 * 8 * 8) // 8
+
+
+class TestPrecision:
+    """bf16 where it may be, fp32 in the last tenth; six latents a chunk, one of two moves."""
+
+    RECIPE = replace(RECIPE, features="resnet18", precision="bf16", iterations=4, latent_batch=1, lr=0.01)
+
+    @pytest.fixture
+    def networks(self, monkeypatch):
+        """Which form of G each pass took."""
+        seen = []
+
+        def watched(network, *rest):
+            seen.append("bf16" if network is generator().frozen_bf16 else "fp32")
+            return GeneratorPass(network, *rest)
+
+        monkeypatch.setattr(distiller, "GeneratorPass", watched)
+        return seen
+
+    def test_the_last_tenth_is_fp32(self, photos, networks):
+        run(photos, self.RECIPE)
+        assert networks == ["bf16"] * 4
+        networks.clear()
+        run(photos, replace(self.RECIPE, iterations=12))
+        assert networks == ["bf16"] * 11 + ["fp32"]
+
+    def test_fp32_never_takes_the_other_form(self, photos, networks):
+        run(photos, replace(self.RECIPE, precision="fp32"))
+        assert networks == ["fp32"] * 4
+
+    def test_the_loss_differs_from_fp32_by_the_rounding_alone(self, photos):
+        losses = {}
+        for precision in ("fp32", "bf16"):
+            of = losses[precision] = []
+            recipe = replace(self.RECIPE, precision=precision, iterations=2, lr=0.0)
+            run(photos, recipe, progress=lambda done, total, loss, of=of: of.append(loss))
+        assert losses["bf16"] == [pytest.approx(loss, rel=0.05) for loss in losses["fp32"]]
+        assert losses["bf16"] != losses["fp32"]
+
+    @pytest.mark.parametrize("after", [5, 17, 18, 19])
+    def test_it_goes_on_to_the_same_bits_before_and_after_the_switch(self, photos, after):
+        """The images of latents at rest are of one precision: where bf16 ends all are made anew."""
+        recipe, states = replace(self.RECIPE, iterations=20), []
+        whole = run(photos, recipe, keep=lambda state: states.append(state()))
+        resumed = run(photos, recipe, resume=states[after - 1])
+        assert resumed.latents.equal(whole.latents)
+
+    def test_psi_has_features_of_its_own_precision_on_both_sides(self, photos):
+        job, draws = source(photos), spaces(photos, self.RECIPE)
+        exact, rough = (Bank(job, draws, self.RECIPE, bf16)[0] for bf16 in (False, True))
+        assert rough.real_means.dtype == torch.float32
+        assert not rough.real_means.equal(exact.real_means)
+        torch.testing.assert_close(rough.real_means, exact.real_means, rtol=0.03, atol=0.03)
+        images = to_float(job.pairs)
+        classes = class_index(job.counts)
+        assert rough.embedding(images[:8], classes[:8]).equal(rough.embedding(images[:8], classes[:8]))
+
+    def test_local_fourier_is_fp32_throughout(self, photos):
+        psi = spaces(photos, RECIPE).fixed_psi()
+        assert psi.in_bf16() is psi
 
 
 def test_sources_need_not_have_equal_classes(photos):

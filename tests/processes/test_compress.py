@@ -50,14 +50,18 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("features", "kinds"),
-    [("local-fourier", [(1, 1), (2, 1), (3, 2)]), ("resnet18", [(1, 1), (2, 2)])],
+    ("features", "precision", "kinds"),
+    [
+        ("local-fourier", "fp32", [(1, 1), (2, 1), (3, 2)]),
+        ("resnet18", "fp32", [(1, 1), (2, 2)]),
+        ("resnet18", "bf16", [(1, 1), (3, 1), (2, 2)]),
+    ],
 )
-def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path, features, kinds):
+def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path, features, precision, kinds):
     made = set()
     for processes, threads in kinds:
         target = tmp_path / f"{processes}.gsdd"
-        words = ["compress", source, "-o", target, *WHOLE, "--features", features]
+        words = ["compress", source, "-o", target, *WHOLE, "--features", features, "--precision", precision]
         done = ask(*words, processes=processes, threads=threads)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())

@@ -1,0 +1,15 @@
+"""What arithmetic a device is quick at."""
+
+import torch
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for products of bfloat16; without them bf16 is slower than fp32.
+
+    Args:
+        device: a CPU or a GPU of this machine.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
