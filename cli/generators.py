@@ -17,6 +17,7 @@ from gsdd.cli.options import (
     print_written,
     quiet_option,
 )
+from gsdd.cli.table import print_table
 
 MEGABYTE = 1e6
 COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here")
@@ -58,7 +59,7 @@ def list_command(as_json: bool, quiet: bool) -> None:
     elif quiet:
         click.echo("\n".join(NAMED))
     else:
-        _print_table([COLUMNS, *map(_row, entries)])
+        print_table([COLUMNS, *map(_row, entries)])
         click.echo("* default")
 
 
@@ -152,12 +153,6 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["distribution"],
         "yes" if entry["weights"] else "no",
     )
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _text(path: Path | None) -> str | None:
