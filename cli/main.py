@@ -27,12 +27,13 @@ COMMANDS = {
     "merge": "gsdd.cli.merge",
     "savings": "gsdd.cli.savings",
     "students": "gsdd.cli.students",
+    "study": "gsdd.cli.study",
     "train": "gsdd.cli.train",
     "verify": "gsdd.cli.verify",
 }
 
 # These go on where the same command was interrupted.
-CONTINUING = {"compress", "expand", "train"}
+CONTINUING = {"compress", "expand", "study", "train"}
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
