@@ -16,6 +16,7 @@ Full = Literal["crops", "photos"]
 COMPACT = "realesr-animevideov3"
 # Fields of the recipes that cells set themselves.
 OF_CELLS = ("hr_size", "seed", "lam")
+RIVALS = ("full", "random", "coreset", "avif", "upscaled")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class StudySettings:
         distillation: fields of `Recipe` that are otherwise than in the preset.
         families: of psi, that the comparison distils with.
         training: fields of `TrainingRecipe`.
-        coreset: the method of its rival.
+        rivals: what the comparison sets distilled and inverted data against.
+        coreset: the method of that rival.
         avif_qualities: that the rival may choose from.
         full: what full data are: all tiles of the photos, or whole photos.
         curve_every: steps between two looks at the quality, for times to quality; 0 has none.
@@ -63,6 +65,7 @@ class StudySettings:
     distillation: Mapping[str, Any] = field(default_factory=dict)
     families: tuple[str, ...] = ("local-fourier",)
     training: Mapping[str, Any] = field(default_factory=dict)
+    rivals: tuple[str, ...] = RIVALS
     coreset: Method = "herding"
     avif_qualities: tuple[int, ...] = (40, 60, 80)
     full: Full = "crops"
@@ -75,10 +78,13 @@ class StudySettings:
                 raise RecipeError(f"study: {name}: got none, wanted at least one")
         if self.coreset not in METHODS:
             raise RecipeError(f"study: coreset: got {self.coreset!r}, wanted one of {METHODS}")
+        if strangers := sorted(set(self.rivals) - {*RIVALS}):
+            raise RecipeError(f"study: rivals: got {strangers}, wanted some of {', '.join(RIVALS)}")
         if self.full not in ("crops", "photos"):
             raise RecipeError(f"study: full: got {self.full!r}, wanted 'crops' or 'photos'")
         _check_none_of_cells(self.distillation, self.training)
-        find_metrics(self.metrics), find_metrics(self.blind_metrics)
+        find_metrics(self.metrics)
+        find_metrics(self.blind_metrics)
         Recipe.from_options(self.preset, {**self.distillation, "hr_size": self.hr_size})
         for student in (*self.students, *self.own_students.values()):
             self.recipe(student, 0)
