@@ -21,7 +21,7 @@ ROOMS = [
     "study",
     "integrations",
 ]
-BASE = {"errors", "randomness"}
+BASE = {"errors", "option", "randomness"}
 FOLDERS = {"kernels": ROOT / "kernels", "formats": ROOT / "formats", "cli": ROOT / "cli"} | {
     room: ROOT / "gsdd" / room for room in ROOMS
 }

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from gsdd.distill.recipe import _check_value as check_value
-from gsdd.distill.recipe import _option as option
 from gsdd.errors import RecipeError
 from gsdd.generators.generator import SCALE
+from gsdd.option import check_options, option
 from gsdd.students.named import find_student
 from gsdd.students.perceptual import Trunk
 
@@ -52,8 +51,7 @@ class TrainingRecipe:
 
     def __post_init__(self) -> None:
         """Refuse values that make no training."""
-        for entry in fields(self):
-            check_value(entry, getattr(self, entry.name))
+        check_options(self)
         find_student(self.student)
         if self.crop % SCALE:
             raise RecipeError(f"recipe: crop: got {self.crop}, wanted a multiple of {SCALE}")
