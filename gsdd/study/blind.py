@@ -18,6 +18,7 @@ from gsdd.study.models import BICUBIC, find_model
 from gsdd.study.photos import Photos
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, mean, number
+from gsdd.study.score_cell import digests
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.tables import of_every_draw
 from gsdd.study.training_cell import TrainingCell, check_model
@@ -56,7 +57,7 @@ class BlindCell:
             "test": self.photos.sha256,
             "size": self.size,
             "metrics": list(self.metrics),
-            "nrqm model": str(self.files.nrqm_model or ""),
+            "weights": digests(self.files),
         }
 
     @property
@@ -131,9 +132,9 @@ def _lines(plan: StudyPlan) -> Iterator[_Line]:
         yield _Line(f"{name}, as its authors trained it", NOTHING, (cell(weights),))
     generator = list(settings.generators)[-1]
     student = settings.own_students.get(generator, settings.students[0])
-    trained = of_every_draw(plan, generator, settings.main_ipc, student)
+    scored = of_every_draw(plan, generator, settings.main_ipc, student)
     count = settings.main_ipc * plan.classes
-    yield _Line(f"student {student} on {count} distilled", str(count), tuple(cell("", t) for t in trained))
+    yield _Line(f"student {student} on {count} distilled", str(count), tuple(cell("", each.trained) for each in scored))
 
 
 def table2_cells(plan: StudyPlan) -> tuple[Cell, ...]:

@@ -64,7 +64,7 @@ class Workshop:
 
 
 class Cell(Protocol):
-    """One distillation, or one training with its evaluation."""
+    """One distillation, one choice of a coreset, one training, or the scores of one student."""
 
     @property
     def name(self) -> str:

@@ -7,10 +7,10 @@ from gsdd.metrics.registry import find_metrics
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import DIGITS, NOTHING, StudyReport, Table, mean, number, signed
+from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
 from gsdd.study.statistics import Difference, by_group, paired_difference
-from gsdd.study.training_cell import TrainingCell
 
 # A pair: the number of a draw (of crops and distillation) and of a student's seed.
 Key = tuple[int, int]
@@ -80,8 +80,8 @@ def compare_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     )
 
 
-def _cell(plan: StudyPlan, row: Contender, student: str, draw: int, seed: int) -> TrainingCell:
-    return plan.training(row.source(draw), student, seed, curve=seed == plan.settings.seeds[0])
+def _cell(plan: StudyPlan, row: Contender, student: str, draw: int, seed: int) -> ScoreCell:
+    return plan.scored(row.source(draw), student, seed, curve=seed == plan.settings.seeds[0])
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ class Board:
         found = {key: self.results.score(self.cell(row, key), metric) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
 
-    def cell(self, row: Contender, key: Key) -> TrainingCell:
+    def cell(self, row: Contender, key: Key) -> ScoreCell:
         """Give the training of a row."""
         return _cell(self.plan, row, self.student, *key)
 
-    def cells(self, row: Contender) -> list[TrainingCell]:
+    def cells(self, row: Contender) -> list[ScoreCell]:
         """Give all trainings of a row."""
         return [self.cell(row, (d, s)) for s in self.plan.settings.seeds for d in self.plan.settings.draws]
 
@@ -168,7 +168,7 @@ def _means(board: Board) -> Table:
 
 
 def _size(board: Board, row: Contender) -> tuple[str, str, str]:
-    found = [result for cell in board.cells(row) if (result := board.results.of(cell)) is not None]
+    found = [result for cell in board.cells(row) if (result := board.results.of(cell.trained)) is not None]
     if not found:
         return NOTHING, NOTHING, "0"
     images, size = (mean(result[name] for result in found) for name in ("pairs", "bytes"))
@@ -190,10 +190,10 @@ def _mean(board: Board, row: Contender, metric: str) -> str:
 
 
 def _times(board: Board, row: Contender, goal: float | None) -> tuple[str, str, str]:
-    found = [(cell, result) for cell in board.cells(row) if (result := board.results.of(cell)) is not None]
+    found = [(cell, result) for cell in board.cells(row) if (result := board.results.of(cell.trained)) is not None]
     read = mean(result["seconds"]["read"] for _, result in found)
     steps = [result["seconds"]["step"] for _, result in found]
-    train = mean(step and step * cell.recipe.steps for step, (cell, _) in zip(steps, found, strict=True))
+    train = mean(step and step * cell.trained.recipe.steps for step, (cell, _) in zip(steps, found, strict=True))
     reached = [_reached(result, goal) for _, result in found if goal is not None and result["curve"]]
     if not reached:
         return number(read, 1), number(train, 1), NOTHING
@@ -216,7 +216,7 @@ def _reached(result: Mapping[str, object], goal: float) -> float | None:
 
 def _goal(board: Board, rows: Sequence[Contender]) -> float | None:
     """Fix the quality: what the first row ends at, on the photos of the curve, less a margin."""
-    found = [board.results.of(cell) for cell in board.cells(rows[0])]
+    found = [board.results.of(cell.trained) for cell in board.cells(rows[0])]
     last = mean(result["curve"][-1]["psnr_y"] for result in found if result is not None and result["curve"])
     return None if last is None else last - MARGIN
 

@@ -7,10 +7,10 @@ from gsdd.study import paper, plots
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, mean, number, score_text
+from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
 from gsdd.study.tables import of_every_draw
-from gsdd.study.training_cell import TrainingCell
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class _Group:
 
     student: str
     kind: str
-    cells: tuple[TrainingCell, ...]
+    cells: tuple[ScoreCell, ...]
 
 
 def _groups(plan: StudyPlan) -> Iterator[_Group]:
     settings = plan.settings
     generator = list(settings.generators)[-1]
 
-    def trainings(sources: list[Source], student: str) -> tuple[TrainingCell, ...]:
-        return tuple(plan.training(source, student, seed) for seed in settings.seeds for source in sources)
+    def trainings(sources: list[Source], student: str) -> tuple[ScoreCell, ...]:
+        return tuple(plan.scored(source, student, seed) for seed in settings.seeds for source in sources)
 
     for student in settings.students:
         coresets = [plan.coreset(settings.main_ipc, draw) for draw in settings.draws]
@@ -63,7 +63,7 @@ def write_fig7(plan: StudyPlan, results: Results) -> StudyReport:
 
 
 def _seconds(results: Results, group: _Group, what: str) -> float | None:
-    found = [results.of(cell) for cell in group.cells]
+    found = [results.of(cell.trained) for cell in group.cells]
     return mean(result["seconds"][what] for result in found if result is not None)
 
 
@@ -85,7 +85,7 @@ def fig8_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     )
 
 
-def _fig8(plan: StudyPlan, ipc: int, lam: float) -> tuple[TrainingCell, ...]:
+def _fig8(plan: StudyPlan, ipc: int, lam: float) -> tuple[ScoreCell, ...]:
     generator = list(plan.settings.generators)[-1]
     return of_every_draw(plan, generator, ipc, plan.settings.students[0], lam=lam)
 

@@ -8,6 +8,7 @@ import torch
 from gsdd.data.crops import grid_crops, read_crops
 from gsdd.data.degradation import to_float, to_uint8
 from gsdd.data.images import read_photo
+from gsdd.generators.generator import SCALE
 from gsdd.pairs.decode import low_resolution
 from gsdd.study import plots
 from gsdd.study.cells import Cell, Workshop
@@ -17,9 +18,10 @@ from gsdd.study.photos import Photos
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.plots import Pixels
 from gsdd.study.report import StudyReport, Table, number
+from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import differences
 from gsdd.study.sources import Latents
-from gsdd.study.training_cell import TrainingCell, check_model
+from gsdd.study.training_cell import check_model
 
 # Photos whose restored squares Fig. 6 shows.
 SHOWN = 2
@@ -66,8 +68,8 @@ def fig6_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     return tuple(_fig6(plan, ipc) for ipc in plan.settings.shown_ipc)
 
 
-def _fig6(plan: StudyPlan, ipc: int) -> TrainingCell:
-    return plan.training(_latents(plan, ipc), plan.settings.students[0], plan.settings.seeds[0])
+def _fig6(plan: StudyPlan, ipc: int) -> ScoreCell:
+    return plan.scored(_latents(plan, ipc), plan.settings.students[0], plan.settings.seeds[0])
 
 
 def write_fig6(plan: StudyPlan, results: Results, workshop: Workshop) -> StudyReport:
@@ -86,20 +88,21 @@ def write_fig6(plan: StudyPlan, results: Results, workshop: Workshop) -> StudyRe
     return StudyReport("Fig. 6: by latents a class", [table], [*differences(plan)], {"": picture})
 
 
-def _fig6_row(cell: TrainingCell, squares: Sequence[Pixels], workshop: Workshop) -> list[Pixels]:
-    assert isinstance(cell.source, Latents) and isinstance(cell.source.made, DistillationCell)
-    model = find_model(str(check_model(cell, workshop)), device=workshop.device)
+def _fig6_row(cell: ScoreCell, squares: Sequence[Pixels], workshop: Workshop) -> list[Pixels]:
+    assert isinstance(cell.trained.source, Latents) and isinstance(cell.trained.source.made, DistillationCell)
+    model = find_model(str(check_model(cell.trained, workshop)), device=workshop.device)
     restored = [
-        to_uint8(model(to_float(low_resolution(torch.from_numpy(square.copy())[None], 4))))[0].numpy()
+        to_uint8(model(to_float(low_resolution(torch.from_numpy(square.copy())[None], SCALE))))[0].numpy()
         for square in squares
     ]
-    return _first_of_each_class(cell.source, workshop)[:SHOWN] + restored
+    return _first_of_each_class(cell.trained.source, workshop)[:SHOWN] + restored
 
 
 def _squares(photos: Photos, side: int) -> list[Pixels]:
     found = []
     for photo_class in photos.catalog.classes[:SHOWN]:
         pixels = read_photo(photo_class.photos[0].file).pixels
+        side = min(side, *(length - length % SCALE for length in pixels.shape[:2]))
         top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
         found.append(np.ascontiguousarray(pixels[top : top + side, left : left + side].transpose(2, 0, 1)))
     return found

@@ -8,9 +8,11 @@ from gsdd.metrics.registry import Files
 from gsdd.study.cells import Cell, Result, Workshop, in_order, read_result, stem
 from gsdd.study.making import NOT_DISTILLED, CoresetCell, DistillationCell
 from gsdd.study.photos import Photos
+from gsdd.study.score_cell import ScoreCell
 from gsdd.study.settings import StudySettings
 from gsdd.study.sources import AllCrops, Coreset, Latents, RandomCrops, Source, StoredCrops, UpscaledCrops, WholePhotos
-from gsdd.study.training_cell import TrainingCell
+from gsdd.study.storing import StoredCell
+from gsdd.study.training_cell import Looks, TrainingCell
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +82,14 @@ class StudyPlan:
         made = rival.needs[0]
         if not isinstance(made, DistillationCell):
             raise TypeError(f"{rival.label} has no file to compare bytes with")
-        return StoredCrops(made, quality, f"random crops as AVIF {quality}, equal bytes")
+        return StoredCrops(StoredCell(made, quality), f"random crops as AVIF {quality}, equal bytes")
 
-    def training(self, source: Source, student: str, seed: int, *, curve: bool = False) -> TrainingCell:
-        """Give the cell that trains a student on a source."""
-        every = self.settings.curve_every if curve else 0
-        recipe = self.settings.recipe(student, seed)
-        return TrainingCell(source, recipe, self.test, self.settings.metrics, every, self.files)
+    def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
+        """Give the cell that scores a student, and needs its training on a source."""
+        every = self.settings.curve_every
+        looks = Looks(self.test, every) if curve and every else None
+        trained = TrainingCell(source, self.settings.recipe(student, seed), looks)
+        return ScoreCell(trained, self.test, self.settings.metrics, self.files)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Results:
         return self.by_stem.get(stem(cell))
 
     def score(self, cell: Cell, metric: str) -> float | None:
-        """Give a score of a training cell; None where there is none."""
+        """Give a score that a cell found; None where there is none."""
         result = self.of(cell)
         value = result["scores"].get(metric) if result else None
         return None if value is None else float(value)

@@ -1,6 +1,6 @@
 """What students are trained on: real crops, coresets, and what G makes of latents; equal seeds give equal crops."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsdd.baselines.avif import Stored, fitting
 from gsdd.baselines.crop_list import find_crops, read_list
 from gsdd.baselines.upscaled import upscaled
 from gsdd.data.crops import Crop, grid_crops, plan_crops, read_crops
@@ -18,6 +17,7 @@ from gsdd.students.sources import read_folder
 from gsdd.study.cells import Cell, Workshop
 from gsdd.study.making import CoresetCell, DistillationCell
 from gsdd.study.photos import Photos
+from gsdd.study.storing import StoredCell
 
 Images = NDArray[np.uint8]
 
@@ -232,52 +232,30 @@ class Latents:
 class StoredCrops:
     """Random crops as AVIF keeps them, as many as fit into the bytes of a `.gsdd` file."""
 
-    rival: DistillationCell
-    quality: int
+    made: StoredCell
     label: str = "random crops as AVIF"
 
     @property
     def name(self) -> str:
         """What it is."""
-        return f"avif{self.quality}-bytes-of-{self.rival.name}"
+        return self.made.name
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its pairs."""
-        return {"source": "avif", "quality": self.quality, "bytes of": self.rival.identity}
+        return self.made.identity
 
     @property
     def needs(self) -> tuple[Cell, ...]:
-        """The making of the file."""
-        return (self.rival,)
+        """The storing of the crops."""
+        return (self.made,)
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""
-        budget = workshop.made_file(self.rival, DistillationCell.SUFFIX).stat().st_size
-        rival = self.rival
-        for crops in _more_and_more(rival):
-            pixels = torch.from_numpy(read_crops(rival.photos.catalog, crops, rival.hr_size))
-            stored = fitting(pixels, budget, self.quality)
-            if stored.count < len(crops):
-                break
-        return _stored(rival.photos, crops, stored)
-
-
-# Crops that are offered to the codec, as multiples of the latents; until not all fit.
-OFFERS = (2, 8, 32)
-
-
-def _more_and_more(rival: DistillationCell) -> Iterator[list[Crop]]:
-    """Deal crops class by class in turn, so that the first ones of any count are spread over the classes."""
-    for factor in OFFERS:
-        counts = [rival.ipc * factor] * len(rival.photos.catalog.classes)
-        plan = plan_crops(rival.photos.catalog, counts, rival.hr_size, rival.seed)
-        places = np.arange(len(plan)).reshape(len(counts), -1).T.ravel()
-        yield [plan[place] for place in places]
-
-
-def _stored(photos: Photos, crops: Sequence[Crop], stored: Stored) -> Data:
-    return Data(_pairs(photos, crops[: stored.count], stored.images.numpy()), stored.bytes, "AVIF")
+        images, classes, size = self.made.read(workshop)
+        catalog = self.made.rival.photos.catalog
+        names = [catalog.classes[number].name for number in classes]
+        return Data(Pairs.of_images(tuple(images), names, list(map(str, range(len(images))))), size, "AVIF")
 
 
 class _Planned(Protocol):

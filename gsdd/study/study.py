@@ -8,6 +8,7 @@ from typing import Any
 
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import check_outside
+from gsdd.generators.generator import SCALE
 from gsdd.metrics.registry import Files
 from gsdd.study.blind import table2_cells, write_table2
 from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells
@@ -21,8 +22,6 @@ from gsdd.study.scales import settings_of
 from gsdd.study.tables import table1_cells, table3_cells, write_table1, write_table3
 
 TUNE = "tune"
-# Least side of a test photo: what every metric can look at.
-SMALLEST_TEST = 96
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def study(
     _check_folder(workshop.folder, train)
     train_part, test_part = _photos(train, test, tune, workshop.folder, settings.hr_size)
     plan = StudyPlan(
-        experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SMALLEST_TEST),
+        experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE),
         files or Files(), tune,
     )  # fmt: skip
     cells = EXPERIMENTS[experiment].cells(plan)

@@ -7,8 +7,8 @@ from gsdd.study import paper, plots
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, mean, number, score_text
+from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
-from gsdd.study.training_cell import TrainingCell
 
 FULL = "FULL"
 # The metric of the paper that stands beside one of ours.
@@ -27,23 +27,21 @@ class Column:
     """
 
     head: str
-    cells: tuple[TrainingCell, ...]
+    cells: tuple[ScoreCell, ...]
 
 
-def of_every_draw(
-    plan: StudyPlan, generator: str, ipc: int, student: str, **options: object
-) -> tuple[TrainingCell, ...]:
+def of_every_draw(plan: StudyPlan, generator: str, ipc: int, student: str, **options: object) -> tuple[ScoreCell, ...]:
     """List the trainings on distilled sets, by draw and seed; the seeds are interleaved with the draws."""
     return tuple(
-        plan.training(plan.distilled(ipc, draw, generator, **options), student, seed)
+        plan.scored(plan.distilled(ipc, draw, generator, **options), student, seed)
         for seed in plan.settings.seeds
         for draw in plan.settings.draws
     )
 
 
-def on_full_data(plan: StudyPlan, student: str) -> tuple[TrainingCell, ...]:
+def on_full_data(plan: StudyPlan, student: str) -> tuple[ScoreCell, ...]:
     """List the trainings on full data, one a seed."""
-    return tuple(plan.training(plan.full(), student, seed) for seed in plan.settings.seeds)
+    return tuple(plan.scored(plan.full(), student, seed) for seed in plan.settings.seeds)
 
 
 def _table1_columns(plan: StudyPlan, generator: str) -> tuple[Column, ...]:
@@ -87,11 +85,11 @@ def _table1_rows(plan: StudyPlan, results: Results) -> Iterator[tuple[str, ...]]
             yield (generator, metric, *(score_text(value, metric) for value in values))
 
 
-def _mean(results: Results, cells: Sequence[TrainingCell], metric: str) -> float | None:
+def _mean(results: Results, cells: Sequence[ScoreCell], metric: str) -> float | None:
     return mean(results.score(cell, metric) for cell in cells)
 
 
-def _scores(results: Results, cells: Sequence[TrainingCell], metrics: Sequence[str]) -> tuple[str, ...]:
+def _scores(results: Results, cells: Sequence[ScoreCell], metrics: Sequence[str]) -> tuple[str, ...]:
     return tuple(score_text(_mean(results, cells, metric), metric) for metric in metrics)
 
 
@@ -121,7 +119,7 @@ def table3_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     return tuple(cell for student in plan.settings.students for cell in _table3_row(plan, student))
 
 
-def _table3_row(plan: StudyPlan, student: str) -> tuple[TrainingCell, ...]:
+def _table3_row(plan: StudyPlan, student: str) -> tuple[ScoreCell, ...]:
     return of_every_draw(plan, list(plan.settings.generators)[-1], plan.settings.main_ipc, student)
 
 

@@ -1,18 +1,16 @@
-"""A cell that trains one student from one source with one seed, and scores it on the test photos."""
+"""A cell that trains one student from one source with one seed."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gsdd.errors import OutputError
-from gsdd.metrics.evaluation import evaluate
-from gsdd.metrics.registry import Files
-from gsdd.metrics.scores import Evaluation
+from gsdd.generators.generator import SCALE
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
 from gsdd.students.journal import TrainingJournal
@@ -23,30 +21,40 @@ from gsdd.students.trainer import Trainer
 from gsdd.students.training import find_features, run, trained
 from gsdd.students.validation import Validation
 from gsdd.study.cells import Cell, Result, Workshop
-from gsdd.study.models import find_model
 from gsdd.study.photos import Photos
 from gsdd.study.sources import Source
 
 
 @dataclass(frozen=True)
+class Looks:
+    """Looks at the quality while a student trains.
+
+    Attributes:
+        test: photos, of which one a class is looked at.
+        every: steps between two looks.
+    """
+
+    test: Photos
+    every: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Say what decides what they find."""
+        return {"test": self.test.sha256, "every": self.every}
+
+
+@dataclass(frozen=True)
 class TrainingCell:
-    """One training and its evaluation.
+    """One training; its student is a file that other cells score.
 
     Attributes:
         source: what is trained on.
         recipe: of the training, seed and student among it.
-        test: photos to score on.
-        metrics: names of metrics.
-        curve_every: steps between two looks at the quality under way; 0 looks only at the end.
-        files: weights of metrics that the user has.
+        looks: at the quality under way; None has none.
     """
 
     source: Source
     recipe: TrainingRecipe
-    test: Photos
-    metrics: tuple[str, ...]
-    curve_every: int = 0
-    files: Files = field(default_factory=Files)
+    looks: Looks | None = None
 
     @property
     def name(self) -> str:
@@ -59,9 +67,7 @@ class TrainingCell:
         return {
             "source": dict(self.source.identity),
             "training": self.recipe.to_dict(),
-            "test": self.test.sha256,
-            "metrics": list(self.metrics),
-            "curve_every": self.curve_every,
+            "looks": self.looks and self.looks.to_dict(),
         }
 
     @property
@@ -70,53 +76,19 @@ class TrainingCell:
         return self.source.needs
 
     def run(self, workshop: Workshop) -> Result:
-        """Train, write the student and score it; an interrupted training goes on from its checkpoint."""
+        """Train and write the student; an interrupted training goes on from its checkpoint."""
         began = time.monotonic()
         data = self.source.data(workshop)
         read_seconds = time.monotonic() - began
         clock = _train(self, data.pairs, workshop)
-        began = time.monotonic()
-        scores = score_model(workshop.model_file(self), self, workshop)
         return {
             "pairs": len(data.pairs),
             "bytes": data.bytes,
             "codec": data.codec,
-            "seconds": {
-                "read": read_seconds,
-                "step": clock.step_seconds,
-                "evaluate": time.monotonic() - began,
-            },
+            "seconds": {"read": read_seconds, "step": clock.step_seconds},
             "curve": clock.curve,
             "threads": torch.get_num_threads(),
-            **scores,
         }
-
-
-def score_model(path: Path, cell: TrainingCell, workshop: Workshop) -> dict[str, Any]:
-    """Score a student that a cell has trained.
-
-    Args:
-        path: of the student.
-        cell: what it was trained by.
-        workshop: the study.
-
-    Returns:
-        "scores" and "missing", by metric, and the number of "photos".
-    """
-    found = evaluate(
-        find_model(str(path), device=workshop.device), cell.test.folder, cell.metrics, files=cell.files,
-        on_bad_image="skip", progress=workshop.progress,
-    )  # fmt: skip
-    return to_scores(found)
-
-
-def to_scores(found: Evaluation) -> dict[str, Any]:
-    """Take out of an evaluation what tables need."""
-    return {
-        "scores": {each.metric.name: each.mean for each in found.scores if each.mean is not None},
-        "missing": {each.metric.name: each.missing for each in found.scores if each.mean is None},
-        "photos": len(found.photos),
-    }
 
 
 class _Clock:
@@ -160,10 +132,10 @@ def _train(cell: TrainingCell, pairs: Pairs, workshop: Workshop) -> _Clock:
 
 
 def _looks(cell: TrainingCell) -> Callable[[Trainer], None]:
-    if not cell.curve_every:
+    if cell.looks is None:
         return lambda trainer: None
-    photos = _one_of_each_class(read_folder(cell.test.folder, cell.recipe.crop, "skip", _silent, _unseen))
-    return Validation(photos, cell.curve_every).after_step
+    photos = _one_of_each_class(read_folder(cell.looks.test.folder, SCALE, "skip", _silent, _unseen))
+    return Validation(photos, cell.looks.every).after_step
 
 
 def _one_of_each_class(pairs: Pairs) -> Pairs:

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +38,7 @@ TINY = {
     "families": ["local-fourier"],
     "coreset": "loss",
     "avif_qualities": [50],
+    "curve_every": 2,
     "training": {"iterations": 4, "batch": 2, "crop": 32},
     "distillation": {
         "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 4, "bank": 1, "calibration": 4,
@@ -72,7 +77,7 @@ def results(folder: Path) -> dict[str, object]:
 def whole(few, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     outcome = run(folder, few)
-    assert (outcome.cells, outcome.left) == (3 + 2 * 7, 0)
+    assert (outcome.cells, outcome.left) == (4 + 2 * 14, 0)
     return folder
 
 
@@ -87,6 +92,7 @@ def test_a_comparison_has_a_row_a_source_and_every_interval(whole):
         "inverted",
     ):
         assert f"| {label}" in text or label in text
+    assert " dB | " in text and "| s to a quality |" not in text
     assert "95 % interval" in text and text.count(" .. ") >= 12
     with (whole / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -102,7 +108,7 @@ def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
     def stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked % 9 == 0
+        return asked % 12 == 0
 
     interrupted = 0
     while True:
@@ -117,6 +123,27 @@ def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
     assert not list(tmp_path.rglob("*.checkpoint*"))
 
 
+def test_a_study_killed_in_the_middle_goes_on_to_the_same_results(whole, few, tmp_path):
+    folder, config = tmp_path / "study", tmp_path / "tiny.toml"
+    config.write_text("".join(f"{name} = {toml(value)}\n" for name, value in TINY.items()))
+    words = ["compare", str(few), str(few), "-o", str(folder), "--config", str(config), "-q"]
+    process = subprocess.Popen([sys.executable, "-m", "gsdd", "study", *words])
+    while len(list(folder.glob("cells/*.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run(folder, few).left == 0
+    assert results(folder) == results(whole)
+
+
+def toml(value) -> str:
+    """Spell a value as TOML, where that is not JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml(each)}" for name, each in value.items()) + "}"
+    return json.dumps(value)
+
+
 def test_a_done_study_works_nothing_out_again(whole, few):
     before = {path: path.stat().st_mtime_ns for path in (whole / "cells").iterdir()}
     assert run(whole, few).left == 0
@@ -125,7 +152,7 @@ def test_a_done_study_works_nothing_out_again(whole, few):
 
 def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_path):
     outcome = run(tmp_path, few, at_most=5)
-    assert (outcome.cells, outcome.left) == (17, 12)
+    assert (outcome.cells, outcome.left) == (32, 27)
     assert len(list((tmp_path / "cells").iterdir())) == 5
     plan = plan_of(few)
     cells = [cell.name for cell in in_order(EXPERIMENTS["compare"].cells(plan))]
@@ -152,15 +179,16 @@ def test_random_crops_are_those_that_latents_begin_from(few, whole):
 
 def test_settings_that_decide_a_result_give_another_cell(few):
     plan = plan_of(few)
-    cell = plan.training(plan.distilled(1, 0, "compact"), "small", 0)
+    cell = plan.scored(plan.distilled(1, 0, "compact"), "small", 0)
     others = [
-        plan.training(plan.distilled(1, 1, "compact"), "small", 0),
-        plan.training(plan.distilled(1, 0, "compact", lam=0.3), "small", 0),
-        plan.training(plan.distilled(1, 0, "compact"), "small:small", 0),
-        plan.training(plan.distilled(1, 0, "compact"), "small", 1),
+        plan.scored(plan.distilled(1, 1, "compact"), "small", 0),
+        plan.scored(plan.distilled(1, 0, "compact", lam=0.3), "small", 0),
+        plan.scored(plan.distilled(1, 0, "compact"), "small:small", 0),
+        plan.scored(plan.distilled(1, 0, "compact"), "small", 1),
         replace(cell, metrics=("psnr-rgb",)),
     ]
-    assert len(in_order([cell, *others])) == 3 + 6
+    # Three distillations, five trainings: of those with other metrics there is one.
+    assert len(in_order([cell, *others])) == 3 + 5 + 6
 
 
 def test_a_damaged_result_is_named_not_used(few, tmp_path):
