@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +22,14 @@ Upscale = Callable[[Tensor], Tensor]
 Progress = Callable[[str, int, int], None]
 
 
+@runtime_checkable
+class ByClass(Protocol):
+    """A model whose images depend on the class of the photo too, as SFTGAN's do."""
+
+    def of_class(self, name: str) -> Upscale:
+        """Give the model for photos of a class, by the name of its folder."""
+
+
 def evaluate(
     upscale: Upscale,
     test: Path,
@@ -37,7 +46,8 @@ def evaluate(
     is compared.
 
     Args:
-        upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, 4h, 4w]`.
+        upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, 4h, 4w]`; if it is `ByClass` too, the
+            model of the photo's class does.
         test: a folder with one folder of photos a class, or with photos.
         metrics: names of `METRICS` or `FAMILIES`.
         files: weights that the user has.
@@ -61,8 +71,8 @@ def evaluate(
     catalog = scan(
         test, min_size=SCALE, on_bad_image=on_bad_image, progress=lambda done, total: progress("read", done, total)
     )
-    records = [record for photo_class in catalog.classes for record in photo_class.photos]
-    written.check([record.path for record in records], catalog.root)
+    records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
+    written.check([record.path for _, record in records], catalog.root)
     photos = []
     for record, shown in _upscaled(upscale, records):
         photos.append(_photo_scores(record, shown, loaded))
@@ -82,13 +92,14 @@ def _load(metric: Metric, files: Files) -> Measure | str:
         return str(error)
 
 
-def _upscaled(upscale: Upscale, records: Sequence[PhotoRecord]) -> Iterator[tuple[PhotoRecord, Pictures]]:
-    for record in records:
+def _upscaled(upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]]) -> Iterator[tuple[PhotoRecord, Pictures]]:
+    for class_name, record in records:
+        enlarge = upscale.of_class(class_name) if isinstance(upscale, ByClass) else upscale
         photo = torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None]
         reference = photo[..., : _cropped(record.height), : _cropped(record.width)]
         small = low_resolution(reference, SCALE)
         with torch.no_grad():
-            image = upscale(to_float(small))
+            image = enlarge(to_float(small))
         if image.shape != reference.shape:
             raise RecipeError(
                 f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; "

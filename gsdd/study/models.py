@@ -1,7 +1,7 @@
 """A name or a path -> a function from LR to HR that can be scored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gsdd.errors import GeneratorNotFoundError
+from gsdd.generators.categories import category_condition
 from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.load import load_file, load_generator
 from gsdd.generators.named import NAMED
+from gsdd.generators.sftgan import SFTGAN
 from gsdd.students.checkpoint import facts_of
 
 BICUBIC = "bicubic"
@@ -29,6 +31,7 @@ class Model:
         device: where the network computes.
         multiple_of: the sides of what the network is given must be multiples of this.
         minimum: and at least this, in pixels.
+        condition: what the network takes beside an image; None for nothing, or for SFTGAN's background.
     """
 
     name: str
@@ -37,14 +40,20 @@ class Model:
     device: torch.device
     multiple_of: int = 1
     minimum: int = 1
+    condition: Tensor | None = None
 
     @torch.no_grad()
     def __call__(self, small: Tensor) -> Tensor:
         """Make HR `[1, 3, 4h, 4w]` of LR `[1, 3, h, w]`; LR is continued at the right and the bottom if need be."""
         height, width = small.shape[2:]
         padding = (0, self._missing(width), 0, self._missing(height))
-        image: Tensor = self.network(F.pad(small, padding, mode="replicate").to(self.device))
+        given = () if self.condition is None else (self.condition.to(self.device),)
+        image: Tensor = self.network(F.pad(small, padding, mode="replicate").to(self.device), *given)
         return image[..., : height * SCALE, : width * SCALE].cpu()
+
+    def of_class(self, name: str) -> "Model":
+        """Give the model for images of a class: SFTGAN takes the category of that name, other networks look at none."""
+        return replace(self, condition=category_condition([name])) if isinstance(self.network, SFTGAN) else self
 
     def _missing(self, side: int) -> int:
         return max(side, self.minimum) + -max(side, self.minimum) % self.multiple_of - side

@@ -17,8 +17,6 @@ from gsdd.students.recipe import TrainingRecipe
 
 TINY = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32"]
 LONG = ["--size", "small", "--iterations", "100", "--batch", "2", "--crop", "32", "--checkpoint-seconds", "0"]
-# `gsdd` as it is, whether or not the table of commands has `train` yet.
-GSDD = "from gsdd.cli import main; main.COMMANDS['train'] = 'gsdd.cli.train'; main.CONTINUING.add('train'); main.run()"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,7 @@ def test_every_field_of_the_recipe_is_an_option_with_help():
 
 
 def started(source, target):
-    words = [sys.executable, "-c", GSDD, "train", str(source), "-o", str(target), *LONG, "-q"]
+    words = [sys.executable, "-m", "gsdd", "train", str(source), "-o", str(target), *LONG, "-q"]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -12,6 +12,7 @@ from generators import official_lists
 
 import gsdd
 from gsdd.data.images import read_photo
+from gsdd.generators.by_file import BY_FILE
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 
@@ -49,6 +50,15 @@ def test_every_row_of_the_paper_has_an_official_list():
     sources = {name: official_lists.read(name).sources for name in official_lists.NAMES}
     assert {row for entries in sources.values() for entry in entries for row in entry["rows"]} == ROWS
     assert all(len(entry["commit"]) == 40 and entry["file"] for entries in sources.values() for entry in entries)
+
+
+def test_the_table_of_files_names_the_repositories_whose_code_was_recorded():
+    recorded = {
+        (ARCHITECTURES[name].removesuffix(" paper").partition(" 1conv")[0], f"https://github.com/{entry['repository']}")
+        for name in official_lists.NAMES
+        for entry in official_lists.read(name).sources
+    }
+    assert {(each.architecture, each.home) for each in BY_FILE} <= recorded
 
 
 def test_an_official_file_is_known_by_its_tensors(loaded):

@@ -125,6 +125,18 @@ def test_validation_is_what_evaluate_measures(source, target):
     assert report.psnr_y in [pytest.approx(value, abs=1e-3) for value in scores.values()]
 
 
+def test_an_sftgan_is_evaluated_with_the_class_that_it_was_trained_with(source, target):
+    """The photos' folders name the category; without it all would be background, and the numbers others."""
+    from gsdd.metrics.evaluation import evaluate
+    from gsdd.study.models import find_model
+
+    report = train_file(source, target, replace(TINY, student="sftgan", size="small"), validation=source)
+    model = find_model(str(target))
+    assert report.psnr_y == pytest.approx(evaluate(model, source, ["psnr-y"]).mean("psnr-y"), abs=1e-3)
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    assert not model.of_class("animal")(grey).equal(model(grey))
+
+
 @pytest.mark.parametrize("after", range(1, 5))
 def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(source, target, validated, whole, after):
     """Student, average, Adam, discriminator and its Adam: what any of them lost would show in the model or the log."""
