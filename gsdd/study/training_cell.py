@@ -59,7 +59,8 @@ class TrainingCell:
     @property
     def name(self) -> str:
         """What it is, in letters that file names may have."""
-        return f"{self.recipe.student}-on-{self.source.name}-seed{self.recipe.seed}"
+        size = "" if self.recipe.size == "full" else f"-{self.recipe.size}"
+        return f"{self.recipe.student}{size}-on-{self.source.name}-seed{self.recipe.seed}"
 
     @property
     def identity(self) -> Mapping[str, Any]:
