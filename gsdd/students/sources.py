@@ -1,6 +1,6 @@
 """What a user trains on -> pairs in memory: a `.gsdd` file, or a folder of photos or of a coreset's crops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gsdd.students.pairs import Pairs, Pixels
 
 Note = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
+Pair = tuple[Pixels, Pixels]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_pairs(data: Path, crop: int, reading: Reading, note: Note, progress: Pr
         RecipeError: a subset of a `.gsdd` file, or of more crops than there are.
     """
     if not data.is_dir():
-        return _of_file(data, reading, note)
+        return _of_file(data, reading, note, progress)
     if reading.subset is None:
         return read_folder(data, crop, reading.on_bad_image, note, progress)
     if reading.subset_size < crop:
@@ -93,7 +94,7 @@ def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, note: Not
     return Pairs.of_images(images, [name for name, _ in records], [record.path for _, record in records])
 
 
-def _of_file(data: Path, reading: Reading, note: Note) -> Pairs:
+def _of_file(data: Path, reading: Reading, note: Note, progress: Progress) -> Pairs:
     if reading.subset is not None:
         raise RecipeError(f"{data}: a subset is of a folder of photos; train on the whole file, or give a folder")
     distilled = open_distilled(data)
@@ -101,11 +102,18 @@ def _of_file(data: Path, reading: Reading, note: Note) -> Pairs:
     if about:
         note(about)
     cache = PairCache(distilled, lambda: generator, reading.cache, generator.fingerprint)
+    pairs = list(_told(map(cache.pair, range(len(distilled))), len(distilled), progress))
     cache.complete()
-    pairs = [cache.pair(number) for number in range(len(distilled))]
     classes = [distilled.class_names[number] for number in distilled.class_index.tolist()]
     names = map(distilled.name, range(len(distilled)))
     return Pairs(tuple(hr for _, hr in pairs), tuple(lr for lr, _ in pairs), tuple(classes), tuple(names))
+
+
+def _told(pairs: Iterator[Pair], total: int, progress: Progress) -> Iterator[Pair]:
+    """Tell how many pairs have come: a large generator decodes for minutes."""
+    for done, pair in enumerate(pairs, 1):
+        progress("decode", done, total)
+        yield pair
 
 
 def _subset(catalog: Catalog, count: int, reading: Reading) -> Pairs:

@@ -69,6 +69,12 @@ def test_a_flat_folder_is_one_class(source):
     assert read(source / "thing").classes == ("thing",) * 3
 
 
+def test_decoding_is_told(file):
+    told = []
+    read_pairs(file, TINY.crop, Reading(), note=told.append, progress=lambda *facts: told.append(facts))
+    assert told == [("decode", done, 12) for done in range(1, 13)]
+
+
 def test_a_subset_is_so_many_crops_as_evenly_over_the_classes_as_can_be(source):
     pairs = read(source, subset=7, subset_size=48)
     assert [pairs.classes.count(name) for name in ("animal", "scene", "thing")] == [3, 2, 2]
