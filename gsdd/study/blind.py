@@ -71,16 +71,19 @@ class BlindCell:
                            device=workshop.device)  # fmt: skip
         loaded = {metric.name: _load(metric, self.files) for metric in find_metrics(self.metrics)}
         measures = {name: each for name, each in loaded.items() if isinstance(each, Measure)}
-        values: dict[str, list[float | None]] = {name: [] for name in measures}
-        for small in self._photos(workshop):
-            image = to_uint8(model(to_float(small)))
-            for name, measure in measures.items():
-                values[name].append(_value(measure, image))
-        scores = {name: mean(found) for name, found in values.items()}
+        values: dict[str, list[float]] = {name: [] for name in measures}
         missing = {name: each for name, each in loaded.items() if isinstance(each, str)}
+        for small in self._photos(workshop):
+            image = to_uint8(model(to_float(small))).cpu()
+            for name, measure in measures.items():
+                try:
+                    values[name].append(float(measure(image, image)))
+                except KernelInputError as error:  # too small, or too flat, for this metric
+                    missing[name] = str(error)
         return {
-            "scores": {name: score for name, score in scores.items() if score is not None},
-            "missing": missing,
+            "scores": {name: sum(found) / len(found) for name, found in values.items() if found},
+            "missing": {name: why for name, why in missing.items() if not values.get(name)},
+            "counted": {name: len(found) for name, found in values.items()},
             "photos": self.photos.catalog.images,
         }
 
@@ -103,13 +106,6 @@ def _load(metric: Metric, files: Files) -> Measure | str:
         return metric.load(files)
     except (MissingWeightsError, MissingExtraError) as error:
         return str(error)
-
-
-def _value(measure: Measure, image: Tensor) -> float | None:
-    try:
-        return float(measure(image, image))
-    except KernelInputError:  # too small, or too flat, for this metric
-        return None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class ScoreCell:
         return {
             "scores": {each.metric.name: each.mean for each in found.scores if each.mean is not None},
             "missing": {each.metric.name: each.missing for each in found.scores if each.mean is None},
+            "counted": {each.metric.name: each.images for each in found.scores if each.mean is not None},
             "photos": len(found.photos),
             "seconds": {"evaluate": time.monotonic() - began},
         }

@@ -62,7 +62,20 @@ def conventions(plan: StudyPlan, results: Results, metrics: tuple[str, ...]) -> 
             f"range {convention.range[0]:g}..{convention.range[1]:g}; the mean over photos."
         )
     missing = {(name, why) for each in results.by_stem.values() for name, why in each.get("missing", {}).items()}
+    yield from _left_out(results)
     for name, why in sorted(missing):
         yield f"{name} is missing: {why}. Once it is here, remove cells/scores-* to score again."
     if "lpips" not in metrics and "st-lpips" in metrics:
         yield "st-lpips is shift-tolerant LPIPS, another metric than the paper's LPIPS: the numbers do not compare."
+
+
+def _left_out(results: Results) -> Iterator[str]:
+    """Tell where a mean is not over all photos: some are too small, or too flat, for a metric."""
+    counts = {
+        (name, count, each["photos"])
+        for each in results.by_stem.values()
+        for name, count in each.get("counted", {}).items()
+        if 0 < count < each["photos"]
+    }
+    for name, count, photos in sorted(counts):
+        yield f"{name} is over {count} of {photos} photos in some cells: the others are too small or too flat for it."
