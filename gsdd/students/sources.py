@@ -62,6 +62,8 @@ def read_pairs(data: Path, crop: int, reading: Reading, note: Note, progress: Pr
         GeneratorError: no usable generator.
         RecipeError: a subset of a `.gsdd` file, or of more crops than there are.
     """
+    if data.suffix.lower() == ".csv":
+        raise SourceError(f"{data}: a list of crops has no pixels; make the coreset with -o FOLDER, and train on that")
     if not data.is_dir():
         return _of_file(data, reading, note, progress)
     if reading.subset is None:

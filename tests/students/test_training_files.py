@@ -183,6 +183,8 @@ def test_nothing_that_was_there_is_replaced(source, target, name):
 def test_what_cannot_be_trained_on_is_refused(source, file, target):
     with pytest.raises(SourceError):
         train_file(target.with_name("none"), target, TINY)
+    with pytest.raises(SourceError, match="make the coreset with -o FOLDER"):
+        train_file(target.with_name("list.csv"), target, TINY)
     with pytest.raises(RecipeError, match="a subset is of a folder"):
         train_file(file, target, TINY, reading=Reading(subset=3))
     with pytest.raises(OutputError, match=r"\.safetensors"):
