@@ -84,6 +84,14 @@ def test_every_package_on_disk_is_in_the_wheel():
     assert on_disk == set(settings["packages"])
 
 
+def test_every_data_file_on_disk_is_in_the_wheel():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    rooms = {package.removeprefix("gsdd."): names for package, names in settings.items() if package != "gsdd"}
+    named = {FOLDERS[room] / name for room, names in rooms.items() for name in names}
+    inside = {file for folder in FOLDERS.values() for file in folder.rglob("*.*") if "__pycache__" not in file.parts}
+    assert named == {file for file in inside if file.suffix != ".py"}
+
+
 def test_the_changelog_is_of_this_version():
     import gsdd
 
