@@ -43,6 +43,11 @@ def draw_lines(
     for name, points in lines.items():
         style = "none" if not joined else "--" if name.startswith("paper") else "-"
         axes.plot(*zip(*points, strict=True), marker="o", linestyle=style, label=name)
+    axes.ticklabel_format(axis="y", useOffset=False)
+    if log_x and lines:
+        places = sorted({point[0] for points in lines.values() for point in points})
+        axes.set_xticks(places, labels=[f"{place:g}" for place in places])
+        axes.minorticks_off()
     if lines:
         axes.legend(fontsize="small")
     return _png(figure)
