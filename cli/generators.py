@@ -17,9 +17,11 @@ from gsdd.cli.options import (
     print_written,
     quiet_option,
 )
+from gsdd.cli.table import print_table
 
 MEGABYTE = 1e6
 COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here")
+FILE_COLUMNS = ("known by its file", "architecture", "takes", "weights from")
 
 
 @click.group(invoke_without_command=True)
@@ -40,12 +42,15 @@ def generators(ctx: click.Context, as_json: bool, quiet: bool) -> None:
 @json_option
 @quiet_option
 def list_command(as_json: bool, quiet: bool) -> None:
-    """List the named generators, and whether their weights are here; with -q, the names alone.
+    """List the named generators, and whether their weights are here; with -q, their names alone.
+
+    Below them are those of the literature whose weights you bring: --generator PATH.
 
     \b
     Example:
       gsdd generators list
     """
+    from gsdd.generators.by_file import BY_FILE
     from gsdd.generators.named import DEFAULT, NAMED
     from gsdd.generators.places import find_weights
 
@@ -54,12 +59,13 @@ def list_command(as_json: bool, quiet: bool) -> None:
         for named in NAMED.values()
     ]
     if as_json:
-        print_json({"generators": entries})
+        print_json({"generators": entries, "by_file": [asdict(entry) for entry in BY_FILE]})
     elif quiet:
         click.echo("\n".join(NAMED))
     else:
-        _print_table([COLUMNS, *map(_row, entries)])
-        click.echo("* default")
+        print_table([COLUMNS, *map(_row, entries)])
+        click.echo("* default\n")
+        print_table([FILE_COLUMNS, *((each.name, each.architecture, each.takes, each.home) for each in BY_FILE)])
 
 
 @generators.command()
@@ -152,12 +158,6 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["distribution"],
         "yes" if entry["weights"] else "no",
     )
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _text(path: Path | None) -> str | None:

@@ -19,16 +19,21 @@ from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 COMMANDS = {
     "compress": "gsdd.cli.compress",
     "convert": "gsdd.cli.convert",
+    "coreset": "gsdd.cli.coreset",
+    "evaluate": "gsdd.cli.evaluate",
     "expand": "gsdd.cli.expand",
     "generators": "gsdd.cli.generators",
     "info": "gsdd.cli.info",
     "merge": "gsdd.cli.merge",
     "savings": "gsdd.cli.savings",
+    "students": "gsdd.cli.students",
+    "study": "gsdd.cli.study",
+    "train": "gsdd.cli.train",
     "verify": "gsdd.cli.verify",
 }
 
 # These go on where the same command was interrupted.
-CONTINUING = {"compress", "expand"}
+CONTINUING = {"compress", "expand", "study", "train"}
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -11,6 +11,8 @@ GsddError
 ├── MergeError             sound files that do not belong into one
 ├── OutputError            the output exists, or cannot be written
 ├── KernelInputError       a tensor has a shape, dtype or device that an op does not take
+├── MetricError            weights of a metric that cannot be read
+│   └── MissingWeightsError      they are not on this machine: the metric is missing, and has no number
 ├── MissingExtraError      an optional package is needed and not installed
 ├── ProcessLostError       another process of a run under torchrun is gone
 └── Interrupted            a run was asked to stop, and its checkpoint is written
@@ -63,6 +65,14 @@ class OutputError(GsddError, OSError):
 
 class KernelInputError(GsddError, ValueError):
     """A tensor has a shape, dtype or device that an op does not take."""
+
+
+class MetricError(GsddError, ValueError):
+    """Weights of a metric that cannot be read, or are not those of that metric."""
+
+
+class MissingWeightsError(MetricError, FileNotFoundError):
+    """A metric's weights are not on this machine; the text says how to get them."""
 
 
 class MissingExtraError(GsddError, ImportError):

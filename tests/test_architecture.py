@@ -21,7 +21,7 @@ ROOMS = [
     "study",
     "integrations",
 ]
-BASE = {"errors", "randomness"}
+BASE = {"errors", "option", "randomness"}
 FOLDERS = {"kernels": ROOT / "kernels", "formats": ROOT / "formats", "cli": ROOT / "cli"} | {
     room: ROOT / "gsdd" / room for room in ROOMS
 }
@@ -82,6 +82,14 @@ def test_every_package_on_disk_is_in_the_wheel():
             parts = init.parent.relative_to(ROOT).parts
             on_disk.add(".".join(parts if top == "gsdd" else ("gsdd", *parts)))
     assert on_disk == set(settings["packages"])
+
+
+def test_every_data_file_on_disk_is_in_the_wheel():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    rooms = {package.removeprefix("gsdd."): names for package, names in settings.items() if package != "gsdd"}
+    named = {FOLDERS[room] / name for room, names in rooms.items() for name in names}
+    inside = {file for folder in FOLDERS.values() for file in folder.rglob("*.*") if "__pycache__" not in file.parts}
+    assert named == {file for file in inside if file.suffix != ".py"}
 
 
 def test_the_changelog_is_of_this_version():

@@ -1,1 +1,1 @@
-"""Coresets and pruning, the rivals of a distilled set. Contract: takes a catalog, returns crops."""
+"""Coresets, pruning and codecs, the rivals of a distilled set. Contract: takes real crops, gives images."""

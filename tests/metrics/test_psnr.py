@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from metrics.real_pairs import real_pairs
 from skimage.metrics import peak_signal_noise_ratio
 
 from gsdd.errors import KernelInputError
+from gsdd.metrics.conventions import Convention
 from gsdd.metrics.psnr import psnr
 
 
@@ -26,6 +28,29 @@ def test_float_images_have_a_range_of_one():
     expected = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in zip(clean, noisy, strict=True)]
     measured = psnr(torch.from_numpy(noisy), torch.from_numpy(clean))
     np.testing.assert_allclose(measured.numpy(), expected, rtol=1e-6)
+
+
+def luma(image):
+    """Y of `[3, H, W]` in 0..255, term by term."""
+    red, green, blue = image.astype(np.float64)
+    return 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
+
+
+@pytest.mark.parametrize(("channel", "rounded"), [("RGB", False), ("Y", False), ("Y", True)])
+def test_psnr_of_shaved_photos_is_the_formula_written_in_numpy(photos, channel, rounded):
+    images, references = real_pairs(photos)
+    measured = psnr(images, references, Convention(channel, 4, rounded))
+    for value, image, reference in zip(measured, images.numpy(), references.numpy(), strict=True):
+        one, other = (part[:, 4:-4, 4:-4] for part in (image, reference))
+        if channel == "Y":
+            one, other = (np.floor(luma(part) + 0.5) if rounded else luma(part) for part in (one, other))
+        error = np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2)
+        assert value.item() == pytest.approx(10 * np.log10(255**2 / error), abs=1e-6)
+
+
+def test_conventions_of_one_pair_differ_by_decibels(photos):
+    images, references = real_pairs(photos)
+    assert (psnr(images, references, Convention("Y", 4)) - psnr(images, references) > 0.5).all()
 
 
 def test_one_level_of_error_everywhere_is_48_13_db():

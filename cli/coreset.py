@@ -1,0 +1,93 @@
+"""`gsdd coreset`: real crops that stand for a folder of photos."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gsdd.baselines.method import METHODS
+from gsdd.cli.options import OUTPUT, dry_run_option, force_option, json_option, print_json, quiet_option
+from gsdd.cli.progress import StageBars
+from gsdd.features.family import FAMILIES
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=OUTPUT, required=True, help="Folder to write; a list if its name ends in .csv.")
+@click.option("--ipc", required=True, help="Crops a class: 100, or sky=50,animal=200, or sky=50,*=100.")
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    required=True,
+    help="random; herding: their mean feature is that of the class; kmeans: nearest to centres of features; gradient: "
+    "CRAIG, on gradients of a linear SR head; loss: the largest errors of bicubic.",
+)
+@click.option("--hr-size", default=128, show_default=True, help="Side of a crop in pixels; a multiple of 4.")
+@click.option("--seed", default=0, show_default=True, help="Seed of every random draw.")
+@click.option(
+    "--features",
+    type=click.Choice(FAMILIES),
+    default="local-fourier",
+    show_default=True,
+    help="What herding and kmeans look at, with theta drawn once.",
+)
+@click.option(
+    "--candidates",
+    "max_candidates",
+    default=2048,
+    show_default=True,
+    help="Crops a class to choose from, at most; random chooses from all.",
+)
+@click.option(
+    "--leave-out",
+    default=0.05,
+    show_default=True,
+    help="Share of the hardest crops that loss passes over; 0.5 begins at the middle.",
+)
+@click.option(
+    "--on-bad-image",
+    type=click.Choice(["skip", "fail"]),
+    default="skip",
+    show_default=True,
+    help="Name unusable photos and go on without them, or stop at the first.",
+)
+@dry_run_option
+@force_option
+@json_option
+@quiet_option
+def coreset(
+    source: Path,
+    output: Path,
+    ipc: str,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Choose crops of the photos in SOURCE that stand for all of them, the rivals of a distilled set.
+
+    A folder gets a sub-folder of PNG crops a class, named after photo and place, coreset.csv, a list of them, and
+    coreset.json, how they were chosen.
+
+    \b
+    Example:
+      gsdd coreset ost/ --ipc 100 --method herding -o ost_herding/
+    """
+    from gsdd.baselines.coreset import coreset as run
+    from gsdd.data.crops import parse_ipc
+
+    with StageBars(hidden=quiet) as bars:
+        report = run(
+            source, output, ipc=parse_ipc(ipc), dry_run=dry_run, progress=bars.update, note=bars.note, **options
+        )
+    _print(report.to_dict(), dry_run, as_json, quiet)
+
+
+def _print(facts: dict[str, Any], dry_run: bool, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print_json({**facts, "dry_run": dry_run})
+    elif quiet:
+        click.echo(facts["path"])
+    else:
+        size = " (not written)" if dry_run else f", {facts['bytes']:,} bytes"
+        click.echo(f"{facts['path']}: {facts['crops']} crops, {len(facts['classes'])} classes{size}")

@@ -1,0 +1,128 @@
+"""`gsdd evaluate`: a model's scores on a folder of photos."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gsdd.cli.options import OUTPUT, force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.progress import StageBars
+from gsdd.cli.table import print_table
+
+if TYPE_CHECKING:
+    from gsdd.data.catalog import OnBadImage
+    from gsdd.metrics.scores import Evaluation, Score
+    from gsdd.study.models import Model
+
+COLUMNS = ("metric", "mean", "photos", "better", "channel", "shaved", "range", "by")
+LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicubic x4 of the photo, in 8 bits too."
+WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("test", metavar="TESTDIR", type=click.Path(path_type=Path))
+@click.option(
+    "--metrics",
+    default="psnr,ssim,lpips,st-lpips,niqe",
+    show_default=True,
+    help="Any of psnr, ssim (each of Y and of RGB), lpips, lpips-vgg, st-lpips, st-lpips-vgg, niqe, nrqm, pi.",
+)
+@click.option("--csv", type=OUTPUT, help="Write a row a photo.")
+@click.option("--images", type=OUTPUT, help="Write a PNG a photo into this folder: LR, output, HR.")
+@click.option("--lpips-trunk", type=WEIGHTS, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
+@click.option("--nrqm-model", type=WEIGHTS, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
+@click.option(
+    "--on-bad-image",
+    type=click.Choice(["skip", "fail"]),
+    default="fail",
+    show_default=True,
+    help="Name unusable photos and go on without them, or stop at the first.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where the model computes, such as cuda.")
+@force_option
+@json_option
+@quiet_option
+def evaluate(
+    model: str,
+    test: Path,
+    metrics: str,
+    csv: Path | None,
+    images: Path | None,
+    lpips_trunk: Path | None,
+    nrqm_model: Path | None,
+    on_bad_image: "OnBadImage",
+    device: str,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Score MODEL on TESTDIR, a folder of HR photos: LR is made of each, enlarged by MODEL, and compared with it.
+
+    MODEL is a checkpoint that gsdd train wrote, any x4 network that spandrel reads, a name that gsdd generators
+    lists, or bicubic. A metric whose weights are not on this machine is told as missing; nothing is downloaded.
+
+    \b
+    Example:
+      gsdd evaluate student.safetensors mini-ost/test --metrics psnr,ssim,st-lpips
+    """
+    from gsdd.metrics.evaluation import evaluate as score
+    from gsdd.metrics.outputs import Outputs
+    from gsdd.metrics.registry import Files
+    from gsdd.study.models import find_model
+
+    found = find_model(model, device=device)
+    with StageBars(hidden=quiet) as bars:
+        result = score(
+            found,
+            test,
+            [name.strip() for name in metrics.split(",") if name.strip()],
+            files=Files(lpips_trunk, nrqm_model),
+            outputs=Outputs(csv, images, force),
+            on_bad_image=on_bad_image,
+            progress=bars.update,
+        )
+    for line in _remarks(result):
+        note(f"note: {line}", quiet)
+    if as_json:
+        print_json({"model": found.name, "about": found.about, **result.to_dict()})
+    else:
+        _print(found, result)
+
+
+def _remarks(result: "Evaluation") -> Iterator[str]:
+    yield from (f"{item.path}: {item.reason}; skipped" for item in result.skipped)
+    if result.cropped:
+        yield (
+            f"{result.cropped} of {len(result.photos)} photos were cropped at the right and the bottom to multiples "
+            "of 4, as BasicSR's mod_crop does"
+        )
+    for score in result.scores:
+        left_out = [photo for photo in result.photos if score.metric.name in photo.left_out]
+        if left_out and score.images:
+            first, name = left_out[0], score.metric.name
+            yield f"{name} is over {score.images} of {len(result.photos)} photos; {first.path}: {first.left_out[name]}"
+
+
+def _print(found: "Model", result: "Evaluation") -> None:
+    click.echo(f"{found.name} ({found.about}), {len(result.photos)} photos\n")
+    print_table([COLUMNS, *map(_row, result.scores)])
+    click.echo(f"\n{LEGEND}")
+    for score in result.scores:
+        if score.missing:
+            click.echo(f"{score.metric.name} is missing: {score.missing}")
+
+
+def _row(score: "Score") -> tuple[str, ...]:
+    metric, convention = score.metric, score.metric.convention
+    return (
+        metric.name,
+        "missing" if score.mean is None else f"{score.mean:.4f} {metric.unit}",
+        f"{score.images}",
+        metric.better,
+        convention.channel + (" rounded" if convention.rounded else ""),
+        f"{convention.shave} px",
+        f"{convention.range[0]:g}..{convention.range[1]:g}",
+        score.implementation,
+    )

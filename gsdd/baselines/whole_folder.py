@@ -1,0 +1,141 @@
+"""Output folders that appear whole or not at all, and replace nothing but their own kind."""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gsdd.data.naming import printable
+from gsdd.errors import OutputError
+
+IsOurs = Callable[[Path, Path], bool]
+
+
+def check_folder(path: Path, is_ours: IsOurs, *, force: bool = False) -> None:
+    """Refuse an output folder that could not be written, before the work that leads to it.
+
+    What killed processes left half written of the same folder is removed.
+
+    Args:
+        path: the folder to be written.
+        is_ours: tells of an entry and the folder whether the entry is such as an earlier run wrote there.
+        force: whether what an earlier run wrote may be replaced; anything else never is.
+
+    Raises:
+        OutputError: something is there that may not be replaced, or the folder around it does not exist.
+    """
+    with _told_as_output_error(path):
+        if path.name in ("", ".."):
+            raise OutputError(f"{path}: is no name for a new folder; choose another -o")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+        _remove_orphans(path)
+        _refuse(path, is_ours, force)
+        with _unfinished(path):  # what writing begins with: fails where that would
+            pass
+
+
+def write_folder(path: Path, files: Iterable[tuple[str, bytes]], is_ours: IsOurs, *, force: bool = False) -> int:
+    """Write a folder whole or not at all.
+
+    Args:
+        path: the folder to be written.
+        files: path in the folder, at most one folder deep, and bytes.
+        is_ours: as for `check_folder`.
+        force: the same.
+
+    Returns:
+        How many bytes the files have.
+
+    Raises:
+        OutputError: as for `check_folder`, or it cannot be written; what was there is untouched then.
+    """
+    with _told_as_output_error(path), _unfinished(path) as folder:
+        size = sum(_write(folder / name, data) for name, data in files)
+        _refuse(path, is_ours, force)
+        _put_in_place(folder, path)
+    return size
+
+
+def _refuse(path: Path, is_ours: IsOurs, force: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_dir():
+        raise OutputError(f"{path}: exists and is no folder; choose another -o")
+    stranger = next((entry for entry in path.rglob("*") if not is_ours(entry, path)), None)
+    if stranger is not None:
+        name = printable(str(stranger.relative_to(path)))
+        raise OutputError(f"{path}: exists and holds {name}, which is not ours to replace; choose another -o")
+    if not force and any(path.iterdir()):
+        raise OutputError(f"{path}: exists already; --force (force=True) replaces it")
+
+
+def _write(file: Path, data: bytes) -> int:
+    file.parent.mkdir(exist_ok=True)
+    with file.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return len(data)
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    """Rename; a folder that is there is moved aside first, and removed last."""
+    if not path.exists():
+        folder.rename(path)
+        return
+    with _unfinished(path) as aside:
+        path.rename(aside / "earlier")
+        try:
+            folder.rename(path)
+        except BaseException:
+            (aside / "earlier").rename(path)
+            raise
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """Make a folder beside a path, locked while this process lives and removed when the block ends."""
+    folder = path.with_name(f".{path.name}.{secrets.randbits(32)}.unfinished")
+    folder.mkdir()
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; it ends with the process, however that ends.
+
+    Raises:
+        BlockingIOError: a living process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_orphans(path: Path) -> None:
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.unfinished", re.DOTALL)
+    for folder in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name)]:
+        with suppress(OSError), _locked(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _told_as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,124 @@
+"""A function from LR to HR -> its scores on a folder of photos."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from gsdd.data.catalog import OnBadImage, PhotoRecord, scan
+from gsdd.data.degradation import to_float, to_uint8
+from gsdd.data.images import read_photo
+from gsdd.errors import KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
+from gsdd.generators.generator import SCALE
+from gsdd.metrics.measure import Measure
+from gsdd.metrics.outputs import Outputs, Pictures
+from gsdd.metrics.registry import Files, Metric, find_metrics
+from gsdd.metrics.scores import Evaluation, PhotoScores, score
+from gsdd.pairs.decode import low_resolution
+
+Upscale = Callable[[Tensor], Tensor]
+Progress = Callable[[str, int, int], None]
+
+
+@runtime_checkable
+class ByClass(Protocol):
+    """A model whose images depend on the class of the photo too, as SFTGAN's do."""
+
+    def of_class(self, name: str) -> Upscale:
+        """Give the model for photos of a class, by the name of its folder."""
+
+
+def evaluate(
+    upscale: Upscale,
+    test: Path,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    *,
+    files: Files | None = None,
+    outputs: Outputs | None = None,
+    on_bad_image: OnBadImage = "fail",
+    progress: Progress = lambda stage, done, total: None,
+) -> Evaluation:
+    """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and upscale(LR) is compared with it.
+
+    Photos are processed whole, one at a time, in 8 bits: LR is rounded before the model sees it, its output before it
+    is compared.
+
+    Args:
+        upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, 4h, 4w]`; if it is `ByClass` too, the
+            model of the photo's class does.
+        test: a folder with one folder of photos a class, or with photos.
+        metrics: names of `METRICS` or `FAMILIES`.
+        files: weights that the user has.
+        outputs: what to write.
+        on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
+        progress: told the stage, how many photos are done, and how many there are.
+
+    Returns:
+        The scores. A metric whose weights are not here is in it with the reason, and without a number; a photo that
+        is too small for a metric is left out of its mean, and named.
+
+    Raises:
+        RecipeError: a metric has no such name, or the model does not give images of the right size.
+        SourceError: there are no photos, or one is bad.
+        MetricError: weights that were given, or installed, are damaged.
+        OutputError: an output exists already, or cannot be written.
+    """
+    wanted, written = find_metrics(metrics), outputs or Outputs()
+    measures = {metric.name: _load(metric, files or Files()) for metric in wanted}
+    loaded = {name: measure for name, measure in measures.items() if isinstance(measure, Measure)}
+    catalog = scan(
+        test, min_size=SCALE, on_bad_image=on_bad_image, progress=lambda done, total: progress("read", done, total)
+    )
+    records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
+    written.check([record.path for _, record in records], catalog.root)
+    photos = []
+    for record, shown in _upscaled(upscale, records):
+        photos.append(_photo_scores(record, shown, loaded))
+        written.write_pictures(record.path, shown)
+        progress("evaluate", len(photos), len(records))
+    scores = tuple(score(metric, measures[metric.name], photos) for metric in wanted)
+    evaluation = Evaluation(scores, tuple(photos), catalog.sha256, catalog.skipped)
+    written.write_table(evaluation)
+    return evaluation
+
+
+def _load(metric: Metric, files: Files) -> Measure | str:
+    """Give the metric ready to use, or why it is missing."""
+    try:
+        return metric.load(files)
+    except (MissingWeightsError, MissingExtraError) as error:
+        return str(error)
+
+
+def _upscaled(upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]]) -> Iterator[tuple[PhotoRecord, Pictures]]:
+    for class_name, record in records:
+        enlarge = upscale.of_class(class_name) if isinstance(upscale, ByClass) else upscale
+        photo = torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None]
+        reference = photo[..., : _cropped(record.height), : _cropped(record.width)]
+        small = low_resolution(reference, SCALE)
+        with torch.no_grad():
+            image = enlarge(to_float(small))
+        if image.shape != reference.shape:
+            raise RecipeError(
+                f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; "
+                f"wanted {list(reference.shape)}"
+            )
+        yield record, Pictures(small, to_uint8(image.cpu()), reference)
+
+
+def _photo_scores(record: PhotoRecord, shown: Pictures, loaded: Mapping[str, Measure]) -> PhotoScores:
+    values, left_out = {}, {}
+    for name, measure in loaded.items():
+        try:
+            values[name] = float(measure(shown.output, shown.reference))
+        except KernelInputError as error:  # too small, or too flat, for this metric
+            left_out[name] = str(error)
+    height, width = shown.reference.shape[2:]
+    cropped = (width, height) != (record.width, record.height)
+    return PhotoScores(record.path, width, height, cropped, values, left_out)
+
+
+def _cropped(side: int) -> int:
+    return side - side % SCALE

@@ -1,0 +1,92 @@
+"""LPIPS by the `lpips` package. Its trunk's weights come from this machine: nothing is downloaded."""
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError
+from gsdd.formats.digest import file_digest
+from gsdd.generators.weights import quietly
+from gsdd.metrics.conventions import Convention, compared
+from gsdd.metrics.measure import Measure, read_weights
+
+Net = Literal["alex", "vgg"]
+
+CONVENTION = Convention("RGB", range=(-1.0, 1.0))
+VERSION = "0.1"
+# The names under which torchvision caches its ImageNet weights of alexnet and vgg16.
+TRUNKS: Mapping[Net, str] = {"alex": "alexnet-owt-7be5be79.pth", "vgg": "vgg16-397923af.pth"}
+# Below this a trunk's last feature map is empty.
+SMALLEST: Mapping[Net, int] = {"alex": 31, "vgg": 16}
+
+
+def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
+    """Build LPIPS, heads of version 0.1, on the CPU.
+
+    Args:
+        net: "alex", as papers report it, or "vgg".
+        trunk: torchvision's weights of alexnet or vgg16; None looks in torchvision's cache.
+
+    Returns:
+        The metric: RGB, whole images in [-1, 1], 0 for equal ones.
+
+    Raises:
+        MissingExtraError: the `lpips` package is not installed.
+        MissingWeightsError: the trunk's weights are not on this machine.
+        MetricError: the file is damaged, or holds another network.
+
+    Source:
+        Zhang, Isola, Efros, Shechtman, Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual
+        Metric", CVPR 2018.
+    """
+    if importlib.util.find_spec("lpips") is None:
+        raise MissingExtraError("the lpips package is not installed; pip install 'gsdd[metrics]'")
+    path = trunk or _cached(net)
+    weights = read_weights(path)
+    network = _with_random_trunk(net)
+    _fill(network.net, weights, path, net)
+    package = importlib.metadata.version("lpips")
+    which = f"lpips {package}, net {net}, version {VERSION}, trunk sha256 {file_digest(path)[:12]}"
+
+    @torch.no_grad()
+    def distance(images: Tensor, references: Tensor) -> Tensor:
+        ours, theirs = compared(images, references, CONVENTION, "lpips", SMALLEST[net])
+        values: Tensor = network(ours.float(), theirs.float())
+        return values.flatten().double()
+
+    return Measure(distance, which)
+
+
+def _cached(net: Net) -> Path:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net]
+    if not path.is_file():
+        raise MissingWeightsError(
+            f"LPIPS needs torchvision's ImageNet weights of its trunk, and {path} is not there; put {TRUNKS[net]} of "
+            "download.pytorch.org/models there, or give it with --lpips-trunk FILE; st-lpips needs no such file"
+        )
+    return path
+
+
+def _with_random_trunk(net: Net) -> Any:  # noqa: ANN401 - lpips is untyped for mypy
+    # Constructors fill their layers from the global generator; fork_rng keeps it as the caller had it.
+    with quietly(), torch.random.fork_rng(devices=[]):
+        import lpips
+
+        return lpips.LPIPS(net=net, version=VERSION, pnet_rand=True, verbose=False).eval().requires_grad_(False)
+
+
+def _fill(trunk: torch.nn.Module, weights: Mapping[str, Any], path: Path, net: Net) -> None:
+    """Put torchvision's `features.N.*` into `sliceK.N.*`."""
+    try:
+        trunk.load_state_dict({name: weights[f"features.{name.split('.', 1)[1]}"] for name in trunk.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        wanted = TRUNKS[net].split("-")[0]
+        raise MetricError(
+            f"{path}: not the weights of torchvision's {wanted}, the trunk of LPIPS net {net} "
+            f"({str(error).splitlines()[-1].strip()}); give {TRUNKS[net]} with --lpips-trunk FILE"
+        ) from error

@@ -1,0 +1,158 @@
+"""Every metric by its name, with its convention; nothing is loaded before it is used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from torch import Tensor
+
+from gsdd.errors import MissingWeightsError, RecipeError
+from gsdd.formats.digest import file_digest
+from gsdd.generators.generator import SCALE
+from gsdd.metrics.conventions import Channel, Convention
+from gsdd.metrics.lpips import CONVENTION as LPIPS_CONVENTION
+from gsdd.metrics.lpips import Net, load_lpips
+from gsdd.metrics.measure import Measure
+from gsdd.metrics.psnr import psnr
+from gsdd.metrics.shift_tolerant_lpips import load_st_lpips
+from gsdd.metrics.ssim import ssim
+
+OURS = "gsdd"
+# As the PIRM 2018 challenge takes it: MATLAB's rgb2ycbcr of 8-bit images, a border as wide as the scale left out.
+PIRM = Convention("Y", shave=SCALE, rounded=True)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a user gives by hand.
+
+    Attributes:
+        lpips_trunk: torchvision's weights of alexnet or vgg16; None looks in torchvision's cache.
+        nrqm_model: the model file of NRQM; None leaves NRQM and PI out.
+    """
+
+    lpips_trunk: Path | None = None
+    nrqm_model: Path | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric, its convention, and what it takes to have it.
+
+    Attributes:
+        name: what `--metrics` takes and tables say.
+        better: which values are.
+        convention: what of an image it looks at.
+        needs: weights that do not come with gsdd, in a few words; empty if there are none.
+        load: reads the weights; raises MissingWeightsError or MissingExtraError where they are not here.
+        unit: of its values.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    convention: Convention
+    needs: str
+    load: Callable[[Files], Measure]
+    unit: str = ""
+
+
+def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
+    """Look metrics up.
+
+    Args:
+        names: of metrics, or of families: "psnr" is psnr-y and psnr-rgb.
+
+    Returns:
+        The metrics in this order, each once.
+
+    Raises:
+        RecipeError: a name is unknown, or there is none.
+    """
+    unknown = [name for name in names if name not in METRICS and name not in FAMILIES]
+    if unknown or not names:
+        known = ", ".join([*FAMILIES, *METRICS])
+        raise RecipeError(f"metrics: got {', '.join(map(repr, unknown)) or 'none'}; wanted some of {known}")
+    single = dict.fromkeys(name for given in names for name in FAMILIES.get(given, (given,)))
+    return tuple(METRICS[name] for name in single)
+
+
+def _pixel_metric(
+    name: str, function: Callable[[Tensor, Tensor, Convention], Tensor], channel: Channel, unit: str = ""
+) -> Metric:
+    convention = Convention(channel, shave=SCALE)
+    measure = Measure(lambda images, references: function(images, references, convention), OURS)
+    return Metric(f"{name}-{channel.lower()}", "higher", convention, "", lambda files: measure, unit)
+
+
+def _lpips(name: str, net: Net) -> Metric:
+    return Metric(
+        name,
+        "lower",
+        LPIPS_CONVENTION,
+        "torchvision's weights of its trunk, in torchvision's cache or --lpips-trunk FILE",
+        lambda files: load_lpips(net, files.lpips_trunk),
+    )
+
+
+def _st_lpips(name: str, net: Net) -> Metric:
+    return Metric(name, "lower", LPIPS_CONVENTION, "the wheel stlpips-pytorch", lambda files: load_st_lpips(net))
+
+
+def _load_niqe(files: Files) -> Measure:
+    from gsdd.metrics.niqe import niqe
+
+    return Measure(lambda images, _: niqe(images, PIRM.shave), f"{OURS}, official model")
+
+
+def _load_nrqm(files: Files) -> Measure:
+    from gsdd.metrics.nrqm import nrqm
+
+    model = _nrqm_model(files)
+    return Measure(lambda images, _: nrqm(images, model, PIRM.shave), _of_nrqm(model))
+
+
+def _load_perceptual_index(files: Files) -> Measure:
+    from gsdd.metrics.perceptual_index import perceptual_index
+
+    model = _nrqm_model(files)
+    return Measure(lambda images, _: perceptual_index(images, model, PIRM.shave), _of_nrqm(model))
+
+
+def _of_nrqm(model: Path) -> str:
+    return f"{OURS}, NRQM's model sha256 {file_digest(model)[:12]}"
+
+
+def _nrqm_model(files: Files) -> Path:
+    model = files.nrqm_model
+    if model is None or not model.is_file():
+        got = "none was given" if model is None else f"{model} is no file"
+        raise MissingWeightsError(
+            f"NRQM, and PI with it, need NRQM's model, and {got}; get model.mat from "
+            "https://github.com/chaoma99/sr-metric and give it with --nrqm-model FILE"
+        )
+    return model
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            _pixel_metric("psnr", psnr, "Y", "dB"),
+            _pixel_metric("psnr", psnr, "RGB", "dB"),
+            _pixel_metric("ssim", ssim, "Y"),
+            _pixel_metric("ssim", ssim, "RGB"),
+            _lpips("lpips", "alex"),
+            _lpips("lpips-vgg", "vgg"),
+            _st_lpips("st-lpips", "alex"),
+            _st_lpips("st-lpips-vgg", "vgg"),
+            Metric("niqe", "lower", PIRM, "", _load_niqe),
+            Metric("nrqm", "higher", PIRM, "its authors' model.mat: --nrqm-model FILE", _load_nrqm),
+            Metric("pi", "lower", PIRM, "the model.mat of NRQM: --nrqm-model FILE", _load_perceptual_index),
+        )
+    }
+)
+FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"psnr": ("psnr-y", "psnr-rgb"), "ssim": ("ssim-y", "ssim-rgb")}
+)

@@ -1,0 +1,154 @@
+"""Shift-tolerant LPIPS, for machines without the trunk of LPIPS: another metric, with other numbers.
+
+Its weights are a file of the wheel `stlpips-pytorch`, which is read as data. The package is never imported: it needs
+packages that nothing else does, and parts of its code are for non-commercial use only. The network is written here.
+"""
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gsdd.errors import MetricError, MissingExtraError
+from gsdd.metrics.conventions import compared
+from gsdd.metrics.lpips import CONVENTION, Net
+from gsdd.metrics.measure import Measure, read_weights
+
+DISTRIBUTION = "stlpips-pytorch"
+PACKAGE = "stlpips_pytorch"
+FILE = "weights/vST0.0/{net}_shift_tolerant.pth"
+# Below this a reflected border would be wider than the feature map that it is reflected from.
+SMALLEST: Mapping[Net, int] = {"alex": 21, "vgg": 18}
+TINY = 1e-10
+
+
+def load_st_lpips(net: Net) -> Measure:
+    """Build shift-tolerant LPIPS on the CPU.
+
+    Args:
+        net: the form of its trunk, "alex" or "vgg".
+
+    Returns:
+        The metric: RGB, whole images in [-1, 1], 0 for equal ones.
+
+    Raises:
+        MissingExtraError: the wheel with the weights is not installed.
+        MetricError: its file is damaged, or holds another network.
+
+    Source:
+        Ghildyal, Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022. Anti-aliased down-sampling: Zhang,
+        "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
+    """
+    path = _weights_file(net)
+    network = _assemble(read_weights(path), net, path)
+
+    def distance(images: Tensor, references: Tensor) -> Tensor:
+        ours, theirs = compared(images, references, CONVENTION, "st-lpips", SMALLEST[net])
+        return network.distance(ours.float(), theirs.float())
+
+    which = f"gsdd, net {net}, weights of {DISTRIBUTION} {importlib.metadata.version(DISTRIBUTION)}"
+    return Measure(distance, which)
+
+
+class BlurPool(nn.Module):
+    """Down-sample by 2 after a 3x3 binomial filter, with two reflected pixels around the image.
+
+    Args:
+        channels: of the image; each has the filter by itself.
+    """
+
+    filt: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("filt", torch.empty(channels, 1, 3, 3))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map `[N, C, H, W]` to `[N, C, H // 2 + 1, W // 2 + 1]`."""
+        padded = F.pad(values, (2, 2, 2, 2), mode="reflect")
+        return F.conv2d(padded, self.filt, stride=2, groups=len(self.filt))
+
+
+@dataclass(frozen=True)
+class _Network:
+    """Trunk, the layers that are compared, a weight for each of their channels, and how the input is scaled."""
+
+    trunk: nn.Sequential
+    taps: tuple[int, ...]
+    heads: tuple[Tensor, ...]
+    shift: Tensor
+    scale: Tensor
+
+    @torch.no_grad()
+    def distance(self, images: Tensor, references: Tensor) -> Tensor:
+        """Compare float32 `[N, 3, H, W]` in [-1, 1]; float64 `[N]`."""
+        pairs = zip(self._features(images), self._features(references), self.heads, strict=True)
+        layers = [F.conv2d((one - other).square(), head).mean(dim=(1, 2, 3)) for one, other, head in pairs]
+        return torch.stack(layers).sum(dim=0).double()
+
+    def _features(self, images: Tensor) -> Iterator[Tensor]:
+        values = (images - self.shift) / self.scale
+        for number, layer in enumerate(self.trunk):
+            values = layer(values)
+            if number in self.taps:
+                yield values / (values.square().sum(dim=1, keepdim=True).sqrt() + TINY)
+
+
+def _alex() -> tuple[list[nn.Module], tuple[int, ...]]:
+    """AlexNet with its first stride and its pooling anti-aliased, and the layers that are compared."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 11, padding=2), BlurPool(64), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, 1), BlurPool(64), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, 1), BlurPool(192), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(384, 256, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()]
+    return layers, (2, 6, 10, 12, 14)
+
+
+def _vgg() -> tuple[list[nn.Module], tuple[int, ...]]:
+    """VGG-16 with its pooling anti-aliased, and the layers that are compared: the last of each block."""
+    layers: list[nn.Module] = []
+    taps, channels = [], 3
+    for width, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        if layers:
+            layers += [nn.MaxPool2d(2, 1), BlurPool(channels)]
+        for _ in range(depth):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        taps.append(len(layers) - 1)
+    return layers, tuple(taps)
+
+
+def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> _Network:
+    with torch.device("meta"):  # the file's tensors take the places; nothing is drawn
+        layers, taps = _alex() if net == "alex" else _vgg()
+    trunk = nn.Sequential(*layers).eval().requires_grad_(False)
+    # "net.slice3.9.weight" is layer 9: the numbers run through all slices.
+    numbered = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith("net.")}
+    try:
+        trunk.load_state_dict(numbered, assign=True)
+        trunk.to(memory_format=torch.channels_last)  # in which pooling takes a tenth of the time on a CPU
+        heads = tuple(weights[f"lin{number}.model.1.weight"] for number in range(len(taps)))
+        return _Network(trunk, taps, heads, weights["scaling_layer.shift"], weights["scaling_layer.scale"])
+    except (KeyError, RuntimeError) as error:
+        raise MetricError(
+            f"{path}: not the weights of shift-tolerant LPIPS, net {net} ({str(error).splitlines()[-1].strip()}); "
+            f"pip install --force-reinstall {DISTRIBUTION}"
+        ) from error
+
+
+def _weights_file(net: Net) -> Path:
+    # find_spec does not import the package.
+    spec = importlib.util.find_spec(PACKAGE)
+    file = Path(spec.origin).parent / FILE.format(net=net) if spec is not None and spec.origin is not None else None
+    if file is None or not file.is_file():
+        raise MissingExtraError(
+            f"the weights of shift-tolerant LPIPS are in the wheel {DISTRIBUTION}, which is not installed; "
+            "pip install 'gsdd[metrics]'"
+        )
+    return file

@@ -1,0 +1,119 @@
+"""Students on disk: safetensors with official keys, which spandrel and the tools built on it open."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gsdd.errors import GeneratorError, GeneratorNotFoundError, OutputError
+from gsdd.formats.atomic import write_atomically
+from gsdd.generators.generator import SCALE
+from gsdd.generators.weights import SAFETENSORS, identify, read_state_dict
+from gsdd.students.named import find_student, students
+from gsdd.students.official_keys import official_keys
+
+METADATA_KEY = "gsdd_student"
+
+
+def save(
+    module: nn.Module,
+    name: str,
+    path: Path,
+    *,
+    training: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> None:
+    """Write a student, whole or not at all.
+
+    Args:
+        module: the network.
+        name: of the student.
+        path: a .safetensors file.
+        training: how it was trained, what JSON can hold; no clock, path or host if files are to be compared.
+        force: replace the file if it exists.
+
+    Raises:
+        RecipeError: no student has that name.
+        OutputError: the file has another suffix, exists, or cannot be written.
+    """
+    from safetensors.torch import save as as_bytes
+
+    if path.suffix.lower() != SAFETENSORS:
+        raise OutputError(f"{path}: students are written as {SAFETENSORS}; got the suffix {path.suffix!r}")
+    facts = {"student": find_student(name).name, "scale": SCALE, "training": dict(training or {})}
+    tensors = {key: _plain(value) for key, value in official_keys(module.state_dict()).items()}
+    metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"))}
+    write_atomically(path, as_bytes(tensors, metadata), force=force)
+
+
+def load(path: Path) -> tuple[nn.Module, str]:
+    """Read a student, or any x4 network in its official form.
+
+    Args:
+        path: a file that `save` wrote, or a .safetensors, .pth, .pt or .ckpt file of a network that gsdd or spandrel
+            knows by its tensors.
+
+    Returns:
+        The network in eval mode, on the CPU, float32; and its name: the student's, or else that of its architecture,
+        such as "ESRGAN 64nf 23nb".
+
+    Raises:
+        GeneratorNotFoundError: there is no such file.
+        GeneratorError: the file is damaged, holds code, or is not of an x4 network.
+    """
+    if not path.is_file():
+        raise GeneratorNotFoundError(f"{path}: no such file of a trained network; gsdd train writes one")
+    facts = facts_of(path)
+    found = identify(read_state_dict(path), path)
+    _without_stochastic_depth(found.network)
+    return found.network, facts["student"] if facts else found.architecture
+
+
+def facts_of(path: Path) -> dict[str, Any] | None:
+    """Read what `save` wrote beside the tensors.
+
+    Args:
+        path: a file of weights.
+
+    Returns:
+        "student", "scale" and "training"; None if the file says nothing that gsdd wrote.
+
+    Raises:
+        GeneratorError: the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix.lower() != SAFETENSORS:
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+    except (SafetensorError, OSError) as error:
+        raise GeneratorError(f"{path}: not a sound safetensors file: {error}") from error
+    return None if text is None else _parsed(text, path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GeneratorError(f"{path}: what it says of its student is not JSON: {error}; train it again") from error
+    names = list(students())
+    if not isinstance(facts, dict) or facts.get("student") not in names:
+        raise GeneratorError(f"{path}: says {text[:80]!r} of its student; wanted one of {', '.join(names)}")
+    return facts
+
+
+def _without_stochastic_depth(network: nn.Module) -> None:
+    """Keep a network that is trained further from drawing from the global generator."""
+    for module in network.modules():
+        if isinstance(getattr(module, "drop_prob", None), float):
+            module.drop_prob = 0.0  # type: ignore[assignment]
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    # safetensors refuses tensors that are not row-major, or that share memory.
+    return tensor.detach().to("cpu", copy=True).contiguous()

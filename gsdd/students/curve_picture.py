@@ -1,0 +1,50 @@
+"""A training's curve as a PNG."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+from gsdd.errors import MissingExtraError
+
+SIZE = (8.0, 4.5)
+
+
+def is_drawable() -> bool:
+    """Tell whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def draw_curve(curve: Mapping[str, Any], title: str) -> bytes:
+    """Draw L1 over the steps, and PSNR-Y of the validations on an axis of its own.
+
+    Args:
+        curve: from `Curve.to_dict`.
+        title: one line above.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    if not is_drawable():
+        raise MissingExtraError("the training curve needs matplotlib; pip install 'gsdd[study]'")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(SIZE, layout="constrained")
+    losses = figure.add_subplot(title=title, xlabel="step", ylabel="mean absolute error", yscale="log")
+    losses.plot(*_series(curve["points"], "pixel"), color="tab:blue", label="L1 on training crops")
+    if curve["validations"]:
+        scores = losses.twinx()
+        scores.set_ylabel("PSNR-Y, 4 px shaved (dB)")
+        scores.plot(*_series(curve["validations"], "psnr_y"), "o-", color="tab:red", label="validation")
+    figure.legend(loc="outside lower center", ncols=2)
+    file = BytesIO()
+    FigureCanvasAgg(figure).print_png(file, metadata={"Software": "gsdd"})
+    return file.getvalue()
+
+
+def _series(points: list[dict[str, float]], name: str) -> tuple[list[float], list[float]]:
+    return [point["step"] for point in points], [point[name] for point in points]

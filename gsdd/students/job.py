@@ -1,0 +1,222 @@
+"""The job of `gsdd train`: data in, a model file out, with a log, a curve and pictures beside it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gsdd.distill.journal import checkpoint_path
+from gsdd.errors import OutputError
+from gsdd.formats.atomic import check_output, check_outside, write_atomically
+from gsdd.generators.weights import SAFETENSORS
+from gsdd.students.batches import Batches
+from gsdd.students.checkpoint import save
+from gsdd.students.curve_picture import draw_curve, is_drawable
+from gsdd.students.journal import TrainingJournal
+from gsdd.students.perceptual import Found, find_perceptual
+from gsdd.students.recipe import TrainingRecipe
+from gsdd.students.sources import Reading, read_folder, read_pairs
+from gsdd.students.trainer import Trainer
+from gsdd.students.training import Progress, Stop, Trained, run, trained, unseen
+from gsdd.students.validation import Validation
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a training writes.
+
+    Attributes:
+        model: a .safetensors file; the others have its name.
+    """
+
+    model: Path
+
+    @property
+    def log(self) -> Path:
+        """Recipe, data, losses and validations as JSON."""
+        return self.model.with_suffix(".json")
+
+    @property
+    def curve(self) -> Path:
+        """The losses and validations as a picture."""
+        return self.model.with_suffix(".png")
+
+    @property
+    def pictures(self) -> Path:
+        """LR, output and HR of a few validation photos."""
+        return self.model.with_name(f"{self.model.stem}-validation")
+
+    def check(self, data: Path, force: bool, continues: bool) -> None:
+        """Refuse what could not be written after the work.
+
+        Args:
+            data: what is read; nothing is written into it.
+            force: whether files may be replaced.
+            continues: whether the files beside the model may be those of the run that goes on.
+
+        Raises:
+            OutputError: a file exists, has no folder or the wrong suffix, or lies in the data.
+        """
+        if self.model.suffix.lower() != SAFETENSORS:
+            raise OutputError(f"{self.model}: students are written as {SAFETENSORS}; give -o NAME{SAFETENSORS}")
+        if data.is_dir():
+            check_outside(self.model, data)
+        check_output(self.model, force=force)
+        for path in (self.log, self.curve):
+            check_output(path, force=force or continues)
+        if self.pictures.exists() and not (force or continues):
+            raise OutputError(f"{self.pictures}: exists already; --force (force=True) replaces pictures in it")
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a training made.
+
+    Attributes:
+        path: the model.
+        log: recipe, data, losses and validations.
+        curve: the same as a picture; None without matplotlib.
+        student: its name.
+        parameters: of the student.
+        steps: of the training.
+        pairs: trained on.
+        psnr_y: mean of the last validation in dB, Y, 4 px shaved; None without one.
+        perceptual: which perceptual term there was; empty without a second stage.
+    """
+
+    path: Path
+    log: Path
+    curve: Path | None
+    student: str
+    parameters: int
+    steps: int
+    pairs: int
+    psnr_y: float | None
+    perceptual: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as JSON has them."""
+        paths = {"path": str(self.path), "log": str(self.log), "curve": self.curve and str(self.curve)}
+        return {**vars(self), **paths}
+
+
+def train_file(
+    data: Path,
+    output: Path,
+    recipe: TrainingRecipe,
+    *,
+    reading: Reading | None = None,
+    validation: Path | None = None,
+    validate_every: int = 200,
+    perceptual_trunk: Path | None = None,
+    device: str = "cpu",
+    checkpoint_seconds: float = 60.0,
+    force: bool = False,
+    stop: Stop = lambda: False,
+    progress: Progress = unseen,
+    note: Note = lambda text: None,
+) -> TrainingReport:
+    """Train a student on data and write it.
+
+    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again goes on from
+    there and makes the same files; validation, device, `checkpoint_seconds` and `force` may be others.
+
+    Args:
+        data: a `.gsdd` file, or a folder of photos or of a coreset's crops.
+        output: a .safetensors file.
+        recipe: of the training.
+        reading: how the data are read.
+        validation: a folder of photos to validate on; None validates nothing.
+        validate_every: steps between two validations.
+        perceptual_trunk: torchvision's weights of VGG19; None looks in torchvision's cache.
+        device: where torch computes.
+        checkpoint_seconds: least time between two checkpoints.
+        force: replace files that exist, and a checkpoint that cannot be continued.
+        stop: asked after each step whether to stop there.
+        progress: told the stage, how much is done, how much there is, and in training the loss.
+        note: told lines for the user.
+
+    Returns:
+        What was made.
+
+    Raises:
+        GsddError: the data, recipe, weights or output cannot be used; nothing was written but the checkpoint.
+        Interrupted: `stop` said so; the checkpoint is written.
+    """
+    files = TrainingFiles(output)
+    files.check(data, force, continues=checkpoint_path(output).exists())
+    features = _features(recipe, perceptual_trunk, note)
+    how = replace(reading or Reading(), seed=recipe.seed, device=device)
+    pairs = read_pairs(data, recipe.crop, how, note, progress)
+    photos = read_folder(validation, recipe.crop, "skip", note, progress) if validation else None
+    judge = Validation(photos, validate_every, files.pictures) if photos else None
+    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(device))
+    identity = {**recipe.to_dict(), "data (sha256 of the pairs)": pairs.sha256, "perceptual term": _trunk(features)}
+    journal = TrainingJournal(output, identity, seconds=checkpoint_seconds, stop=stop, force=force)
+    _continue(trainer, journal, note)
+    run(trainer, lambda trainer: _after_step(trainer, judge, journal), progress)
+    result = trained(trainer, features)
+    drawn = _write(files, result, recipe, identity, force)
+    if not drawn:
+        note("no curve is drawn: matplotlib is not installed; pip install 'gsdd[study]'")
+    journal.remove()
+    return _report(files, result, recipe, len(pairs), drawn)
+
+
+def _features(recipe: TrainingRecipe, file: Path | None, note: Note) -> Found:
+    if not recipe.gan_iterations:
+        return Found(None, "")
+    found = find_perceptual(recipe.perceptual, file)
+    note(found.note)
+    return found
+
+
+def _trunk(features: Found) -> str:
+    return features.perceptual.name if features.perceptual else "none"
+
+
+def _continue(trainer: Trainer, journal: TrainingJournal, note: Note) -> None:
+    state = journal.read()
+    if state is not None:
+        trainer.load(state)
+        note(f"continuing after step {state.step} of {trainer.recipe.steps}")
+
+
+def _after_step(trainer: Trainer, validation: Validation | None, journal: TrainingJournal) -> None:
+    if validation is not None:
+        validation.after_step(trainer)
+    journal.keep(trainer)
+
+
+def _write(
+    files: TrainingFiles, result: Trained, recipe: TrainingRecipe, identity: Mapping[str, Any], force: bool
+) -> bool:
+    """Write the model last: where it is, all is. The files beside it may be a killed run's."""
+    points = {name: result.curve[name] for name in ("points", "validations")}
+    facts = {"training": {**identity}, "perceptual": result.perceptual, **points}
+    write_atomically(files.log, (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode(), force=True)
+    drawn = is_drawable()
+    if drawn:
+        write_atomically(files.curve, draw_curve(result.curve, f"{recipe.student}, {recipe.steps} steps"), force=True)
+    save(result.network, recipe.student, files.model, training=identity, force=force)
+    return drawn
+
+
+def _report(files: TrainingFiles, result: Trained, recipe: TrainingRecipe, pairs: int, drawn: bool) -> TrainingReport:
+    validations = result.curve["validations"]
+    return TrainingReport(
+        path=files.model,
+        log=files.log,
+        curve=files.curve if drawn else None,
+        student=recipe.student,
+        parameters=sum(parameter.numel() for parameter in result.network.parameters()),
+        steps=recipe.steps,
+        pairs=pairs,
+        psnr_y=validations[-1]["psnr_y"] if validations else None,
+        perceptual=result.perceptual,
+    )

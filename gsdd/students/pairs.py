@@ -1,0 +1,93 @@
+"""HR-LR pairs in memory, whatever they came from."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gsdd.errors import KernelInputError
+from gsdd.generators.generator import SCALE
+from gsdd.pairs.decode import low_resolution
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """HR images and their LR partners; sides of HR are multiples of 4.
+
+    Attributes:
+        hr: uint8 RGB `[3, H, W]` each, of any sizes.
+        lr: uint8 RGB `[3, H / 4, W / 4]` each.
+        classes: the class of each, empty where it has none.
+        names: what each is called.
+    """
+
+    hr: tuple[Pixels, ...]
+    lr: tuple[Pixels, ...]
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, hr: Tensor, lr: Tensor | None = None, classes: Sequence[str] = ()) -> "Pairs":
+        """Take images that are in memory; they are not copied.
+
+        Args:
+            hr: uint8 RGB `[N, 3, H, W]` on the CPU.
+            lr: uint8 RGB `[N, 3, H / 4, W / 4]`; None makes them, as every other pair of gsdd is made.
+            classes: the class of each image; none for no classes.
+
+        Returns:
+            The pairs.
+
+        Raises:
+            KernelInputError: shapes or dtypes are other ones.
+        """
+        small = low_resolution(hr, SCALE) if lr is None else lr
+        _check(hr, small)
+        given = tuple(classes) or ("",) * len(hr)
+        return cls(tuple(hr.numpy()), tuple(small.numpy()), given, tuple(map(str, range(len(hr)))))
+
+    @classmethod
+    def of_images(cls, images: Sequence[Pixels], classes: Sequence[str], names: Sequence[str]) -> "Pairs":
+        """Make the LR partners of images of any sizes, which are cut to multiples of 4 at the right and the bottom."""
+        hr = tuple(image[:, : _cut(image.shape[1]), : _cut(image.shape[2])] for image in images)
+        return cls(hr, tuple(map(_low_resolution, hr)), tuple(classes), tuple(names))
+
+    def __len__(self) -> int:
+        return len(self.hr)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The sha256 of all pixels and classes."""
+        digest = hashlib.sha256()
+        for hr, lr, name in zip(self.hr, self.lr, self.classes, strict=True):
+            digest.update(f"{hr.shape} {name}\n".encode())
+            digest.update(np.ascontiguousarray(hr).data)
+            digest.update(np.ascontiguousarray(lr).data)
+        return digest.hexdigest()
+
+
+def _cut(side: int) -> int:
+    return side - side % SCALE
+
+
+def _low_resolution(image: Pixels) -> Pixels:
+    small: Pixels = low_resolution(torch.from_numpy(np.ascontiguousarray(image))[None], SCALE)[0].numpy()
+    return small
+
+
+def _check(hr: Tensor, lr: Tensor) -> None:
+    count, height, width = len(hr), hr.shape[-2], hr.shape[-1]
+    wanted = ((count, 3, height, width), (count, 3, height // SCALE, width // SCALE))
+    shapes = (tuple(hr.shape), tuple(lr.shape))
+    if shapes != wanted or height % SCALE or width % SCALE or {hr.dtype, lr.dtype} != {torch.uint8}:
+        raise KernelInputError(
+            f"pairs: got HR {hr.dtype} {list(hr.shape)} and LR {lr.dtype} {list(lr.shape)}; wanted uint8 [N, 3, H, W] "
+            f"and [N, 3, H / {SCALE}, W / {SCALE}], sides of HR multiples of {SCALE}"
+        )

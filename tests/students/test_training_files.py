@@ -1,0 +1,193 @@
+"""Training as a job: each kind of data, what is written, and that an interrupted run ends in the same bytes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from killed.seen import contents
+from pairs.small_file import copy_photos, write_small_file
+from spandrel import ModelLoader
+
+from gsdd.baselines.coreset import coreset
+from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
+from gsdd.students.checkpoint import load
+from gsdd.students.job import train_file
+from gsdd.students.recipe import TrainingRecipe
+from gsdd.students.sources import Reading, read_pairs
+
+TINY = TrainingRecipe(student="small", size="small", iterations=4, batch=2, crop=32)
+GAN = replace(TINY, iterations=2, gan_iterations=2, discriminator_channels=4, perceptual="none")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return copy_photos(tmp_path_factory.mktemp("source") / "photos")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory, source):
+    return write_small_file(tmp_path_factory.mktemp("file") / "small.gsdd", source)
+
+
+@pytest.fixture(scope="module")
+def validated(source):
+    return {"validation": source / "scene", "validate_every": 2}
+
+
+@pytest.fixture(scope="module")
+def whole(source, validated, tmp_path_factory):
+    """All files of an uninterrupted run."""
+    target = tmp_path_factory.mktemp("whole") / "m.safetensors"
+    train_file(source, target, GAN, **validated)
+    return contents(target.parent)
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "m.safetensors"
+
+
+def stopped(source, target, recipe, after, **options):
+    """Run until it has asked `after` times whether to stop."""
+    answers = iter([False] * (after - 1) + [True])
+    with pytest.raises(Interrupted, match=r"\.m\.safetensors\.checkpoint"):
+        train_file(source, target, recipe, stop=lambda: next(answers), **options)
+
+
+def read(data, **how):
+    return read_pairs(data, 32, Reading(**how), lambda text: None, lambda stage, done, total: None)
+
+
+def test_whole_photos_of_class_folders(source):
+    pairs = read(source)
+    assert [image.shape for image in pairs.hr] == [(3, 200, 240)] * 7
+    assert sorted(set(pairs.classes)) == ["animal", "scene", "thing"]
+
+
+def test_a_flat_folder_is_one_class(source):
+    assert read(source / "thing").classes == ("thing",) * 3
+
+
+def test_decoding_is_told(file):
+    told = []
+    read_pairs(file, TINY.crop, Reading(), note=told.append, progress=lambda *facts: told.append(facts))
+    assert told == [("decode", done, 12) for done in range(1, 13)]
+
+
+def test_a_subset_is_so_many_crops_as_evenly_over_the_classes_as_can_be(source):
+    pairs = read(source, subset=7, subset_size=48)
+    assert [pairs.classes.count(name) for name in ("animal", "scene", "thing")] == [3, 2, 2]
+    assert {image.shape for image in pairs.hr} == {(3, 48, 48)}
+    assert pairs.sha256 == read(source, subset=7, subset_size=48).sha256
+    assert pairs.sha256 != read(source, subset=7, subset_size=48, seed=1).sha256
+
+
+def test_a_file_gives_what_gsdd_pairs_serves(file):
+    import gsdd
+
+    served = gsdd.DistilledPairs(file, use_hflip=False, use_rot=False)
+    pairs = read(file)
+    for number in range(len(served)):
+        assert torch.from_numpy(pairs.hr[number]).float().div(255).equal(served[number]["gt"])
+        assert torch.from_numpy(pairs.lr[number]).float().div(255).equal(served[number]["lq"])
+    assert pairs.classes == ("animal",) * 5 + ("scene",) * 3 + ("thing",) * 4
+
+
+def test_every_kind_of_data_trains(source, file, tmp_path):
+    coreset(source, tmp_path / "coreset", ipc=2, method="random", hr_size=48)
+    kinds = {"file": (file, Reading()), "folder": (source, Reading()), "coreset": (tmp_path / "coreset", Reading())}
+    kinds["subset"] = (source, Reading(subset=3, subset_size=48))
+    for name, (data, reading) in kinds.items():
+        report = train_file(data, tmp_path / f"{name}.safetensors", TINY, reading=reading)
+        assert report.pairs == {"file": 12, "folder": 7, "coreset": 6, "subset": 3}[name]
+
+
+def test_the_result_opens_here_and_in_spandrel(source, target):
+    train_file(source, target, replace(TINY, student="compact"))
+    network, name = load(target)
+    opened = ModelLoader().load_from_file(target)
+    image = torch.linspace(0, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
+    assert (name, opened.architecture.id, opened.scale) == ("compact", "Compact", 4)
+    with torch.no_grad():
+        assert network(image).equal(opened.model(image))
+
+
+def test_a_log_a_curve_and_pictures_lie_beside_the_model(source, target):
+    report = train_file(source, target, TINY, validation=source / "scene", validate_every=2)
+    log = json.loads(target.with_suffix(".json").read_text())
+    assert [point["step"] for point in log["points"]] == [1, 2, 3, 4]
+    assert [entry["step"] for entry in log["validations"]] == [2, 4]
+    assert log["validations"][-1]["psnr_y"] == report.psnr_y
+    assert target.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(target.with_name("m-validation").rglob("*.png"))) == 2
+
+
+def test_validation_is_what_evaluate_measures(source, target):
+    from gsdd.metrics.evaluation import evaluate
+
+    report = train_file(source, target, TINY, validation=source / "scene")
+    scores = {score.metric.name: score.mean for score in evaluate(load(target)[0], source / "scene", ["psnr"]).scores}
+    assert report.psnr_y in [pytest.approx(value, abs=1e-3) for value in scores.values()]
+
+
+def test_an_sftgan_is_evaluated_with_the_class_that_it_was_trained_with(source, target):
+    """The photos' folders name the category; without it all would be background, and the numbers others."""
+    from gsdd.metrics.evaluation import evaluate
+    from gsdd.study.models import find_model
+
+    report = train_file(source, target, replace(TINY, student="sftgan", size="small"), validation=source)
+    model = find_model(str(target))
+    assert report.psnr_y == pytest.approx(evaluate(model, source, ["psnr-y"]).mean("psnr-y"), abs=1e-3)
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    assert not model.of_class("animal")(grey).equal(model(grey))
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(source, target, validated, whole, after):
+    """Student, average, Adam, discriminator and its Adam: what any of them lost would show in the model or the log."""
+    stopped(source, target, GAN, after, **validated)
+    assert ".m.safetensors.checkpoint" in contents(target.parent)
+    train_file(source, target, GAN, **validated)
+    assert contents(target.parent) == whole
+
+
+def test_another_recipe_or_other_data_are_refused_by_name(source, target):
+    stopped(source, target, TINY, 2)
+    with pytest.raises(OutputError, match=r"lr: there 0.0005, here 0.25\); give what it was made with"):
+        train_file(source, target, replace(TINY, lr=0.25))
+    with pytest.raises(OutputError, match=r"data \(sha256 of the pairs\): there"):
+        train_file(source / "thing", target, TINY)
+    train_file(source, target, replace(TINY, lr=0.25), force=True)
+    assert target.exists()
+
+
+def test_a_damaged_checkpoint_is_refused(source, target):
+    stopped(source, target, TINY, 2)
+    checkpoint = target.with_name(".m.safetensors.checkpoint")
+    data = bytearray(checkpoint.read_bytes())
+    data[-5] ^= 1
+    checkpoint.write_bytes(data)
+    with pytest.raises(OutputError, match="digest does not hold; --force"):
+        train_file(source, target, TINY)
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.json", "m.png", "m-validation"])
+def test_nothing_that_was_there_is_replaced(source, target, name):
+    target.with_name(name).write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists already"):
+        train_file(source, target, TINY)
+    assert contents(target.parent) == {name: b"mine"}
+
+
+def test_what_cannot_be_trained_on_is_refused(source, file, target):
+    with pytest.raises(SourceError):
+        train_file(target.with_name("none"), target, TINY)
+    with pytest.raises(SourceError, match="make the coreset with -o FOLDER"):
+        train_file(target.with_name("list.csv"), target, TINY)
+    with pytest.raises(RecipeError, match="a subset is of a folder"):
+        train_file(file, target, TINY, reading=Reading(subset=3))
+    with pytest.raises(OutputError, match=r"\.safetensors"):
+        train_file(source, target.with_suffix(".pth"), TINY)
+    with pytest.raises(OutputError, match="only read from"):
+        train_file(source, source / "m.safetensors", TINY)

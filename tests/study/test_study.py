@@ -1,0 +1,306 @@
+"""Studies on tiny real data: cells, resuming after a kill, and what the files say."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from gsdd.compressor import compress
+from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
+from gsdd.study import paper
+from gsdd.study.cells import Workshop, in_order, read_result
+from gsdd.study.comparison import Board, contenders
+from gsdd.study.photos import Photos, split_for_tuning
+from gsdd.study.plan import Results, StudyPlan
+from gsdd.study.scales import settings_of
+from gsdd.study.study import EXPERIMENTS, study
+
+PAPER_TEXT = Path(__file__).parents[3] / "shared" / "reference" / "gsdd_paper.txt"
+TINY = {
+    "students": ["small:small"],
+    "ipc": [1, 2],
+    "main_ipc": 1,
+    "shown_ipc": [1],
+    "lams": [0.0, 0.1],
+    "draws": [0],
+    "seeds": [0, 1],
+    "hr_size": 48,
+    "metrics": ["psnr-y"],
+    "blind_metrics": ["niqe"],
+    "blind_size": 64,
+    "families": ["local-fourier"],
+    "coreset": "loss",
+    "avif_qualities": [50],
+    "curve_every": 2,
+    "training": {"iterations": 4, "batch": 2, "crop": 32},
+    "distillation": {
+        "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 4, "bank": 1, "calibration": 4,
+        "feature_filters": 8,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def few(photos, tmp_path_factory) -> Path:
+    """Two classes of two photos."""
+    folder = tmp_path_factory.mktemp("few")
+    classes = [each for each in sorted(photos.iterdir()) if each.is_dir() and len(list(each.iterdir())) > 1][:2]
+    for photo_class in classes:
+        (folder / photo_class.name).mkdir()
+        for photo in sorted(photo_class.iterdir())[:2]:
+            (folder / photo_class.name / photo.name).symlink_to(photo)
+    return folder
+
+
+def run(folder: Path, few: Path, name: str = "compare", at_most=None, stop=lambda: False, options=TINY, **facts):
+    workshop = Workshop(folder, compress, checkpoint_seconds=0.0, stop=stop)
+    return study(name, few, few, workshop, options=options, at_most=at_most, **facts)
+
+
+def results(folder: Path) -> dict[str, object]:
+    """What cells found, by file, without times."""
+    found = {}
+    for path in sorted((folder / "cells").iterdir()):
+        result = json.loads(path.read_text())["result"]
+        found[path.name] = {name: value for name, value in result.items() if name != "seconds"}
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(few, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    outcome = run(folder, few)
+    assert (outcome.cells, outcome.left) == (4 + 2 * 14, 0)
+    return folder
+
+
+def test_a_comparison_has_a_row_a_source_and_every_interval(whole):
+    text = (whole / "compare.md").read_text()
+    for label in (
+        "all crops of the folder",
+        "random crops",
+        "coreset, loss",
+        "AVIF 50",
+        "G(down-sampled crops)",
+        "inverted",
+    ):
+        assert label in text
+    assert " dB |\n" in text and "| s to a quality |" not in text
+    assert "95 % interval" in text and text.count(" .. ") >= 12
+    with (whole / "compare.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["n"] for row in rows] == ["2"] * 7
+    stored, distilled = (next(row for row in rows if what in row["trained on"]) for what in ("AVIF", "distilled"))
+    assert int(stored["bytes"].replace(",", "")) <= int(distilled["bytes"].replace(",", ""))
+    assert int(stored["images"]) > int(distilled["images"]) == 2
+
+
+def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % 12 == 0
+
+    interrupted = 0
+    while True:
+        try:
+            outcome = run(tmp_path, few, stop=stop)
+        except Interrupted:
+            interrupted += 1
+        else:
+            break
+    assert outcome.left == 0 and interrupted > 3
+    assert results(tmp_path) == results(whole)
+    assert not list(tmp_path.rglob("*.checkpoint*"))
+
+
+def test_a_study_killed_in_the_middle_goes_on_to_the_same_results(whole, few, tmp_path):
+    folder, config = tmp_path / "study", tmp_path / "tiny.toml"
+    config.write_text("".join(f"{name} = {toml(value)}\n" for name, value in TINY.items()))
+    words = ["compare", str(few), str(few), "-o", str(folder), "--config", str(config), "-q"]
+    process = subprocess.Popen([sys.executable, "-m", "gsdd", "study", *words])
+    while len(list(folder.glob("cells/*.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run(folder, few).left == 0
+    assert results(folder) == results(whole)
+
+
+def toml(value) -> str:
+    """Spell a value as TOML, where that is not JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml(each)}" for name, each in value.items()) + "}"
+    return json.dumps(value)
+
+
+def test_a_done_study_works_nothing_out_again(whole, few):
+    before = {path: path.stat().st_mtime_ns for path in (whole / "cells").iterdir()}
+    assert run(whole, few).left == 0
+    assert {path: path.stat().st_mtime_ns for path in (whole / "cells").iterdir()} == before
+
+
+def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_path):
+    outcome = run(tmp_path, few, at_most=5)
+    assert (outcome.cells, outcome.left) == (32, 27)
+    assert len(list((tmp_path / "cells").iterdir())) == 5
+    plan = plan_of(few)
+    cells = [cell.name for cell in in_order(EXPERIMENTS["compare"].cells(plan))]
+    trainings = [name for name in cells if name.startswith("small-small-on")]
+    assert all(name.endswith("seed0") for name in trainings[:7])
+    assert all(name.endswith("seed1") for name in trainings[7:])
+
+
+def plan_of(few: Path, **options) -> StudyPlan:
+    photos = Photos.of(few, 48)
+    return StudyPlan("compare", "small", settings_of("compare", "small", {**TINY, **options}), photos, photos)
+
+
+def test_random_crops_are_those_that_latents_begin_from(few, whole):
+    plan, workshop = plan_of(few), Workshop(whole, compress)
+    source = plan.upscaled(1, 0, "compact")
+    real, made = plan.random(1, 0).data(workshop).pairs, source.data(workshop).pairs
+    assert real.names == made.names and real.classes == made.classes
+    inverted = plan.inverted(1, 0, "compact").data(workshop).pairs
+    for crop, image in zip(real.hr, inverted.hr, strict=True):
+        gap = torch.from_numpy(crop.astype("float32") - image.astype("float32"))
+        assert gap.abs().mean() < 25
+
+
+def test_settings_that_decide_a_result_give_another_cell(few):
+    plan = plan_of(few)
+    cell = plan.scored(plan.distilled(1, 0, "compact"), "small", 0)
+    others = [
+        plan.scored(plan.distilled(1, 1, "compact"), "small", 0),
+        plan.scored(plan.distilled(1, 0, "compact", lam=0.3), "small", 0),
+        plan.scored(plan.distilled(1, 0, "compact"), "small:small", 0),
+        plan.scored(plan.distilled(1, 0, "compact"), "small", 1),
+        replace(cell, metrics=("psnr-rgb",)),
+    ]
+    # Three distillations, five trainings: of those with other metrics there is one.
+    assert len(in_order([cell, *others])) == 3 + 5 + 6
+
+
+def test_a_damaged_result_is_named_not_used(few, tmp_path):
+    run(tmp_path, few, name="fig3")
+    plan = plan_of(few)
+    (path,) = (tmp_path / "cells").iterdir()
+    cell = in_order(EXPERIMENTS["fig3"].cells(plan))[0]
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "identity": {"makes": "something else"}}))
+    with pytest.raises(OutputError, match=f"{path.name}.*another cell"):
+        read_result(cell, Workshop(tmp_path, compress))
+    path.write_text("{")
+    with pytest.raises(OutputError, match=f"{path.name}.*remove it"):
+        read_result(cell, Workshop(tmp_path, compress))
+
+
+# Where the first metric's numbers stand.
+MEASURED = {"table1": -1, "table2": -1, "table3": 1, "fig6": -1, "fig7": -1, "fig8": 2}
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8"])
+def test_every_experiment_writes_its_table_beside_the_papers(name, whole, few):
+    one_seed = {**TINY, "seeds": [0]}
+    outcome = run(whole, few, name=name, options=one_seed)
+    assert outcome.left == 0
+    text = (whole / f"{name}.md").read_text()
+    assert "the paper" in text and "10,324 of OST" in text
+    with (whole / f"{name}.csv").open() as file:
+        _, *rows = csv.reader(file)
+    assert name not in MEASURED or all(float(row[MEASURED[name]]) > 0 for row in rows)
+    for path in outcome.files:
+        assert path.stat().st_size > 0
+        assert path.suffix != ".png" or path.read_bytes().startswith(b"\x89PNG")
+    assert ("png" in {path.suffix[1:] for path in outcome.files}) == (name not in ("table2", "table3"))
+
+
+def test_full_data_count_once_for_all_draws(few):
+    plan = plan_of(few, draws=[0, 1])
+    full = contenders(plan)[0]
+    cells = in_order(EXPERIMENTS["compare"].cells(plan))
+    assert sum(cell.name.startswith("small-small-on-all") for cell in cells) == 2
+    trained = {s: Board(plan, Results({}), "small:small").cell(full, (0, s)) for s in (0, 1)}
+    again = {s: Board(plan, Results({}), "small:small").cell(full, (1, s)) for s in (0, 1)}
+    assert [cell.identity for cell in trained.values()] == [cell.identity for cell in again.values()]
+
+
+def test_tuning_holds_every_fifth_photo_out(few, tmp_path):
+    photos = tmp_path / "photos" / "sky"
+    photos.mkdir(parents=True)
+    for number, photo in enumerate(sorted(few.rglob("*.*g"))[:4] + sorted(few.rglob("*.*g"))[:1]):
+        if number < 4:
+            (photos / f"{number}{photo.suffix}").symlink_to(photo.resolve())
+    with pytest.raises(RecipeError, match="no class has 5"):
+        split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
+    from PIL import Image
+
+    Image.effect_noise((64, 64), 50).convert("RGB").save(photos / "9.png")
+    train, test = split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
+    assert [path.name for path in test.rglob("*.*")] == ["9.png"]
+    assert len(list(train.rglob("*.*"))) == 4 and not list(photos.glob("split"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sources": 3}, "unknown settings.*sources"),
+        ({"seeds": []}, "seeds"),
+        ({"hr_size": "big"}, "hr_size.*'big'"),
+        ({"students": ["nobody"]}, "nobody"),
+        ({"training": {"seed": 1}}, "seed.*sets itself"),
+        ({"distillation": {"iteration": 1}}, "iteration"),
+        ({"metrics": ["beauty"]}, "beauty"),
+        ({"rivals": ["magic"]}, "magic"),
+    ],
+)
+def test_settings_that_make_no_study_are_refused(options, message):
+    with pytest.raises(RecipeError, match=message):
+        settings_of("compare", "small", options)
+
+
+def test_every_scale_of_every_experiment_makes_settings():
+    for name in EXPERIMENTS:
+        assert settings_of(name, "small", {}).hr_size == 128
+        assert settings_of(name, "paper", {}).preset == "paper"
+
+
+def test_a_folder_with_other_files_or_in_the_photos_is_refused(few, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="no study's folder"):
+        run(tmp_path, few)
+    with pytest.raises(OutputError, match="only read from"):
+        run(few / "study", few)
+    with pytest.raises(SourceError):
+        run(tmp_path / "new", tmp_path / "nowhere")
+
+
+def test_the_papers_figures_are_those_of_its_text():
+    if not PAPER_TEXT.is_file():
+        assert paper.table3()["GSDD"] == {"SSIM": 0.7986, "LPIPS": 0.1351}
+        return
+    lines = [line.replace("*", "").replace("$", "").split() for line in PAPER_TEXT.read_text().splitlines()]
+    plain = [" ".join(word for word in line if not word.startswith("\\")) for line in lines]
+    name, found = "", set()
+    for line in plain:
+        words = line.split()
+        if "SSIM" in words and words[0] != "SSIM":
+            name = words[0]
+        found.add(f"{name} {line}" if words[:1] == ["LPIPS"] else line)
+    for row in [*paper.TABLE1_TEXT.split("\n"), *paper.TABLE2_TEXT.split("\n"), *paper.TABLE3_TEXT.split("\n")]:
+        assert row in found, row
+    assert f"Ratio {paper.TABLE1_RATIO}" in plain
+    text = " ".join(PAPER_TEXT.read_text().split())
+    for sentence in (paper.FIG7_TEXT, *paper.FIG8_TEXT):
+        assert sentence in text
+    assert len(paper.table1()) == 12 and len(paper.table2()) == 8 and len(paper.table3()) == 8
