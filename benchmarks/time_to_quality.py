@@ -38,10 +38,11 @@ PLAIN_STEPS = 60
 RATES = (1e-3, 3e-3, 1e-2)
 # What a run has beyond the plain loop, a part after the other; the last line is the whole.
 PARTS: dict[str, dict[str, Any]] = {
-    "frozen G, merged norms, channels_last": {"bank": 0, "draws": 1, "schedule": "constant"},
-    "bank": {"draws": 1, "schedule": "constant"},
-    "several draws a pass of G": {"schedule": "constant"},
-    "decay": {},
+    "frozen G, merged norms, channels_last": {"bank": 0, "draws": 1, "schedule": "constant", "precision": "fp32"},
+    "bank": {"draws": 1, "schedule": "constant", "precision": "fp32"},
+    "several draws a pass of G": {"schedule": "constant", "precision": "fp32"},
+    "decay": {"precision": "fp32"},
+    "bf16 but for the last tenth": {},
 }
 
 
@@ -144,20 +145,22 @@ def report(rows: Path, generator: str, family: str) -> None:
 @click.option("--family", default="resnet18")
 @click.option("--plain-lr", "plain_rates", multiple=True, type=float, default=RATES)
 @click.option("--lr", "rates", multiple=True, type=float, default=(1e-2,))
-@click.option("--part", "parts", multiple=True, default=list(PARTS), help="Which of the parts.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), default=list(PARTS))
 @click.option("--runs", default=3)
+@click.option("--plain-runs", default=1, help="Of the plain loop: it takes up to 20 minutes.")
 @click.option("--every", default=1, help="Steps between two looks at the held-out loss.")
 @click.option("--iterations", default=30)
 @click.option("--option", "options", multiple=True, type=(str, str), help="Of the recipe, such as: draws 4.")
 def main(
     source: Path, rows: Path, generator: str, family: str, plain_rates: tuple[float, ...], rates: tuple[float, ...],
-    parts: tuple[str, ...], runs: int, every: int, iterations: int, options: tuple[tuple[str, str], ...],
+    parts: tuple[str, ...], runs: int, plain_runs: int, every: int, iterations: int,
+    options: tuple[tuple[str, str], ...],
 ) -> None:  # fmt: skip
     """Run what is missing, then print the table."""
     job = Job(source, generator, family)
     start = job.start(rows.parent)
     whose = {"generator": generator, "family": family}
-    for run, rate in itertools.product(range(runs), plain_rates):
+    for run, rate in itertools.product(range(plain_runs), plain_rates):
         key = {**whose, "side": "plain", "lr": rate, "run": run}
         run_missing(rows, job, start, key, replace(job.work.recipe, lr=rate), 15)
     more = {name: json.loads(value) for name, value in options}
