@@ -2,7 +2,7 @@
 
     python benchmarks/processes.py ../shared/data/mini-ost/train
 
-Start-up and the scan of the photos are in it. OPTIONS after SOURCE are those of `gsdd compress`. Chunks of eight
+Start-up and the scan of the photos are in it. OPTIONS after SOURCE are those of `gsdd compress`. Chunks of six
 latents are dealt whole: with an odd number of them one process waits for the other's last.
 """
 

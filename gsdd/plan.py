@@ -14,7 +14,7 @@ from gsdd.data.catalog import Catalog, OnBadImage, scan
 from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.data.parts import Part, deal_classes, parse_part
 from gsdd.distill.omega import Dsa
-from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Recipe
+from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Precision, Recipe
 from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
 from gsdd.formats.manifest import ManifestClass
@@ -158,8 +158,7 @@ def make_plan(
     dealt = None if part is None else parse_part(part)
     recipe = _checked(Recipe.from_options(preset, options))
     loaded = load_generator(os.fspath(generator), device=device)
-    if recipe.precision == "auto":
-        recipe = replace(recipe, precision="bf16" if multiplies_bf16(loaded.device) else "fp32")
+    recipe = replace(recipe, precision=_precision(recipe, loaded))
     _check_backend(backend, loaded)
     loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
@@ -195,6 +194,18 @@ def real_crops(catalog: Catalog, recipe: Recipe, classes: Sequence[int] | None =
     """
     tiles = read_tiles(catalog, recipe.hr_size, limit=recipe.real_crops, seed=recipe.seed, classes=classes)
     return tuple(map(torch.from_numpy, tiles))
+
+
+def _precision(recipe: Recipe, generator: Generator) -> Precision:
+    """Decide what the search computes in, on this machine."""
+    if recipe.precision == "auto":
+        return "bf16" if multiplies_bf16(generator.device) and generator.computes_in_bf16 else "fp32"
+    if recipe.precision == "bf16" and not generator.computes_in_bf16:
+        raise RecipeError(
+            f"precision: got 'bf16', in which generator {generator.reference.name} does not run; "
+            "choose --precision fp32 or auto"
+        )
+    return recipe.precision
 
 
 def _check_backend(backend: Backend, generator: Generator) -> None:

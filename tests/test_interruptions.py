@@ -13,6 +13,7 @@ from pairs.small_file import copy_photos
 import gsdd
 from gsdd.cli.main import exit_code
 from gsdd.cli.signals import StopOnSignal
+from gsdd.distill.chunks import CHUNK
 from gsdd.errors import Interrupted, OutputError
 from gsdd.formats import container
 
@@ -92,7 +93,7 @@ def test_where_it_goes_on_is_told(source, target):
     stopped(source, target, 2, note=told.append)
     compress(source, target, note=told.append)
     assert told == [
-        "continuing the inversion from latent 8 on, at step 2 of 3",
+        f"continuing the inversion from latent {CHUNK} on, at step 2 of 3",
         "continuing the distillation at step 1 of 2",
     ]
 
@@ -163,7 +164,7 @@ def test_where_the_newest_is_damaged_the_one_before_it_leads_to_the_same_bytes(
     compress(source, target, note=told.append)
     assert told[0].startswith(f"{checkpoint}: the checkpoint cannot be continued: it is damaged")
     assert told[0].endswith("; the one before it is sound")
-    assert told[1] == "continuing the inversion from latent 8 on, at step 1 of 3"
+    assert told[1] == f"continuing the inversion from latent {CHUNK} on, at step 1 of 3"
     assert names(target.parent) == [target.name]
     assert target.read_bytes() == whole
 

@@ -1,12 +1,16 @@
 """bf16 is chosen where the kernel lists an instruction for it."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from pairs.small_file import copy_photos
 
-from gsdd.plan import make_plan
+from gsdd.distill.recipe import Recipe
+from gsdd.errors import RecipeError
+from gsdd.generators.generator import Generator, GeneratorReference
+from gsdd.plan import _precision, make_plan
 from gsdd.processor import multiplies_bf16
 
 
@@ -19,6 +23,26 @@ def quick() -> bool:
 
 def test_the_processor_is_asked(quick):
     assert multiplies_bf16(torch.device("cpu")) == quick
+
+
+def test_a_network_that_mixes_bf16_with_its_own_float32_is_searched_in_float32(tmp_path):
+    """A stand-in for such networks as spandrel's SwinIR, whose masks stay float32."""
+
+    class Mixed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(3, 3))
+
+        def forward(self, z):
+            image = torch.nn.functional.interpolate(z, scale_factor=4)
+            return torch.einsum("nchw,cd->ndhw", image, self.weight.float())
+
+    told = {field.name: "" for field in fields(GeneratorReference)}
+    mixed = Generator(Mixed(), GeneratorReference(**(told | {"name": "mixed", "scale": 4, "parameters": 9})))
+    assert not mixed.computes_in_bf16
+    assert _precision(Recipe(precision="auto"), mixed) == "fp32"
+    with pytest.raises(RecipeError, match=r"precision: got 'bf16', in which generator mixed does not run"):
+        _precision(Recipe(precision="bf16"), mixed)
 
 
 def test_a_plan_decides_what_auto_is(quick, tmp_path):

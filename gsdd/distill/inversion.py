@@ -97,7 +97,7 @@ def invert(
     keep: Callable[[Callable[[], InversionState]], None] | None = None,
     workers: Workers = ALONE,
 ) -> Inverted:
-    """Find z' = argmin w D_f + D_p for every crop by Adam, eight latents at a time.
+    """Find z' = argmin w D_f + D_p for every crop by Adam, a chunk at a time.
 
     Args:
         crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1, read by rows.

@@ -106,6 +106,14 @@ class Generator:
         """The same as `frozen`, of a copy of the network in bf16: float32 in and out, other values in between."""
         return self._freeze(HalfPrecision(self.network))
 
+    @cached_property
+    def computes_in_bf16(self) -> bool:
+        """Whether the network runs in bf16; one that mixes it with float32 constants of its own does not."""
+        try:
+            return self.frozen_bf16 is not None
+        except (RuntimeError, TypeError, ValueError):
+            return False
+
     def latent_shape(self, hr_size: int) -> tuple[int, int, int]:
         """Give the shape of the latent of a square HR image.
 

@@ -11,7 +11,10 @@ from gsdd.cli.main import cli
 from gsdd.distill.recipe import PRESETS
 from gsdd.generators.named import NAMED
 
-COMMANDS = ["compress", "convert", "expand", "generators", "info", "merge", "savings", "verify"]
+COMMANDS = [
+    "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "savings", "students",
+    "study", "train", "verify",
+]  # fmt: skip
 
 
 def offered(*words: str) -> list[str]:
@@ -24,7 +27,7 @@ def offered(*words: str) -> list[str]:
     ("words", "answer"),
     [
         ([""], COMMANDS),
-        (["ex"], ["expand"]),
+        (["exp"], ["expand"]),
         (["generators", ""], ["export", "fetch", "list", "show"]),
         (["compress", "--on"], ["--on-bad-image"]),
         (["compress", "--inversion-"], ["--inversion-steps", "--inversion-lr", "--inversion-features"]),
