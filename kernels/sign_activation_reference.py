@@ -103,14 +103,14 @@ def _packed(values: Tensor, compare: Callable[[Any, int], Any]) -> Tensor:
 
 def _compared_by_numpy(values: Tensor, compare: Callable[[Any, int], Any]) -> NDArray[np.bool_]:
     """Compare with 0; 16-bit floats by their bits, since numpy has no bfloat16 and is slow with the other."""
+    compared: NDArray[np.bool_]
     if values.dtype not in INFINITY:
-        compared: NDArray[np.bool_] = compare(values.numpy(), 0)
-        return compared
-    bits = values.view(torch.int16).numpy()
-    if compare is operator.ne:
-        return bits & 0x7FFF != 0
-    # 0 and negative numbers wrap around to the largest.
-    return (bits - 1).view(np.uint16) < INFINITY[values.dtype]
+        compared = compare(values.numpy(), 0)
+    elif compare is operator.ne:
+        compared = values.view(torch.int16).numpy() & 0x7FFF != 0
+    else:  # 0 and negative numbers wrap around to the largest
+        compared = (values.view(torch.int16).numpy() - 1).view(np.uint16) < INFINITY[values.dtype]
+    return compared
 
 
 def _bytes_of(mask: Tensor) -> Tensor:
