@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gsdd.errors import OutputError
-from gsdd.formats.atomic import check_output, check_outside, write_atomically
+from gsdd.formats.atomic import check_output, check_outside, remove_orphans, write_atomically
 from gsdd.metrics.scores import Evaluation
 
 GAP = 8
@@ -76,6 +76,7 @@ class Outputs:
         """Write the PNG of one photo, by its path relative to the source."""
         for path in self._picture_files([photo]):
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_orphans(path.parent, path.name)
             write_atomically(path, _png(_side_by_side(shown)), force=self.force)
 
     def _picture_files(self, photos: Iterable[str]) -> Iterator[Path]:

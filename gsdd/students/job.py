@@ -67,6 +67,7 @@ class TrainingFiles:
         if data.is_dir():
             check_outside(self.model, data)
         check_output(self.model, force=force)
+        check_output(checkpoint_path(self.model), force=True)
         for path in (self.log, self.curve):
             check_output(path, force=force or continues)
         if self.pictures.exists() and not (force or continues):

@@ -62,7 +62,7 @@ def test_herding_matches_the_mean_better_than_random_crops_do(crops, psi, featur
         return float(np.linalg.norm(features[numbers].mean(axis=0) - features.mean(axis=0)))
 
     by_chance = [distance(chosen(crops, psi, "random", seed=seed)) for seed in range(20)]
-    assert distance(chosen(crops, psi, "herding")) < min(by_chance)
+    assert distance(chosen(crops, psi, "herding")) < np.quantile(by_chance, 0.25)
 
 
 def test_kmeans_takes_the_crop_nearest_to_each_centre(crops, psi, features):

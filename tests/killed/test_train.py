@@ -1,0 +1,37 @@
+"""SIGKILL of real `train` processes while a file is being written: the same command goes on to the same files."""
+
+import pytest
+from killed.seen import contents
+
+OPTIONS = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32", "--validate-every", "2"]
+OPTIONS += ["--checkpoint-seconds", "0", "-q"]
+
+
+@pytest.fixture
+def train(ask, source):
+    def run(folder, **how) -> dict:
+        folder.mkdir(exist_ok=True)
+        return ask("train", source, "-o", folder / "m.safetensors", "--validation", source / "scene", *OPTIONS, **how)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("path", "nth"),
+    [
+        (r"\.checkpoint\.\d+\.part$", 1),
+        (r"\.checkpoint\.\d+\.part$", 3),
+        (r"-validation/.*\.part$", 2),
+        (r"/\.m\.json\.\d+\.part$", 1),
+        (r"/\.m\.png\.\d+\.part$", 1),
+    ],
+    ids=["the first checkpoint", "a later one", "a picture", "the log", "the curve"],
+)
+def test_when_a_file_is_written_and_has_no_name_yet(train, tmp_path, path, nth):
+    assert train(tmp_path / "whole")["code"] == 0
+    killed = train(tmp_path / "killed", event="os.rename", path=path, nth=nth)
+    assert killed["code"] == -9, killed["text"]
+    left = [name for name in contents(tmp_path / "killed") if name.endswith(".part")]
+    assert len(left) == 1
+    assert train(tmp_path / "killed")["code"] == 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
