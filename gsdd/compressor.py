@@ -15,6 +15,7 @@ from gsdd.data.catalog import OnBadImage
 from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
+from gsdd.distill.free_memory import give_back_free_memory
 from gsdd.distill.journal import Journal, Stop, checkpoint_paths, remove_outlived
 from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
 from gsdd.distill.workers import ALONE, Workers
@@ -155,10 +156,12 @@ def compress(
     # Every image is decoded once at the end, to sign it.
     deadline = Deadline(deadline.moment - chunk_seconds * math.ceil(len(work.crops) / CHUNK / workers.size))
     found = search(work, journal, deadline, progress, note, workers, chunk_seconds / CHUNK)
+    give_back_free_memory()
     if note and (short := _left_undone(work, found)):
         note(short)
     manifest = replace(manifest, run={**manifest.run, **found.run})
     signed = _signatures(work, found, journal, progress, workers)
+    give_back_free_memory()
     if workers.rank == 0:
         files.write(
             target, manifest, found.moved.latents.numpy(), class_index(work.counts).int().numpy(),

@@ -118,8 +118,8 @@ def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:
         trial: the steps that were made in this process.
 
     Returns:
-        Bytes of the process with the weights and one chunk, of the other graphs and images of a step, of pairs and real
-        crops (beyond 256 MB each they lie on disk), and of latents with the state of Adam.
+        Bytes of the process with the weights and one chunk, of the other graphs and images of a step, of real crops,
+        pairs and last images (beyond 32 MB each of these two lie on disk), and of latents with the state of Adam.
     """
     recipe, latents = work.recipe, len(work.crops)
     image = 3 * recipe.hr_size**2
@@ -127,10 +127,11 @@ def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:
     graphs = min(max(GRAPH_BYTES, trial.graph_bytes), together * trial.graph_bytes) - trial.graph_bytes
     images = sum(moving(recipe, work.counts)) * image * FLOAT_BYTES * IMAGE_COPIES
     real = len(work.counts) * recipe.real_crops * image
+    stores = 2 if at_rest(recipe, work.counts) else 1
     return {
         "process": _peak_bytes(work.generator.device),
         "graphs": graphs + images,
-        "crops": min(latents * image, RAM_BYTES) + min(real, RAM_BYTES),
+        "crops": stores * min(latents * image, RAM_BYTES) + real,
         "latents": latents * prod(work.generator.latent_shape(recipe.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
     }
 

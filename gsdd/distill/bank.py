@@ -13,7 +13,7 @@ from gsdd.distill.spill import Images
 from gsdd.randomness import numpy_stream
 
 # Features of the pairs, over all draws: beyond this they are embedded again at each turn.
-PAIR_BYTES = 256 * 1024**2
+PAIR_BYTES = 32 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Draw:
         return self._features[latents]
 
     def _embed(self, latents: Tensor) -> Tensor:
-        return self.embedding.embed_crops(self._source.pairs[latents], self._classes[latents])
+        return self.embedding.embed_crops(self._source.pairs, self._classes, latents)
 
 
 class Bank:

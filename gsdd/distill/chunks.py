@@ -1,6 +1,6 @@
 """The fixed units of work: six latents, or eight crops, padded, whoever computes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -41,5 +41,16 @@ def mapped(function: Callable[[Tensor], Tensor], count: int, size: int, workers:
         `[count, ...]`, in every process.
     """
     chunks = list(chunk_indices(torch.arange(count), size))
-    mine = [function(chunks[k][0]) for k in workers.deal(len(chunks))]
+    mine = _in_one_place(function, [chunks[k][0] for k in workers.deal(len(chunks))])
     return torch.cat(workers.gather(mine, len(chunks)))[:count]
+
+
+def _in_one_place(function: Callable[[Tensor], Tensor], chunks: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Keep results where none lies between the activations of two chunks: such memory fits nothing any more."""
+    kept: Tensor | None = None
+    for number, index in enumerate(chunks):
+        rows = function(index)
+        if kept is None:
+            kept = rows.new_empty(len(chunks), *rows.shape)
+        kept[number] = rows
+    return () if kept is None else kept.unbind()

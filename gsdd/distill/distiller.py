@@ -14,6 +14,7 @@ from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
+from gsdd.distill.free_memory import give_back_free_memory
 from gsdd.distill.generator_pass import GeneratorPass
 from gsdd.distill.moving import Moving
 from gsdd.distill.pictures import Pictures
@@ -198,6 +199,7 @@ class _Loop:
             self._pictures.replace(moving, z, made.images)
         self._move(moving, moving.gather(self._workers, made.backward()))
         self.steps += 1
+        give_back_free_memory()
         return loss
 
     def _as_used(self, index: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.chunks import CROPS, mapped
+from gsdd.distill.spill import Images
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.kernels.augmentation import Augmentation
@@ -45,17 +46,22 @@ class Embedding:
         return self.psi(images.to(self.device), self.omega.take(classes))
 
     @torch.no_grad()
-    def embed_crops(self, crops: Tensor, classes: Tensor) -> Tensor:
-        """Embed stored crops; every process of the run calls this, and has the result.
+    def embed_crops(self, crops: Images, classes: Tensor, numbers: Tensor) -> Tensor:
+        """Embed some of the stored crops; every process of the run calls this, and has the result.
 
         Args:
-            crops: uint8 `[M, 3, H, W]`, M at least 1.
-            classes: class of each crop, int64 `[M]`.
+            crops: uint8 `[N, 3, H, W]`, of which memory holds few at a time if a file has them.
+            classes: class of each crop, int64 `[N]`.
+            numbers: which crops, int64 `[M]`, M at least 1.
 
         Returns:
             Features `[M, D]`.
         """
-        return mapped(lambda index: self(crops[index], classes[index]), len(crops), CROPS, self.workers)
+
+        def embed(index: Tensor) -> Tensor:
+            return self(crops[numbers[index]], classes[numbers[index]])
+
+        return mapped(embed, len(numbers), CROPS, self.workers)
 
     def real_means(self, real: Sequence[Tensor]) -> Tensor:
         """Average the embedded real crops of each class: the first term of Eq. 7.
@@ -67,7 +73,7 @@ class Embedding:
             Means `[C, D]`.
         """
         counts = tuple(map(len, real))
-        features = self.embed_crops(torch.cat(list(real)), class_index(counts))
+        features = self.embed_crops(torch.cat(list(real)), class_index(counts), torch.arange(sum(counts)))
         return class_means(features, counts, backend=self.backend)
 
 

@@ -13,6 +13,7 @@ from gsdd.distill.adam import AdamState
 from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
 from gsdd.distill.chunks import CHUNK, chunk_indices
 from gsdd.distill.deadline import Deadline
+from gsdd.distill.free_memory import give_back_free_memory
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spill import Images
 from gsdd.distill.workers import ALONE, Workers
@@ -144,6 +145,7 @@ def invert(
                 keep(partial(_state, done, wanted, work))
         done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
         wanted, begun = work.steps, work.waiting
+        give_back_free_memory()
     return _joined(done)
 
 

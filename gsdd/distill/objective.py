@@ -63,7 +63,7 @@ class Objective:
         pairs = draw.pair_features(moving.index) if lam else None
         resting = self._at_rest(moving)
         if pictures is not None and len(resting):
-            others = draw.embedding.embed_crops(pictures[resting], self._classes[resting])
+            others = draw.embedding.embed_crops(pictures, self._classes, resting)
             order, counts = torch.cat([moving.index, resting]).argsort().to(features.device), self._source.counts
             features = torch.cat([features, others])[order]
             # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.

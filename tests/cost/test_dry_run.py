@@ -98,9 +98,10 @@ def test_the_inversion_and_the_signatures_go_with_the_chunks(work):
     assert found["photos"] == pytest.approx(3 * work.catalog.images * TRIAL.photo)
 
 
-def test_crops_beyond_256_mb_are_not_counted_as_memory(work):
-    many = replace(work, crops=work.crops * 10_000)
-    assert RAM_BYTES < expected_memory(many, TRIAL)["crops"] < 2 * RAM_BYTES
+def test_crops_beyond_32_mb_are_not_counted_as_memory(work):
+    many, more = replace(work, crops=work.crops * 10_000), replace(work, crops=work.crops * 20_000)
+    crops = expected_memory(many, TRIAL)["crops"]
+    assert expected_memory(work, TRIAL)["crops"] + RAM_BYTES / 2 < crops == expected_memory(more, TRIAL)["crops"]
     assert expected_memory(many, TRIAL)["latents"] > expected_memory(work, TRIAL)["latents"]
 
 
