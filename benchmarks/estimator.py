@@ -3,10 +3,10 @@
     python benchmarks/estimator.py ../shared/data/mini-ost/train --ipc 20
 
 From the same latents and on the same draw of (theta, omega): rounds in which every latent moves once, 8 of a class at a
-time, the others standing for themselves by their last images (as old as in any run); and as many steps that move all.
-Cosines are those of the two accumulated updates, which are Adam's and so mostly signs, and of Adam's first moments, the
-running means of the gradients; then the mean distance between latents of a class after both. `--class-mean moving` has
-the mini-batch mean instead.
+time, the others standing for themselves by their last images (as old as in any run); and as many steps that move all,
+in fp32. Cosines are those of the two accumulated updates, which are Adam's and so mostly signs, and of Adam's first
+moments, the running means of the gradients; then the mean distance between latents of a class after both. The rounds
+are fp32 too unless `--precision bf16` adds its rounding; `--class-mean moving` has the mini-batch mean instead.
 """
 
 from dataclasses import replace
@@ -37,10 +37,11 @@ from gsdd.study.held_out import pairwise_distance
 @click.option("--latent-batch", default=8)
 @click.option("--rounds", default=1, help="Rounds of small steps before the one that is compared: older last images.")
 @click.option("--class-mean", type=click.Choice(["whole", "moving"]), default="whole")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of the rounds of small steps.")
 @click.option("--inversion-steps", default=20)
 def main(
     source: Path, generator: str, family: str, ipc: int, latent_batch: int, rounds: int, class_mean: str,
-    inversion_steps: int,
+    precision: str, inversion_steps: int,
 ) -> None:  # fmt: skip
     """Print a line a class."""
     work = make_plan(source, preset="quick", generator=generator, ipc=ipc, features=family)
@@ -58,8 +59,8 @@ def main(
         return float(F.cosine_similarity(mine.flatten(), theirs.flatten(), dim=0))
 
     # One draw for all: what is compared is the estimator, not the luck of the draws.
-    small = replace(recipe, latent_batch=latent_batch, class_mean=class_mean, bank=1)
-    full = replace(recipe, latent_batch=0, bank=1)
+    small = replace(recipe, latent_batch=latent_batch, class_mean=class_mean, bank=1, precision=precision)
+    full = replace(recipe, latent_batch=0, bank=1, precision="fp32")
     moved, wanted = run(small, rounds * turns), run(full, rounds)
     distances = [pairwise_distance(state.latents, work.counts) for state in (moved, wanted)]
     parts = [(*work.class_names, "all"), [*starmap(slice, pairwise(accumulate(work.counts, initial=0))), slice(None)]]
