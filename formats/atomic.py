@@ -29,7 +29,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
     Raises:
         OutputError: it exists, is no plain file (even with `force`), or its folder does not exist.
     """
-    with _told_as_output_error(path):
+    with told_as_output_error(path):
         remove_orphans(path.parent, path.name)
         _refuse(path, force)
 
@@ -44,7 +44,7 @@ def check_not_source(path: Path, source: Path) -> None:
     Raises:
         OutputError: they are one file.
     """
-    with _told_as_output_error(path):
+    with told_as_output_error(path):
         if path.exists() and source.exists() and path.samefile(source):
             raise OutputError(f"{path}: is the source itself; give another name")
 
@@ -59,7 +59,7 @@ def check_outside(path: Path, folder: Path) -> None:
     Raises:
         OutputError: the file would lie in it, at any depth.
     """
-    with _told_as_output_error(path):
+    with told_as_output_error(path):
         if path.parent.resolve().is_relative_to(folder.resolve()):
             raise OutputError(f"{path}: lies in {folder}, which is only read from; choose a place outside it with -o")
 
@@ -80,7 +80,7 @@ def written_whole(path: Path, *, force: bool = False, previous: Path | None = No
     Raises:
         OutputError: it exists, or cannot be written; what was there is untouched and nothing is left behind.
     """
-    with _told_as_output_error(path):
+    with told_as_output_error(path):
         _refuse(path, force)
         descriptor, part = begin_unfinished(path)
         try:
@@ -194,7 +194,15 @@ def _exists(path: Path) -> OutputError:
 
 
 @contextmanager
-def _told_as_output_error(path: Path) -> Iterator[None]:
+def told_as_output_error(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path that is being written into an `OutputError` that names it.
+
+    Args:
+        path: the file or folder.
+
+    Raises:
+        OutputError: the block raised one, or an OSError.
+    """
     try:
         yield
     except OutputError:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from gsdd.data.naming import printable
 from gsdd.errors import OutputError
+from gsdd.formats.atomic import told_as_output_error
 
 IsOurs = Callable[[Path, Path], bool]
+EARLIER = "earlier"
 
 
 def check_folder(path: Path, is_ours: IsOurs, *, force: bool = False) -> None:
     """Refuse an output folder that could not be written, before the work that leads to it.
 
-    What killed processes left half written of the same folder is removed.
+    What killed processes left half written of the same folder is removed; an earlier folder that one of them had moved
+    aside to replace it goes back to its place.
 
     Args:
         path: the folder to be written.
@@ -28,7 +31,7 @@ def check_folder(path: Path, is_ours: IsOurs, *, force: bool = False) -> None:
     Raises:
         OutputError: something is there that may not be replaced, or the folder around it does not exist.
     """
-    with _told_as_output_error(path):
+    with told_as_output_error(path):
         if path.name in ("", ".."):
             raise OutputError(f"{path}: is no name for a new folder; choose another -o")
         if not path.parent.is_dir():
@@ -54,7 +57,7 @@ def write_folder(path: Path, files: Iterable[tuple[str, bytes]], is_ours: IsOurs
     Raises:
         OutputError: as for `check_folder`, or it cannot be written; what was there is untouched then.
     """
-    with _told_as_output_error(path), _unfinished(path) as folder:
+    with told_as_output_error(path), _unfinished(path) as folder:
         size = sum(_write(folder / name, data) for name, data in files)
         _refuse(path, is_ours, force)
         _put_in_place(folder, path)
@@ -89,11 +92,11 @@ def _put_in_place(folder: Path, path: Path) -> None:
         folder.rename(path)
         return
     with _unfinished(path) as aside:
-        path.rename(aside / "earlier")
+        path.rename(aside / EARLIER)
         try:
             folder.rename(path)
         except BaseException:
-            (aside / "earlier").rename(path)
+            (aside / EARLIER).rename(path)
             raise
 
 
@@ -128,14 +131,6 @@ def _remove_orphans(path: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.unfinished", re.DOTALL)
     for folder in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name)]:
         with suppress(OSError), _locked(folder):
+            if (folder / EARLIER).exists() and not path.exists():
+                (folder / EARLIER).rename(path)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _told_as_output_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

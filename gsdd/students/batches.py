@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -82,13 +81,9 @@ class Batches:
         classes = tuple(self.pairs.classes[number] for number in numbers)
         return Batch(_floats(low).to(device), _floats(high).to(device), classes)
 
-    @cached_property
-    def _key(self) -> int:
-        return hashed(self.recipe.seed, "order of the pairs in training")
-
     def _pair(self, visit: int) -> int:
         epoch, place = divmod(visit, len(self.pairs))
-        return permuted(place, len(self.pairs), self._key + epoch)
+        return permuted(place, len(self.pairs), hashed(self.recipe.seed, f"order of the pairs in epoch {epoch}"))
 
     def _views(self, step: int, numbers: list[int]) -> list[View]:
         shares = numpy_stream(self.recipe.seed, "views of a training step", step).random((len(numbers), 3)).tolist()

@@ -1,7 +1,7 @@
 """The job of `gsdd train`: data in, a model file out, with a log, a curve and pictures beside it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,21 +51,21 @@ class TrainingFiles:
         """LR, output and HR of a few validation photos."""
         return self.model.with_name(f"{self.model.stem}-validation")
 
-    def check(self, data: Path, force: bool, continues: bool) -> None:
+    def check(self, folders: Iterable[Path], force: bool, continues: bool) -> None:
         """Refuse what could not be written after the work.
 
         Args:
-            data: what is read; nothing is written into it.
+            folders: what is read; nothing is written into a folder of these.
             force: whether files may be replaced.
             continues: whether the files beside the model may be those of the run that goes on.
 
         Raises:
-            OutputError: a file exists, has no folder or the wrong suffix, or lies in the data.
+            OutputError: a file exists, has no folder or the wrong suffix, or lies among what is read.
         """
         if self.model.suffix.lower() != SAFETENSORS:
             raise OutputError(f"{self.model}: students are written as {SAFETENSORS}; give -o NAME{SAFETENSORS}")
-        if data.is_dir():
-            check_outside(self.model, data)
+        for folder in filter(Path.is_dir, folders):
+            check_outside(self.model, folder)
         check_output(self.model, force=force)
         check_output(checkpoint_path(self.model), force=True)
         for path in (self.log, self.curve):
@@ -150,7 +150,8 @@ def train_file(
         Interrupted: `stop` said so; the checkpoint is written.
     """
     files = TrainingFiles(output)
-    files.check(data, force, continues=checkpoint_path(output).exists())
+    read = [data, validation] if validation else [data]
+    files.check(read, force, continues=checkpoint_path(output).exists())
     features = _features(recipe, perceptual_trunk, note)
     how = replace(reading or Reading(), seed=recipe.seed, device=device)
     pairs = read_pairs(data, recipe.crop, how, note, progress)

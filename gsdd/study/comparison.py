@@ -10,7 +10,7 @@ from gsdd.study.report import DIGITS, NOTHING, StudyReport, Table, mean, number,
 from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
-from gsdd.study.statistics import Difference, by_group, paired_difference
+from gsdd.study.statistics import Better, Difference, by_group, paired_difference
 
 # A pair: the number of a draw (of crops and distillation) and of a student's seed.
 Key = tuple[int, int]
@@ -116,8 +116,7 @@ class Board:
         """Compare two rows over the pairs that both have; also draw by draw."""
         one, other = self.values(ours, metric), self.values(theirs, metric)
         shared = sorted(one.keys() & other.keys())
-        better = find_metrics((metric,))[0].better
-        found = paired_difference([one[key] for key in shared], [other[key] for key in shared], better)
+        found = paired_difference([one[key] for key in shared], [other[key] for key in shared], better_of(metric))
         return found, by_group(one, other)
 
     def rivals(self, rows: Sequence[Contender], metric: str) -> Iterator[Contender]:
@@ -126,7 +125,7 @@ class Board:
         for number_, row in enumerate(rows):
             if self.values(row, metric):
                 choices.setdefault(row.choice or f"row {number_}", []).append(row)
-        sign = 1 if find_metrics((metric,))[0].better == "higher" else -1
+        sign = 1 if better_of(metric) == "higher" else -1
         for group in choices.values():
             yield max(group, key=lambda row: sign * (mean(self.values(row, metric).values()) or 0.0))
 
@@ -141,7 +140,8 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
         "A draw is a seed of the distillation; random crops of a draw are the crops that its latents begin from. "
         "Students of one seed begin with the same weights and see batches in the same order.",
         "Interval: Student's t over all pairs. Pairs of one draw share its set, and full data are the same in all "
-        "draws, so pairs are not quite independent; the last column has the mean difference of each draw.",
+        "draws, so pairs are not quite independent. The last columns do not rest on that: the mean difference of each "
+        "draw, and Student's t over these means alone.",
         f"Seconds to a quality: steps until PSNR-Y on one test photo a class is {MARGIN} dB below where the first row "
         "ends, times the seconds of a step; looked at every so many steps, for the first seed.",
         "held: the interval excludes 0 in our favour; lost: in the rival's; tie: it holds 0.",
@@ -152,6 +152,11 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
         *conventions(plan, results, settings.metrics),
     ]
     return StudyReport("Distilled data against their rivals", tables, remarks)
+
+
+def better_of(metric: str) -> Better:
+    """Tell which values of a metric are better."""
+    return find_metrics((metric,))[0].better
 
 
 def _means(board: Board) -> Table:
@@ -230,7 +235,8 @@ def _differences(board: Board) -> Table:
         if ours.ours
         for line in _against(board, ours, [row for row in rows if row is not ours], metric)
     ]
-    head = ("ours", "rival", "metric", "n", "ours - rival", "95 % interval", "verdict", "by draw")
+    pairs = ("n", "ours - rival", "95 % interval", "verdict")
+    head = ("ours", "rival", "metric", *pairs, "by draw", "95 % over draws", "over draws")
     return Table(head, lines, f"Student {board.student}: paired differences")
 
 
@@ -240,9 +246,14 @@ def _against(board: Board, ours: Contender, others: Sequence[Contender], metric:
         found, groups = board.difference(ours, theirs, metric)
         if not found.pairs:
             continue
-        interval = NOTHING if found.verdict == "too few" else f"{found.low:+.{digits}f} .. {found.high:+.{digits}f}"
+        over_draws = paired_difference(list(groups.values()), [0.0] * len(groups), better_of(metric))
         draws = ", ".join(signed(gap, digits) for gap in groups.values())
         yield (
-            ours.label, theirs.label, metric, str(found.pairs),
-            signed(found.mean, digits), interval, found.verdict, draws,
+            ours.label, theirs.label, metric, str(found.pairs), signed(found.mean, digits),
+            _interval(found, digits), found.verdict, draws, _interval(over_draws, digits), over_draws.verdict,
         )  # fmt: skip
+
+
+def _interval(difference: Difference, digits: int) -> str:
+    known = difference.verdict != "too few"
+    return f"{difference.low:+.{digits}f} .. {difference.high:+.{digits}f}" if known else NOTHING

@@ -45,7 +45,7 @@ class StudyPlan:
     def full(self) -> Source:
         """Give full data."""
         if self.settings.full == "photos":
-            return WholePhotos(self.train)
+            return WholePhotos(self.train, self.settings.hr_size)
         return AllCrops(self.train, self.settings.hr_size)
 
     def random(self, ipc: int, draw: int) -> Source:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from gsdd.formats.digest import file_digest
@@ -66,6 +67,7 @@ class ScoreCell:
         }
 
 
-def digests(files: Files) -> dict[str, str]:
+@cache
+def digests(files: Files) -> Mapping[str, str]:
     """Tell weights that a user has given apart by what is in them, by the name of the option."""
     return {name: file_digest(path) for name, path in vars(files).items() if path is not None}

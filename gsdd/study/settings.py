@@ -83,8 +83,11 @@ class StudySettings:
         if self.full not in ("crops", "photos"):
             raise RecipeError(f"study: full: got {self.full!r}, wanted 'crops' or 'photos'")
         _check_none_of_cells(self.distillation, self.training)
-        find_metrics(self.metrics)
-        find_metrics(self.blind_metrics)
+        if wrong := [quality for quality in self.avif_qualities if not 0 <= quality <= 100]:
+            raise RecipeError(f"study: avif_qualities: got {wrong}, wanted numbers from 0 to 100")
+        for name in ("metrics", "blind_metrics"):
+            # Results go by the name of each convention, and "psnr" is two.
+            object.__setattr__(self, name, tuple(metric.name for metric in find_metrics(getattr(self, name))))
         Recipe.from_options(self.preset, {**self.distillation, "hr_size": self.hr_size})
         for student in (*self.students, *self.own_students.values()):
             self.recipe(student, 0)

@@ -64,7 +64,7 @@ def conventions(plan: StudyPlan, results: Results, metrics: tuple[str, ...]) -> 
     missing = {(name, why) for each in results.by_stem.values() for name, why in each.get("missing", {}).items()}
     yield from _left_out(results)
     for name, why in sorted(missing):
-        yield f"{name} is missing: {why}. Once it is here, remove cells/scores-* to score again."
+        yield f"{name} is missing: {why}. Once it is here, remove cells/scores-* and cells/blind-* to score again."
     if "lpips" not in metrics and "st-lpips" in metrics:
         yield "st-lpips is shift-tolerant LPIPS, another metric than the paper's LPIPS: the numbers do not compare."
 

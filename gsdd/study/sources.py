@@ -1,8 +1,8 @@
 """What students are trained on: real crops, coresets, and what G makes of latents; equal seeds give equal crops."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -91,6 +91,7 @@ class WholePhotos:
     """All photos as they are; every step cuts its crops anew."""
 
     photos: Photos
+    hr_size: int
     label: str = "all photos"
     needs: tuple[Cell, ...] = ()
 
@@ -106,7 +107,7 @@ class WholePhotos:
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""
-        pairs = read_folder(self.photos.folder, 1, "skip", workshop.note, workshop.progress)
+        pairs = read_folder(self.photos.folder, self.hr_size, "skip", workshop.note, workshop.progress)
         return Data(pairs, self.photos.catalog.bytes, "files as found")
 
 
@@ -168,39 +169,19 @@ class UpscaledCrops:
         return Data(_pairs(self.photos, crops, images), latents, "LR images, uncompressed")
 
 
-@dataclass(frozen=True)
-class Coreset:
-    """Real crops that stand for the folder by a method of `gsdd coreset`."""
-
-    made: CoresetCell
-    label: str = field(default="")
-
-    @property
-    def name(self) -> str:
-        """What it is."""
-        return self.made.name
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """Everything that decides its pairs."""
-        return self.made.identity
-
-    @property
-    def needs(self) -> tuple[Cell, ...]:
-        """The choice of the crops."""
-        return (self.made,)
-
-    def data(self, workshop: Workshop) -> Data:
-        """Give the pairs."""
-        rows = read_list(workshop.made_file(self.made, CoresetCell.SUFFIX))
-        return _raw(self.made.photos, find_crops(rows, self.made.photos.catalog), self.made.hr_size)
+MadeBy = TypeVar("MadeBy", bound=Cell)
 
 
 @dataclass(frozen=True)
-class Latents:
-    """G of the latents of a `.gsdd` file: inverted, or distilled."""
+class _OfCell(Generic[MadeBy]):
+    """A source that is what a cell made.
 
-    made: DistillationCell
+    Attributes:
+        made: the cell; it decides the pairs.
+        label: what tables call it.
+    """
+
+    made: MadeBy
     label: str = ""
 
     @property
@@ -215,8 +196,21 @@ class Latents:
 
     @property
     def needs(self) -> tuple[Cell, ...]:
-        """The making of the file."""
+        """What makes its files."""
         return (self.made,)
+
+
+class Coreset(_OfCell[CoresetCell]):
+    """Real crops that stand for the folder by a method of `gsdd coreset`."""
+
+    def data(self, workshop: Workshop) -> Data:
+        """Give the pairs."""
+        rows = read_list(workshop.made_file(self.made, CoresetCell.SUFFIX))
+        return _raw(self.made.photos, find_crops(rows, self.made.photos.catalog), self.made.hr_size)
+
+
+class Latents(_OfCell[DistillationCell]):
+    """G of the latents of a `.gsdd` file: inverted, or distilled."""
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""
@@ -229,26 +223,10 @@ class Latents:
 
 
 @dataclass(frozen=True)
-class StoredCrops:
+class StoredCrops(_OfCell[StoredCell]):
     """Random crops as AVIF keeps them, as many as fit into the bytes of a `.gsdd` file."""
 
-    made: StoredCell
     label: str = "random crops as AVIF"
-
-    @property
-    def name(self) -> str:
-        """What it is."""
-        return self.made.name
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """Everything that decides its pairs."""
-        return self.made.identity
-
-    @property
-    def needs(self) -> tuple[Cell, ...]:
-        """The storing of the crops."""
-        return (self.made,)
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""

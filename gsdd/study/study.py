@@ -1,8 +1,10 @@
 """The job of `gsdd study`: an experiment's cells are worked out, one by one, and its table and plots written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +16,7 @@ from gsdd.study.blind import table2_cells, write_table2
 from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells
 from gsdd.study.comparison import compare_cells, write_compare
 from gsdd.study.figures import fig7_cells, fig8_cells, write_fig7, write_fig8
-from gsdd.study.photos import Photos, split_for_tuning
+from gsdd.study.photos import Photos, check_apart, split_for_tuning
 from gsdd.study.pictures import fig3_cells, fig6_cells, write_fig3, write_fig6
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import StudyReport
@@ -112,7 +114,7 @@ def study(
         What was written, and how many cells are left.
 
     Raises:
-        RecipeError: settings that make no study.
+        RecipeError: settings that make no study, or a photo that would be trained and tested on.
         SourceError: there are no usable photos.
         OutputError: the folder is no study's, or cannot be written.
         Interrupted: the workshop's `stop` said so; what is done is kept.
@@ -122,14 +124,18 @@ def study(
         raise RecipeError(f"study: got {experiment!r}, wanted one of {', '.join(EXPERIMENTS)}")
     settings = settings_of(experiment, scale, options)
     _check_folder(workshop.folder, train)
-    train_part, test_part = _photos(train, test, tune, workshop.folder, settings.hr_size)
-    plan = StudyPlan(
-        experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE),
-        files or Files(), tune,
-    )  # fmt: skip
-    cells = EXPERIMENTS[experiment].cells(plan)
-    if dry_run:
-        return _listed(experiment, cells, workshop)
+    if test is not None:
+        check_outside(workshop.folder / CELLS, test)
+    with _place_of_split(workshop.folder, dry_run) as place:
+        train_part, test_part = _photos(train, test, tune, place, settings.hr_size)
+        plan = StudyPlan(
+            experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE),
+            files or Files(), tune,
+        )  # fmt: skip
+        check_apart(plan.train, plan.test)
+        cells = EXPERIMENTS[experiment].cells(plan)
+        if dry_run:
+            return _listed(experiment, cells, workshop)
     left = run_cells(cells, workshop, at_most)
     report = EXPERIMENTS[experiment].write(plan, Results.read(cells, workshop), workshop)
     return StudyOutcome(experiment, len(in_order(cells)), left, report.write(workshop.folder, experiment))
@@ -143,9 +149,18 @@ def _listed(experiment: str, cells: tuple[Cell, ...], workshop: Workshop) -> Stu
     return StudyOutcome(experiment, len(wanted), len(left), ())
 
 
-def _photos(train: Path, test: Path | None, tune: bool, folder: Path, hr_size: int) -> tuple[Path, Path]:
+@contextmanager
+def _place_of_split(folder: Path, dry_run: bool) -> Iterator[Path]:
+    if not dry_run:
+        yield folder / TUNE
+        return
+    with TemporaryDirectory() as place:
+        yield Path(place)
+
+
+def _photos(train: Path, test: Path | None, tune: bool, place: Path, hr_size: int) -> tuple[Path, Path]:
     if tune:
-        return split_for_tuning(train, folder / TUNE, hr_size)
+        return split_for_tuning(train, place, hr_size)
     if test is None:
         raise RecipeError("study: got no folder of test photos; give one, or --tune for a split of the training photos")
     return train, test
@@ -155,5 +170,6 @@ def _check_folder(folder: Path, train: Path) -> None:
     check_outside(folder / CELLS, train)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is no folder; give another -o")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CELLS).is_dir():
+    strangers = folder.is_dir() and any(entry.name != TUNE for entry in folder.iterdir())
+    if strangers and not (folder / CELLS).is_dir():
         raise OutputError(f"{folder}: holds files and is no study's folder; give another -o")

@@ -132,6 +132,19 @@ def test_what_a_killed_run_leaves_is_hidden_and_the_next_run_removes_it(target):
     assert not list(target.parent.iterdir())
 
 
+def test_a_run_that_is_killed_between_two_renames_loses_nothing(target, earlier):
+    child = os.fork()
+    if child == 0:
+        rename = Path.rename
+        Path.rename = lambda path, other: (rename(path, other), os._exit(9))
+        write_folder(target, FILES, is_of_a_coreset, force=True)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not target.exists()
+    with pytest.raises(OutputError, match="exists already"):
+        check_folder(target, is_of_a_coreset)
+    assert everything(target.parent) == {f"out/{name}": data for name, data in earlier.items()}
+
+
 def test_what_a_living_run_is_writing_stays(target):
     def files():
         yield FILES[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image, ImageOps
 
 from gsdd.compressor import compress
 from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
@@ -49,19 +50,26 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def few(photos, tmp_path_factory) -> Path:
-    """Two classes of two photos."""
-    folder = tmp_path_factory.mktemp("few")
+    """Two classes of two photos to train on; beside them lie others to test on."""
+    folder = tmp_path_factory.mktemp("few") / "train"
     classes = [each for each in sorted(photos.iterdir()) if each.is_dir() and len(list(each.iterdir())) > 1][:2]
     for photo_class in classes:
-        (folder / photo_class.name).mkdir()
+        (folder / photo_class.name).mkdir(parents=True)
+        (tested(folder) / photo_class.name).mkdir(parents=True)
         for photo in sorted(photo_class.iterdir())[:2]:
             (folder / photo_class.name / photo.name).symlink_to(photo)
+            with Image.open(photo) as image:
+                ImageOps.mirror(image.convert("RGB")).save(tested(folder) / photo_class.name / f"{photo.stem}.png")
     return folder
+
+
+def tested(few: Path) -> Path:
+    return few.with_name("test")
 
 
 def run(folder: Path, few: Path, name: str = "compare", at_most=None, stop=lambda: False, options=TINY, **facts):
     workshop = Workshop(folder, compress, checkpoint_seconds=0.0, stop=stop)
-    return study(name, few, few, workshop, options=options, at_most=at_most, **facts)
+    return study(name, few, tested(few), workshop, options=options, at_most=at_most, **facts)
 
 
 def results(folder: Path) -> dict[str, object]:
@@ -126,7 +134,7 @@ def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
 def test_a_study_killed_in_the_middle_goes_on_to_the_same_results(whole, few, tmp_path):
     folder, config = tmp_path / "study", tmp_path / "tiny.toml"
     config.write_text("".join(f"{name} = {toml(value)}\n" for name, value in TINY.items()))
-    words = ["compare", str(few), str(few), "-o", str(folder), "--config", str(config), "-q"]
+    words = ["compare", str(few), str(tested(few)), "-o", str(folder), "--config", str(config), "-q"]
     process = subprocess.Popen([sys.executable, "-m", "gsdd", "study", *words])
     while len(list(folder.glob("cells/*.json"))) < 2:
         assert process.poll() is None
@@ -162,8 +170,8 @@ def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_pat
 
 
 def plan_of(few: Path, **options) -> StudyPlan:
-    photos = Photos.of(few, 48)
-    return StudyPlan("compare", "small", settings_of("compare", "small", {**TINY, **options}), photos, photos)
+    settings = settings_of("compare", "small", {**TINY, **options})
+    return StudyPlan("compare", "small", settings, Photos.of(few, 48), Photos.of(tested(few), 4))
 
 
 def test_random_crops_are_those_that_latents_begin_from(few, whole):
@@ -243,12 +251,36 @@ def test_tuning_holds_every_fifth_photo_out(few, tmp_path):
             (photos / f"{number}{photo.suffix}").symlink_to(photo.resolve())
     with pytest.raises(RecipeError, match="no class has 5"):
         split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
-    from PIL import Image
-
     Image.effect_noise((64, 64), 50).convert("RGB").save(photos / "9.png")
     train, test = split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
     assert [path.name for path in test.rglob("*.*")] == ["9.png"]
     assert len(list(train.rglob("*.*"))) == 4 and not list(photos.glob("split"))
+    assert split_for_tuning(tmp_path / "photos", tmp_path / "split", 48) == (train, test)
+    # One photo more, and another is the fifth: it was trained on.
+    Image.effect_noise((64, 64), 50).convert("RGB").save(photos / "0.png")
+    with pytest.raises(OutputError, match="of a split of other photos"):
+        split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
+
+
+def test_what_is_trained_on_is_not_tested_on(few, tmp_path):
+    photo = next(few.rglob("*.*g"))
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / f"another name{photo.suffix}").write_bytes(photo.read_bytes())
+    with pytest.raises(RecipeError, match=f"another name.* is .*{photo.name}.*trained on"):
+        study("compare", few, tmp_path / "test", Workshop(tmp_path / "study", compress), options=TINY)
+
+
+def test_a_dry_run_of_a_tuning_writes_nothing_and_the_run_after_a_killed_split_goes_on(photos, tmp_path):
+    workshop = Workshop(tmp_path / "study", compress)
+    try:
+        listed = study("compare", photos, None, workshop, options=TINY, tune=True, dry_run=True)
+    except RecipeError as error:  # the photos of installed packages are few
+        assert "no class has 5" in str(error)
+        return
+    assert not workshop.folder.exists()
+    split_for_tuning(photos, workshop.folder / "tune", TINY["hr_size"])
+    outcome = study("compare", photos, None, workshop, options=TINY, tune=True, at_most=0)
+    assert (outcome.cells, outcome.left) == (listed.cells, listed.left)
 
 
 @pytest.mark.parametrize(
@@ -262,11 +294,16 @@ def test_tuning_holds_every_fifth_photo_out(few, tmp_path):
         ({"distillation": {"iteration": 1}}, "iteration"),
         ({"metrics": ["beauty"]}, "beauty"),
         ({"rivals": ["magic"]}, "magic"),
+        ({"avif_qualities": [120]}, "avif_qualities.*120"),
     ],
 )
 def test_settings_that_make_no_study_are_refused(options, message):
     with pytest.raises(RecipeError, match=message):
         settings_of("compare", "small", options)
+
+
+def test_a_metric_of_several_conventions_is_all_of_them():
+    assert settings_of("compare", "small", {"metrics": ["psnr"]}).metrics == ("psnr-y", "psnr-rgb")
 
 
 def test_every_scale_of_every_experiment_makes_settings():
