@@ -55,21 +55,21 @@ def few(photos, tmp_path_factory) -> Path:
     classes = [each for each in sorted(photos.iterdir()) if each.is_dir() and len(list(each.iterdir())) > 1][:2]
     for photo_class in classes:
         (folder / photo_class.name).mkdir(parents=True)
-        (tested(folder) / photo_class.name).mkdir(parents=True)
+        (apart_from(folder) / photo_class.name).mkdir(parents=True)
         for photo in sorted(photo_class.iterdir())[:2]:
             (folder / photo_class.name / photo.name).symlink_to(photo)
             with Image.open(photo) as image:
-                ImageOps.mirror(image.convert("RGB")).save(tested(folder) / photo_class.name / f"{photo.stem}.png")
+                ImageOps.mirror(image.convert("RGB")).save(apart_from(folder) / photo_class.name / f"{photo.stem}.png")
     return folder
 
 
-def tested(few: Path) -> Path:
+def apart_from(few: Path) -> Path:
     return few.with_name("test")
 
 
 def run(folder: Path, few: Path, name: str = "compare", at_most=None, stop=lambda: False, options=TINY, **facts):
     workshop = Workshop(folder, compress, checkpoint_seconds=0.0, stop=stop)
-    return study(name, few, tested(few), workshop, options=options, at_most=at_most, **facts)
+    return study(name, few, apart_from(few), workshop, options=options, at_most=at_most, **facts)
 
 
 def results(folder: Path) -> dict[str, object]:
@@ -134,7 +134,7 @@ def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
 def test_a_study_killed_in_the_middle_goes_on_to_the_same_results(whole, few, tmp_path):
     folder, config = tmp_path / "study", tmp_path / "tiny.toml"
     config.write_text("".join(f"{name} = {toml(value)}\n" for name, value in TINY.items()))
-    words = ["compare", str(few), str(tested(few)), "-o", str(folder), "--config", str(config), "-q"]
+    words = ["compare", str(few), str(apart_from(few)), "-o", str(folder), "--config", str(config), "-q"]
     process = subprocess.Popen([sys.executable, "-m", "gsdd", "study", *words])
     while len(list(folder.glob("cells/*.json"))) < 2:
         assert process.poll() is None
@@ -171,7 +171,7 @@ def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_pat
 
 def plan_of(few: Path, **options) -> StudyPlan:
     settings = settings_of("compare", "small", {**TINY, **options})
-    return StudyPlan("compare", "small", settings, Photos.of(few, 48), Photos.of(tested(few), 4))
+    return StudyPlan("compare", "small", settings, Photos.of(few, 48), Photos.of(apart_from(few), 4))
 
 
 def test_random_crops_are_those_that_latents_begin_from(few, whole):
