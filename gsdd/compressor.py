@@ -243,7 +243,7 @@ def _left_undone(work: Plan, found: Search) -> str:
     recipe = work.recipe
     wanted = {"inversion_steps": recipe.inversion_steps, "iterations": recipe.iterations}
     undone = [f"{found.run[name]} of {steps} {name}" for name, steps in wanted.items() if found.run[name] < steps]
-    return f"time budget spent: {', '.join(undone)}" if undone else ""
+    return f"cut by a time budget: {', '.join(undone)}" if undone else ""
 
 
 def _decoding_seconds(work: Plan) -> float:

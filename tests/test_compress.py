@@ -100,7 +100,7 @@ def test_the_file_names_feature_weights_by_their_digest_not_by_a_path(photos, tm
 def test_a_time_budget_that_was_too_short_is_told(photos, tmp_path):
     told = []
     small(photos, tmp_path / "a.gsdd", time_budget=0.001, inversion_steps=4, iterations=3, note=told.append)
-    assert told[-1] == "time budget spent: 0 of 4 inversion_steps, 0 of 3 iterations"
+    assert told[-1] == "cut by a time budget: 0 of 4 inversion_steps, 0 of 3 iterations"
 
 
 def test_a_time_budget_ends_the_run_with_a_valid_file(photos, tmp_path):

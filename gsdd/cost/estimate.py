@@ -20,6 +20,7 @@ from gsdd.cost.workload import (
     inversion_step,
     moving,
     signing,
+    starts,
 )
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.generator_pass import GRAPH_BYTES
@@ -99,7 +100,7 @@ def expected_seconds(work: Plan, trial: Trial) -> dict[str, float]:
     tried = trial_recipe(recipe)
     step = trial.step / distillation_step(tried, trial.moved).flops(each)
     drawn = trial.draw / draw(tried, trial.moved, trial.real).flops(each)
-    pictures = parts * trial.forward if at_rest(recipe, work.counts) else 0.0
+    pictures = starts(recipe) * parts * trial.forward if at_rest(recipe, work.counts) else 0.0
     steps = _in_trial_steps(recipe, recipe.iterations) * step * distillation_step(recipe, work.counts).flops(each)
     inversion_steps = _in_trial_steps(recipe, recipe.inversion_steps)
     return {

@@ -86,13 +86,28 @@ def draw(recipe: Recipe, counts: Counts, real: Counts) -> Passes:
 def draws(recipe: Recipe) -> int:
     """Count the draws that a run makes: at each step anew, or those of its bank."""
     met = recipe.iterations * recipe.draws
-    return min(recipe.bank, met) if recipe.bank else met
+    # Steps in bf16 and the exact ones have a bank each.
+    exact = recipe.draws * exact_steps(recipe)
+    return min(recipe.bank, exact) + min(recipe.bank, met - exact) if recipe.bank else met
+
+
+def exact_steps(recipe: Recipe) -> int:
+    """Count the steps of the matching that are fp32."""
+    return sum(not recipe.computes_in_bf16(number, recipe.iterations) for number in range(recipe.iterations))
 
 
 def distillation_start(recipe: Recipe, counts: Counts) -> Passes:
-    """Count what comes before the first step: a chunk whose graph is measured, and all images if some rest."""
+    """Count what comes before the first step, and again where bf16 ends.
+
+    That is a chunk whose graph is measured, and all images if some latents rest.
+    """
     images = CHUNK * chunks(sum(counts)) if at_rest(recipe, counts) else 0
-    return Passes(CHUNK + images, 0, 0, 0)
+    return Passes(starts(recipe) * (CHUNK + images), 0, 0, 0)
+
+
+def starts(recipe: Recipe) -> int:
+    """Count the precisions that a matching computes in."""
+    return 2 if 0 < exact_steps(recipe) < recipe.iterations else 1
 
 
 def at_rest(recipe: Recipe, counts: Counts) -> int:

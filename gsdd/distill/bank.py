@@ -41,18 +41,21 @@ class Draw:
         real_means: mean of the embedded real crops, `[C, D]`.
     """
 
-    def __init__(self, embedding: Embedding, real_means: Tensor, source: DistillationSource, keep: bool) -> None:
+    def __init__(
+        self, embedding: Embedding, real_means: Tensor, source: DistillationSource, classes: Tensor, keep: bool
+    ) -> None:
         """Start with no pair embedded.
 
         Args:
             embedding: the space.
             real_means: of each class.
             source: the pairs.
+            classes: of each latent, int64 `[N]`; all draws share it.
             keep: whether a pair is embedded once only.
         """
-        self.embedding, self.real_means, self._source, self._keep = embedding, real_means, source, keep
-        self._classes = class_index(source.counts)
-        self._known = torch.zeros(len(source.pairs), dtype=torch.bool)
+        self.embedding, self.real_means, self._keep = embedding, real_means, keep
+        self._source, self._classes = source, classes
+        self._known = torch.zeros(len(source.pairs) if keep else 0, dtype=torch.bool)
         self._features = real_means.new_empty(0)
 
     def pair_features(self, latents: Tensor) -> Tensor:
@@ -93,6 +96,7 @@ class Bank:
     def __init__(self, source: DistillationSource, spaces: Spaces, recipe: Recipe, bf16: bool = False) -> None:
         self._source, self._spaces, self._recipe, self._bf16 = source, spaces, recipe, bf16
         self._entries: dict[int, Draw] = {}
+        self._classes = class_index(source.counts)
 
     def __getitem__(self, number: int) -> Draw:
         """Return a draw; every process of the run calls this."""
@@ -109,7 +113,7 @@ class Bank:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
         bytes_of_pairs = self._recipe.bank * len(self._source.pairs) * means.shape[1] * means.itemsize
-        return Draw(embedding, means, self._source, 0 < bytes_of_pairs <= PAIR_BYTES)
+        return Draw(embedding, means, self._source, self._classes, 0 < bytes_of_pairs <= PAIR_BYTES)
 
     def _real_batches(self, number: int) -> Sequence[Tensor]:
         batches = []

@@ -96,7 +96,9 @@ def distill(
     deadline = deadline or Deadline()
     loop = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume)
     slowest = forward_seconds * loop.passes_of_first_step
-    while loop.steps < recipe.iterations and not workers.agree(deadline.passed(slowest * loop.cost)):
+    while loop.steps < recipe.iterations:
+        if workers.agree(deadline.passed(loop.next_seconds(slowest, forward_seconds))):
+            break
         loop.begin()
         began = time.monotonic()
         loss = loop.step()
@@ -113,7 +115,8 @@ def betas_of(recipe: Recipe) -> tuple[float, float]:
 
     Args:
         recipe: draws a step; the learning rate goes with their square root. Where that decays, Adam remembers no more
-            than a third of the run: else the first gradients, the largest, make all later steps of a short run small.
+            than a third of the run where all latents move each step: else the first gradients, the largest, make all
+            later steps of a short run small. Latents that take turns make fewer steps, and Adam remembers more of them.
 
     Returns:
         beta_1 and beta_2.
@@ -160,26 +163,29 @@ class _Loop:
             return
         self._arithmetic = Arithmetic(self._source, self._generator, self._spaces, self._recipe, self._workers, bf16)
         if self._pictured is not None:
-            latents = self._pictures.latents if self._pictures else self._pictured
-            self._pictures = Pictures(
-                latents, self._generator, self._arithmetic.network, self._workers, self._directory
-            )
+            if self._pictures is None:
+                self._pictures = Pictures(self._pictured, self._generator, self._workers, self._directory)
+            self._pictures.make(self._arithmetic.network)
 
     @property
     def _bf16(self) -> bool:
         return self._recipe.computes_in_bf16(self.steps, self._recipe.iterations)
 
-    @property
-    def cost(self) -> float:
-        """What the next step may take, in slowest steps so far."""
-        return EXACT_COST if self._arithmetic is not None and self._arithmetic.bf16 != self._bf16 else 1.0
+    def next_seconds(self, slowest: float, forward_seconds: float) -> float:
+        """Say what the next step may take: the slowest so far, and where bf16 ends more, with all images made anew."""
+        if self._arithmetic is None or self._arithmetic.bf16 == self._bf16:
+            return slowest
+        return EXACT_COST * slowest + forward_seconds * self._passes(len(self._z) if self._pictures else 0)
 
     @property
     def passes_of_first_step(self) -> int:
         """Count the latents that this process sends through G until the end of the first step; the way back is two."""
         moving = Moving.pick(self._source, self._recipe, self.steps)
-        shares = [3 * len(moving.index), 0 if self._pictured is None else len(self._z)]
-        return sum(CHUNK * math.ceil(rows / CHUNK / self._workers.size) for rows in shares)
+        return self._passes(3 * len(moving.index)) + self._passes(0 if self._pictured is None else len(self._z))
+
+    def _passes(self, latents: int) -> int:
+        """Count the latents that this process sends through G when all share out so many."""
+        return CHUNK * math.ceil(latents / CHUNK / self._workers.size)
 
     def state(self) -> Distillation:
         pictured = self._pictures.latents.clone() if self._pictures else self._pictured

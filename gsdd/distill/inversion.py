@@ -26,7 +26,8 @@ Progress = Callable[[int, int, float], None]
 
 # A step, and the forward pass that measures the result.
 FINISHING_STEPS = 1.5
-# Later rounds make the first one's number of steps even where the machine has become slower, up to this.
+# Later rounds make the first one's number of steps even where the machine has become slower, up to this much of their
+# equal share of what is left.
 OVERTIME = 1.5
 
 
@@ -134,7 +135,8 @@ def invert(
     wanted, begun = (resume.wanted, _begun(resume)) if resume else (recipe.inversion_steps, [])
     rounds = range(len(done[0].latents) // CHUNK if done else 0, len(chunks), workers.size)
     for first in rounds:
-        budget = deadline.share(OVERTIME if done else 1 / len(rounds))
+        left = len(range(first, len(chunks), workers.size))
+        budget = deadline.share((OVERTIME if done else 1) / left)
         members = range(first, min(first + workers.size, len(chunks)))
         work = _Round(members, begin, begun, recipe, workers)
         while work.steps < wanted and not workers.agree(budget.passed(FINISHING_STEPS * work.step_seconds)):
@@ -193,7 +195,8 @@ class _Round:
         """Move the members that have not made their steps; return the mean loss of this process's, or NaN."""
         for k, search in zip(self._workers.deal(self._count), self._mine, strict=True):
             if self._steps[k] < wanted:
-                search.step(self._recipe.computes_in_bf16(self._steps[k], wanted))
+                # Of the steps that were asked for: where a budget cuts them, all rounds are cut in the same arithmetic.
+                search.step(self._recipe.computes_in_bf16(self._steps[k], self._recipe.inversion_steps))
         self._steps = [min(steps + 1, wanted) for steps in self._steps]
         return max((search.loss for search in self._mine), default=math.nan)
 

@@ -22,37 +22,37 @@ class Pictures:
     Args:
         latents: z that the images are made of, float32 `[N, 3, h, w]`.
         generator: G.
-        network: the form of it that makes the images.
         workers: the processes that make them together; each has all.
         directory: where images may lie that memory shall not hold.
 
     Attributes:
         latents: those whose images these are: from them a run that goes on makes the same images again.
-        images: uint8 `[N, 3, H, W]`, by rows.
+        images: uint8 `[N, 3, H, W]`, by rows; black until they are made.
 
     Raises:
         OutputError: the directory has no room.
     """
 
-    def __init__(
-        self, latents: Tensor, generator: Generator, network: FrozenNetwork, workers: Workers, directory: Path
-    ) -> None:
-        self._network, self._device, self._workers = network, generator.device, workers
+    def __init__(self, latents: Tensor, generator: Generator, workers: Workers, directory: Path) -> None:
+        self._device, self._workers = generator.device, workers
         count, channels, height, width = latents.shape
         scale = generator.scale
         self.images = images_store((count, channels, scale * height, scale * width), directory)
         self.latents = latents.clone()
-        self._make()
 
     @torch.no_grad()
-    def _make(self) -> None:
-        """Fill the images, a chunk a process at a time."""
-        for several in torch.arange(len(self.latents)).split(CHUNK * self._workers.size):
-            latents = self.latents[several]
-            self.images[several] = mapped(partial(self._images_of, latents), len(latents), CHUNK, self._workers)
+    def make(self, network: FrozenNetwork) -> None:
+        """Fill the images, a chunk a process at a time.
 
-    def _images_of(self, latents: Tensor, index: Tensor) -> Tensor:
-        return to_uint8(self._network(latents[index].to(self._device))).cpu()
+        Args:
+            network: the form of G that makes them.
+        """
+        for several in torch.arange(len(self.latents)).split(CHUNK * self._workers.size):
+            images_of = partial(self._images_of, network, self.latents[several])
+            self.images[several] = mapped(images_of, len(several), CHUNK, self._workers)
+
+    def _images_of(self, network: FrozenNetwork, latents: Tensor, index: Tensor) -> Tensor:
+        return to_uint8(network(latents[index].to(self._device))).cpu()
 
     def replace(self, moving: Moving, latents: Tensor, images: Sequence[Tensor]) -> None:
         """Keep what a step saw.

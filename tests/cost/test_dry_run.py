@@ -9,7 +9,7 @@ import gsdd
 from gsdd.cost.dry_run import dry_run
 from gsdd.cost.estimate import expected_memory, expected_seconds
 from gsdd.cost.trial import Trial
-from gsdd.cost.workload import Passes, images_a_step
+from gsdd.cost.workload import Passes, distillation_start, draws, images_a_step
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.spill import RAM_BYTES
 from gsdd.errors import Interrupted, OutputError
@@ -80,6 +80,13 @@ def test_of_a_run_in_bf16_the_last_tenth_takes_longer_than_the_trial(work):
     chunks = -(-len(work.crops) // CHUNK)
     assert slower["inversion"] - plain["inversion"] == pytest.approx(chunks * 2 * 0.9 * TRIAL.inversion_step)
     assert slower["distillation"] > plain["distillation"]
+
+
+def test_where_bf16_ends_images_of_latents_at_rest_and_draws_are_made_anew(work):
+    exact = replace(work.recipe, precision="fp32", iterations=100, bank=4, latent_batch=1)
+    rough = replace(exact, precision="bf16")
+    assert (draws(exact), draws(rough)) == (4, 8)
+    assert distillation_start(rough, (8,)).generator == 2 * distillation_start(exact, (8,)).generator
 
 
 def test_twice_the_latents_take_twice_the_time(work):

@@ -8,7 +8,7 @@ import torch
 from small_job import RECIPE, SIDE, crops, generator, source
 
 from gsdd.data.degradation import to_float
-from gsdd.distill.chunk_inversion import feature_distance, pixel_distance
+from gsdd.distill.chunk_inversion import ChunkInversion, feature_distance, pixel_distance
 from gsdd.distill.chunks import CHUNK
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.inversion import invert, starting_latents
@@ -95,6 +95,24 @@ def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
     # Every chunk made as many steps: the run can be repeated.
     again = inverted(photos, replace(RECIPE, inversion_steps=result.steps), 9)
     assert torch.equal(again.latents, result.latents)
+
+
+def test_where_later_chunks_are_slower_than_the_first_all_of_them_make_steps(photos, monkeypatch):
+    now, made = 0.0, ChunkInversion.step
+
+    def step(search: ChunkInversion, bf16: bool) -> None:
+        nonlocal now
+        made(search, bf16)
+        now += 1.0 if now < 10 else 1.3
+        search.step_seconds = 1.0
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(ChunkInversion, "step", step)
+    pairs = crops(photos)[:1].expand(10 * CHUNK, -1, -1, -1)
+    recipe = replace(RECIPE, inversion_steps=90)
+    found = invert(pairs, generator(), psi_of(photos), recipe, deadline=Deadline.after(100.0))
+    assert 3 <= found.steps <= 10
+    assert now < 105
 
 
 def test_a_deadline_that_has_come_leaves_the_start(photos):
