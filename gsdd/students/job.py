@@ -158,7 +158,7 @@ def train_file(
     photos = read_folder(validation, recipe.crop, "skip", note, progress) if validation else None
     judge = Validation(photos, validate_every, files.pictures) if photos else None
     trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(device))
-    identity = {**recipe.to_dict(), "data (sha256 of the pairs)": pairs.sha256, "perceptual term": _trunk(features)}
+    identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}
     journal = TrainingJournal(output, identity, seconds=checkpoint_seconds, stop=stop, force=force)
     _continue(trainer, journal, note)
     run(trainer, lambda trainer: _after_step(trainer, judge, journal), progress)
@@ -176,10 +176,6 @@ def _features(recipe: TrainingRecipe, file: Path | None, note: Note) -> Found:
     found = find_perceptual(recipe.perceptual, file)
     note(found.note)
     return found
-
-
-def _trunk(features: Found) -> str:
-    return features.perceptual.name if features.perceptual else "none"
 
 
 def _continue(trainer: Trainer, journal: TrainingJournal, note: Note) -> None:

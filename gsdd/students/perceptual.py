@@ -74,6 +74,11 @@ class Found:
     perceptual: Perceptual | None
     note: str
 
+    def facts(self, pairs_sha256: str) -> dict[str, str]:
+        """Name what decides a training beside its recipe: the pairs, and the term that was found."""
+        term = self.perceptual.name if self.perceptual else "none"
+        return {"data (sha256 of the pairs)": pairs_sha256, "perceptual term": term}
+
 
 def find_perceptual(trunk: Trunk, file: Path | None = None) -> Found:
     """Find the features of the perceptual term. Nothing is downloaded.

@@ -118,10 +118,8 @@ def _train(cell: TrainingCell, pairs: Pairs, workshop: Workshop) -> _Clock:
     path, features = workshop.model_file(cell), find_features(cell.recipe)
     batches = Batches(pairs, cell.recipe)
     trainer = Trainer(batches, cell.recipe, features.perceptual, torch.device(workshop.device))
-    term = features.perceptual.name if features.perceptual else "none"
-    decided = {**cell.identity, "data (sha256 of the pairs)": pairs.sha256, "perceptual term": term}
     journal = TrainingJournal(
-        path, decided, seconds=workshop.checkpoint_seconds,
+        path, {**cell.identity, **features.facts(pairs.sha256)}, seconds=workshop.checkpoint_seconds,
         stop=workshop.stop, force=False,
     )  # fmt: skip
     if (state := journal.read()) is not None:
