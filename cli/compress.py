@@ -13,8 +13,11 @@ from gsdd.cli.options import (
     GENERATOR,
     OUTPUT,
     Command,
+    bad_image_option,
+    checkpoint_option,
     container_for,
     container_option,
+    device_option,
     force_option,
     json_option,
     print_json,
@@ -76,23 +79,11 @@ def recipe_options(command: Command) -> Command:
     type=Duration(),
     help="Have the file written this long after the start, such as 10m, with the steps that fit.",
 )
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Least time between two checkpoints. The same command continues an interrupted run.",
-)
-@click.option(
-    "--on-bad-image",
-    type=click.Choice(["skip", "fail"]),
-    default="skip",
-    show_default=True,
-    help="Name unusable photos and go on without them, or stop at the first.",
-)
+@checkpoint_option
+@bad_image_option("skip")
 @click.option("--part", metavar="I/N", help="Make part 1/3, 2/3 ... alone, of whole classes; gsdd merge joins them.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the photos, kept in the file.")
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
+@device_option
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),

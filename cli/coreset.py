@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from gsdd.baselines.method import METHODS
-from gsdd.cli.options import OUTPUT, dry_run_option, force_option, json_option, print_json, quiet_option
+from gsdd.cli.options import (
+    OUTPUT,
+    bad_image_option,
+    dry_run_option,
+    force_option,
+    json_option,
+    print_json,
+    quiet_option,
+)
 from gsdd.cli.progress import StageBars
 from gsdd.features.family import FAMILIES
 
@@ -44,13 +52,7 @@ from gsdd.features.family import FAMILIES
     show_default=True,
     help="Share of the hardest crops that loss passes over; 0.5 begins at the middle.",
 )
-@click.option(
-    "--on-bad-image",
-    type=click.Choice(["skip", "fail"]),
-    default="skip",
-    show_default=True,
-    help="Name unusable photos and go on without them, or stop at the first.",
-)
+@bad_image_option("skip")
 @dry_run_option
 @force_option
 @json_option

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gsdd.cli.options import OUTPUT, force_option, json_option, note, print_json, quiet_option
+from gsdd.cli.options import (
+    OUTPUT,
+    bad_image_option,
+    device_option,
+    force_option,
+    json_option,
+    note,
+    print_json,
+    quiet_option,
+)
 from gsdd.cli.progress import StageBars
 from gsdd.cli.table import print_table
 
@@ -33,14 +42,8 @@ WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--images", type=OUTPUT, help="Write a PNG a photo into this folder: LR, output, HR.")
 @click.option("--lpips-trunk", type=WEIGHTS, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
 @click.option("--nrqm-model", type=WEIGHTS, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
-@click.option(
-    "--on-bad-image",
-    type=click.Choice(["skip", "fail"]),
-    default="fail",
-    show_default=True,
-    help="Name unusable photos and go on without them, or stop at the first.",
-)
-@click.option("--device", default="cpu", show_default=True, help="Where the model computes, such as cuda.")
+@bad_image_option("fail")
+@device_option
 @force_option
 @json_option
 @quiet_option

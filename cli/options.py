@@ -76,6 +76,35 @@ def dry_run_option(command: Command) -> Command:
     return click.option("--dry-run", is_flag=True, help="Check, say what would be written, and write nothing.")(command)
 
 
+def checkpoint_option(command: Command) -> Command:
+    """Add `--checkpoint-seconds` to what can be interrupted."""
+    return click.option(
+        "--checkpoint-seconds",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        help="Least time between two checkpoints. The same command continues an interrupted run.",
+    )(command)
+
+
+def bad_image_option(default: str) -> Callable[[Command], Command]:
+    """Add `--on-bad-image`, with the command's own default."""
+    return click.option(
+        "--on-bad-image",
+        type=click.Choice(["skip", "fail"]),
+        default=default,
+        show_default=True,
+        help="Name unusable photos and go on without them, or stop at the first.",
+    )
+
+
+def device_option(command: Command) -> Command:
+    """Add `--device`."""
+    return click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")(
+        command
+    )
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout, indented, keys in the order given."""
     click.echo(json.dumps(document, indent=2))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gsdd.cli.options import OUTPUT, json_option, print_json, quiet_option
+from gsdd.cli.options import OUTPUT, checkpoint_option, device_option, json_option, print_json, quiet_option
 from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 
@@ -31,14 +31,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--dry-run", is_flag=True, help="List the cells that are left, and work out none.")
 @click.option("--lpips-trunk", type=FILE, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
 @click.option("--nrqm-model", type=FILE, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Least time between two checkpoints of a cell. The same command continues an interrupted study.",
-)
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
+@checkpoint_option
+@device_option
 @json_option
 @quiet_option
 def study(

@@ -6,7 +6,18 @@ from typing import Any, get_args
 
 import click
 
-from gsdd.cli.options import GENERATOR, OUTPUT, Command, force_option, json_option, print_json, quiet_option
+from gsdd.cli.options import (
+    GENERATOR,
+    OUTPUT,
+    Command,
+    bad_image_option,
+    checkpoint_option,
+    device_option,
+    force_option,
+    json_option,
+    print_json,
+    quiet_option,
+)
 from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 from gsdd.students.named import students
@@ -42,21 +53,9 @@ def recipe_options(command: Command) -> Command:
 @click.option("--force-generator", is_flag=True, help="Take weights that the file was not made with.")
 @click.option("--cache", type=OUTPUT, help="Folder that keeps the decoded pairs of a .gsdd file for the next run.")
 @click.option("--perceptual-trunk", type=WEIGHTS, help="torchvision's vgg19.  [default: torchvision's cache]")
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Least time between two checkpoints. The same command continues an interrupted run.",
-)
-@click.option(
-    "--on-bad-image",
-    type=click.Choice(["skip", "fail"]),
-    default="skip",
-    show_default=True,
-    help="Name unusable photos and go on without them, or stop at the first.",
-)
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")
+@checkpoint_option
+@bad_image_option("skip")
+@device_option
 @force_option
 @json_option
 @quiet_option

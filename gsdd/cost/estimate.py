@@ -119,8 +119,9 @@ def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:
         trial: the steps that were made in this process.
 
     Returns:
-        Bytes of the process with the weights and one chunk, of the other graphs and images of a step, of real crops,
-        pairs and last images (beyond 32 MB each of these two lie on disk), and of latents with the state of Adam.
+        Bytes of the process with the weights and one chunk, of the other graphs and images of a step, of the draws that
+        are held at once, of real crops, pairs and last images (beyond 32 MB each of these two lie on disk), and of
+        latents with the state of Adam.
     """
     recipe, latents = work.recipe, len(work.crops)
     image = 3 * recipe.hr_size**2
@@ -132,9 +133,16 @@ def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:
     return {
         "process": _peak_bytes(work.generator.device),
         "graphs": graphs + images,
+        "draws": _held_draws(recipe) * trial.psi_bytes,
         "crops": stores * min(latents * image, RAM_BYTES) + real,
         "latents": latents * prod(work.generator.latent_shape(recipe.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
     }
+
+
+def _held_draws(recipe: Recipe) -> int:
+    """Count the theta that are there at once; given weights are one for all draws."""
+    held = min(recipe.bank or recipe.draws, recipe.iterations * recipe.draws)
+    return min(held, 1) if recipe.feature_weights else held
 
 
 def _in_trial_steps(recipe: Recipe, steps: int) -> float:

@@ -39,6 +39,7 @@ class Trial:
         moved: latents of each class that moved in it.
         real: crops of each class that it was matched with.
         flops: for one image.
+        psi_bytes: what one theta takes.
         graph_bytes: what autograd keeps of one chunk.
     """
 
@@ -50,6 +51,7 @@ class Trial:
     moved: Counts
     real: Counts
     flops: Passes
+    psi_bytes: int
     graph_bytes: int
 
 
@@ -94,7 +96,7 @@ def run_trial(work: Plan) -> Trial:
         photo=photo, inversion_step=inversion_step, forward=time.monotonic() - began, draw=drawn, step=step,
         moved=sample.moved, real=tuple(map(len, sample.tiles)),
         flops=image_flops(work.generator, psi, work.recipe.hr_size),
-        graph_bytes=graph_bytes(work.generator.frozen, chunk.to(work.generator.device)),
+        psi_bytes=psi.bytes, graph_bytes=graph_bytes(work.generator.frozen, chunk.to(work.generator.device)),
     )  # fmt: skip
 
 

@@ -30,6 +30,11 @@ class FeatureExtractor(Protocol):
         """
         ...
 
+    @property
+    def bytes(self) -> int:
+        """What theta takes."""
+        ...
+
     def in_bf16(self) -> "FeatureExtractor":
         """Return this psi as it computes in bf16, features in float32; itself where that would not be quicker."""
         ...

@@ -40,6 +40,11 @@ class LocalFourier:
             stride=STRIDE, mean=MEAN, std=STD, backend=self.backend,
         )  # fmt: skip
 
+    @property
+    def bytes(self) -> int:
+        """What theta takes."""
+        return self.frequencies.nbytes + self.phases.nbytes
+
     def in_bf16(self) -> "LocalFourier":
         """Return itself: most of its time goes into cosines."""
         return self

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -52,8 +53,17 @@ class ResNet18:
                 break
         return torch.cat(features, dim=1)
 
+    @property
+    def bytes(self) -> int:
+        """What theta takes."""
+        return sum(tensor.nbytes for tensor in self.network.state_dict().values())
+
     def in_bf16(self) -> "ResNet18":
-        """Return the same theta, rounded to bf16."""
+        """Return the same theta, rounded to bf16; one copy, however often it is asked for."""
+        return self._rounded
+
+    @cached_property
+    def _rounded(self) -> "ResNet18":
         return replace(self, network=copy.deepcopy(self.network).to(torch.bfloat16), dtype=torch.bfloat16)
 
 

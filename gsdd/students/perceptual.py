@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError
+from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError, RecipeError
 from gsdd.features.normalisation import MEAN, STD
 from gsdd.formats.digest import file_digest
 from gsdd.metrics.measure import read_weights
@@ -91,10 +91,13 @@ def find_perceptual(trunk: Trunk, file: Path | None = None) -> Found:
         What was found, and what to tell the user.
 
     Raises:
+        RecipeError: a file was given and another trunk than VGG19.
         MissingWeightsError: the weights of the trunk that was asked for are not here.
         MissingExtraError: the same, of the wheel with the shift-tolerant trunk.
         MetricError: a file is damaged, or of another network.
     """
+    if file is not None and trunk not in ("auto", "vgg19"):
+        raise RecipeError(f"perceptual: got {trunk!r} and {file}, which is a file for vgg19; give one of them")
     if trunk == "none":
         return Found(None, "perceptual term: none, as asked for")
     if trunk == "vgg19" or file is not None:

@@ -14,7 +14,7 @@ from gsdd.metrics.measure import Measure
 from gsdd.metrics.registry import Files, Metric, find_metrics
 from gsdd.study import paper
 from gsdd.study.cells import Cell, Result, Workshop
-from gsdd.study.models import BICUBIC, find_model
+from gsdd.study.models import BICUBIC, find_model, weights_of
 from gsdd.study.photos import Photos
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, mean, number
@@ -53,7 +53,7 @@ class BlindCell:
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its result."""
         return {
-            "model": self.trained.identity if self.trained else self.model,
+            "model": self.trained.identity if self.trained else weights_of(self.model),
             "test": self.photos.sha256,
             "size": self.size,
             "metrics": list(self.metrics),
@@ -73,8 +73,8 @@ class BlindCell:
         measures = {name: each for name, each in loaded.items() if isinstance(each, Measure)}
         values: dict[str, list[float]] = {name: [] for name in measures}
         missing = {name: each for name, each in loaded.items() if isinstance(each, str)}
-        for small in self._photos(workshop):
-            image = to_uint8(model(to_float(small))).cpu()
+        for class_name, small in self._photos(workshop):
+            image = to_uint8(model.of_class(class_name)(to_float(small))).cpu()
             for name, measure in measures.items():
                 try:
                     values[name].append(float(measure(image, image)))
@@ -87,11 +87,11 @@ class BlindCell:
             "photos": self.photos.catalog.images,
         }
 
-    def _photos(self, workshop: Workshop) -> Iterator[Tensor]:
-        records = [record for each in self.photos.catalog.classes for record in each.photos]
-        for done, record in enumerate(records, start=1):
+    def _photos(self, workshop: Workshop) -> Iterator[tuple[str, Tensor]]:
+        records = [(each.name, record) for each in self.photos.catalog.classes for record in each.photos]
+        for done, (class_name, record) in enumerate(records, start=1):
             pixels = torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None]
-            yield _middle(pixels, self.size) if self.size else pixels
+            yield class_name, _middle(pixels, self.size) if self.size else pixels
             workshop.progress("judged without references", done, len(records))
 
 

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 from gsdd.baselines.coreset import coreset
 from gsdd.baselines.method import Method
+from gsdd.distill.journal import remove_outlived
 from gsdd.distill.recipe import Recipe
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.study.cells import Cell, Result, Workshop
+from gsdd.study.models import weights_of
 from gsdd.study.photos import Photos
 
 # What the inverted latents are, as options of a run.
@@ -61,7 +63,7 @@ class DistillationCell:
         """Everything that decides its result."""
         return {
             "makes": "latents",
-            "generator": self.generator,
+            "generator": weights_of(self.generator),
             "recipe": self.recipe.to_dict(),
             "ipc": self.ipc,
             "train": self.photos.sha256,
@@ -74,6 +76,7 @@ class DistillationCell:
         made = not path.exists()
         if made:
             self._compress(path, workshop)
+        remove_outlived(path)
         # Of a run that was killed after its last byte nobody knows how long it took.
         seconds = time.monotonic() - began if made else None
         distilled = open_distilled(path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gsdd.errors import GeneratorNotFoundError
+from gsdd.formats.digest import file_digest
 from gsdd.generators.categories import category_condition
 from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.load import load_file, load_generator
@@ -95,6 +97,27 @@ def find_model(text: str, *, device: str = "cpu") -> Model:
             f"weights, a name that gsdd generators lists, or {BICUBIC}"
         )
     return _of_generator(load_file(path).to(device), facts_of(path))
+
+
+@cache
+def weights_of(text: str) -> str:
+    """Tell models apart by what decides their images.
+
+    Args:
+        text: as `find_model` takes it.
+
+    Returns:
+        A name as it is, for its weights are pinned; of a file the sha256.
+
+    Raises:
+        GeneratorNotFoundError: there is no such file.
+    """
+    if text == BICUBIC or text in NAMED:
+        return text
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise GeneratorNotFoundError(f"{text}: no such file of weights, and no name that gsdd generators lists")
+    return file_digest(path)
 
 
 def _of_generator(generator: Generator, student: Mapping[str, Any] | None = None) -> Model:

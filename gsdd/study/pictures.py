@@ -78,8 +78,8 @@ def write_fig6(plan: StudyPlan, results: Results, workshop: Workshop) -> StudyRe
     known = {ipc: cell for ipc, cell in cells.items() if results.of(cell) is not None}
     squares = _squares(plan.test, plan.settings.hr_size)
     rows = [(f"{ipc} a class", _fig6_row(cell, squares, workshop)) for ipc, cell in known.items()]
-    blank = np.full_like(squares[0], 255)
-    rows.append(("photos", [blank] * SHOWN + list(squares)))
+    photos = [square for _, square in squares]
+    rows.append(("photos", [np.full_like(photos[0], 255)] * SHOWN + photos))
     heads = ["distilled"] * SHOWN + ["restored"] * SHOWN
     picture = plots.draw_grid(rows, heads, "Fig. 6: distilled and restored images by latents a class")
     metrics = plan.settings.metrics
@@ -88,21 +88,22 @@ def write_fig6(plan: StudyPlan, results: Results, workshop: Workshop) -> StudyRe
     return StudyReport("Fig. 6: by latents a class", [table], [*differences(plan)], {"": picture})
 
 
-def _fig6_row(cell: ScoreCell, squares: Sequence[Pixels], workshop: Workshop) -> list[Pixels]:
+def _fig6_row(cell: ScoreCell, squares: Sequence[tuple[str, Pixels]], workshop: Workshop) -> list[Pixels]:
     assert isinstance(cell.trained.source, Latents) and isinstance(cell.trained.source.made, DistillationCell)
     model = find_model(str(check_model(cell.trained, workshop)), device=workshop.device)
     restored = [
-        to_uint8(model(to_float(low_resolution(torch.from_numpy(square.copy())[None], SCALE))))[0].numpy()
-        for square in squares
+        to_uint8(model.of_class(name)(to_float(low_resolution(torch.from_numpy(square)[None], SCALE))))[0].numpy()
+        for name, square in squares
     ]
     return _first_of_each_class(cell.trained.source, workshop)[:SHOWN] + restored
 
 
-def _squares(photos: Photos, side: int) -> list[Pixels]:
+def _squares(photos: Photos, side: int) -> list[tuple[str, Pixels]]:
     found = []
     for photo_class in photos.catalog.classes[:SHOWN]:
         pixels = read_photo(photo_class.photos[0].file).pixels
         side = min(side, *(length - length % SCALE for length in pixels.shape[:2]))
         top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-        found.append(np.ascontiguousarray(pixels[top : top + side, left : left + side].transpose(2, 0, 1)))
+        square = pixels[top : top + side, left : left + side].transpose(2, 0, 1)
+        found.append((photo_class.name, np.ascontiguousarray(square)))
     return found

@@ -20,8 +20,6 @@ class StudyPlan:
     """What experiments make their cells of.
 
     Attributes:
-        name: of the experiment.
-        scale: of its settings.
         settings: of the study.
         train: photos that everything is made of.
         test: photos that students are scored on.
@@ -29,8 +27,6 @@ class StudyPlan:
         tuned: whether the test photos are held-out training photos.
     """
 
-    name: str
-    scale: str
     settings: StudySettings
     train: Photos
     test: Photos

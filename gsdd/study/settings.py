@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,10 +130,6 @@ class StudySettings:
         name, _, size = student.partition(":")
         given = {"student": name, "seed": seed, **({"size": size} if size else {})}
         return TrainingRecipe.from_options({**self.training, **given})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values by field name, as JSON has them."""
-        return asdict(self)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

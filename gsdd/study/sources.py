@@ -16,6 +16,7 @@ from gsdd.students.pairs import Pairs
 from gsdd.students.sources import read_folder
 from gsdd.study.cells import Cell, Workshop
 from gsdd.study.making import CoresetCell, DistillationCell
+from gsdd.study.models import weights_of
 from gsdd.study.photos import Photos
 from gsdd.study.storing import StoredCell
 
@@ -158,7 +159,7 @@ class UpscaledCrops:
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its pairs."""
         common = _common(self.photos, self.hr_size, self.ipc, self.seed)
-        return {"source": "upscaled", "generator": self.generator, **common}
+        return {"source": "upscaled", "generator": weights_of(self.generator), **common}
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""

@@ -31,12 +31,10 @@ class Experiment:
     """A table or figure.
 
     Attributes:
-        about: what it shows, in a few words.
         cells: lists its cells.
         write: makes its report of the results that there are.
     """
 
-    about: str
     cells: Callable[[StudyPlan], tuple[Cell, ...]]
     write: Callable[[StudyPlan, Results, Workshop], StudyReport]
 
@@ -47,14 +45,14 @@ def _without_workshop(write: Callable[[StudyPlan, Results], StudyReport]) -> Cal
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "table1": Experiment("scores by latents a class", table1_cells, _without_workshop(write_table1)),
-        "table2": Experiment("metrics without a reference", table2_cells, _without_workshop(write_table2)),
-        "table3": Experiment("across students", table3_cells, _without_workshop(write_table3)),
-        "fig3": Experiment("distilled images", fig3_cells, write_fig3),
-        "fig6": Experiment("distilled and restored images by latents a class", fig6_cells, write_fig6),
-        "fig7": Experiment("training time against quality", fig7_cells, _without_workshop(write_fig7)),
-        "fig8": Experiment("lambda and latents a class", fig8_cells, _without_workshop(write_fig8)),
-        "compare": Experiment("distilled data against their rivals", compare_cells, _without_workshop(write_compare)),
+        "table1": Experiment(table1_cells, _without_workshop(write_table1)),
+        "table2": Experiment(table2_cells, _without_workshop(write_table2)),
+        "table3": Experiment(table3_cells, _without_workshop(write_table3)),
+        "fig3": Experiment(fig3_cells, write_fig3),
+        "fig6": Experiment(fig6_cells, write_fig6),
+        "fig7": Experiment(fig7_cells, _without_workshop(write_fig7)),
+        "fig8": Experiment(fig8_cells, _without_workshop(write_fig8)),
+        "compare": Experiment(compare_cells, _without_workshop(write_compare)),
     }
 )
 
@@ -128,10 +126,8 @@ def study(
         check_outside(workshop.folder / CELLS, test)
     with _place_of_split(workshop.folder, dry_run) as place:
         train_part, test_part = _photos(train, test, tune, place, settings.hr_size)
-        plan = StudyPlan(
-            experiment, scale, settings, Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE),
-            files or Files(), tune,
-        )  # fmt: skip
+        parts = Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE)
+        plan = StudyPlan(settings, *parts, files or Files(), tune)
         check_apart(plan.train, plan.test)
         cells = EXPERIMENTS[experiment].cells(plan)
         if dry_run:

@@ -23,7 +23,7 @@ SMALL = {
 FLOPS = Passes(generator=5, generator_gradient=5, psi=1, psi_gradient=2)
 TRIAL = Trial(
     photo=0.01, inversion_step=2.0, forward=0.5, draw=3.0, step=7.0, moved=(8,), real=(16,), flops=FLOPS,
-    graph_bytes=10,
+    psi_bytes=1000, graph_bytes=10,
 )  # fmt: skip
 
 
@@ -110,6 +110,16 @@ def test_crops_beyond_32_mb_are_not_counted_as_memory(work):
     crops = expected_memory(many, TRIAL)["crops"]
     assert expected_memory(work, TRIAL)["crops"] + RAM_BYTES / 2 < crops == expected_memory(more, TRIAL)["crops"]
     assert expected_memory(many, TRIAL)["latents"] > expected_memory(work, TRIAL)["latents"]
+
+
+def test_each_draw_that_is_held_has_its_theta_in_memory(work):
+    def held(**options) -> int:
+        return expected_memory(with_recipe(work, **options), TRIAL)["draws"] // TRIAL.psi_bytes
+
+    assert held(iterations=100, bank=24) == 24
+    assert held(iterations=10, draws=2, bank=24) == 20
+    assert held(iterations=100, draws=3, bank=0) == 3
+    assert held(iterations=0) == 0
 
 
 def test_the_images_of_a_step_are_the_latents_that_move_in_it(work):

@@ -68,6 +68,17 @@ class TestEveryFamily:
         psi, stored = draw(family), (crops(2) * 255).round().to(torch.uint8)
         torch.testing.assert_close(psi(stored), psi(stored / 255), rtol=1e-4, atol=1e-5)
 
+    def test_bf16_is_one_copy_however_often_it_is_asked_for(self, family):
+        psi = draw(family)
+        assert psi.in_bf16() is psi.in_bf16()
+
+
+def test_theta_takes_the_bytes_of_its_numbers():
+    assert draw("local-fourier").bytes == 4 * 512 * (3 * 7 * 7 + 1)
+    # conv1, and 4 + 5 convolutions of layer1 and layer2, each with the bias that its norm left.
+    convolutions = [(64, 3, 7)] + [(64, 64, 3)] * 4 + [(128, 64, 3), (128, 64, 1)] + [(128, 128, 3)] * 3
+    assert draw("resnet18").bytes == sum(4 * (out * into * side**2 + out) for out, into, side in convolutions)
+
 
 def test_local_fourier_is_the_mean_cosine_of_projected_patches():
     psi = draw_local_fourier(5, torch.device("cpu"), 0, "theta", 0)

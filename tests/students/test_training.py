@@ -201,6 +201,12 @@ def test_vgg19_is_compared_before_its_activations(tmp_path):
     assert found.perceptual.loss(images, references).item() == pytest.approx(wanted, rel=1e-5)
 
 
+def test_a_file_of_vgg19_is_not_taken_for_another_trunk(tmp_path):
+    for trunk in ("none", "shift-tolerant"):
+        with pytest.raises(RecipeError, match=f"{trunk}.*vgg19.pth.*give one of them"):
+            find_perceptual(trunk, tmp_path / "vgg19.pth")
+
+
 def test_without_a_trunk_there_is_no_perceptual_term_and_it_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("gsdd.metrics.shift_tolerant_lpips.PACKAGE", "no_such_package")

@@ -9,14 +9,23 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from safetensors.torch import save_file
+from torch import nn
 
 from gsdd.compressor import compress
-from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
+from gsdd.data.degradation import to_uint8
+from gsdd.errors import GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
+from gsdd.generators.categories import category_condition
+from gsdd.metrics.registry import Files, find_metrics
+from gsdd.students.checkpoint import save
+from gsdd.students.named import build
 from gsdd.study import paper
-from gsdd.study.cells import Workshop, in_order, read_result
+from gsdd.study.blind import BlindCell
+from gsdd.study.cells import Workshop, in_order, read_result, stem
 from gsdd.study.comparison import Board, contenders
 from gsdd.study.photos import Photos, split_for_tuning
 from gsdd.study.plan import Results, StudyPlan
@@ -171,7 +180,7 @@ def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_pat
 
 def plan_of(few: Path, **options) -> StudyPlan:
     settings = settings_of("compare", "small", {**TINY, **options})
-    return StudyPlan("compare", "small", settings, Photos.of(few, 48), Photos.of(apart_from(few), 4))
+    return StudyPlan(settings, Photos.of(few, 48), Photos.of(apart_from(few), 4))
 
 
 def test_random_crops_are_those_that_latents_begin_from(few, whole):
@@ -197,6 +206,48 @@ def test_settings_that_decide_a_result_give_another_cell(few):
     ]
     # Three distillations, five trainings: of those with other metrics there is one.
     assert len(in_order([cell, *others])) == 3 + 5 + 6
+
+
+def test_other_weights_at_the_same_path_give_another_cell(few, tmp_path):
+    cells = []
+    for number, filters in enumerate((4, 8)):
+        file = tmp_path / str(number) / "mine.safetensors"
+        file.parent.mkdir()
+        save_file({"body.weight": torch.ones(filters)}, file)
+        plan = plan_of(few, generators={"mine": str(file)})
+        sources = plan.distilled(1, 0, "mine"), plan.upscaled(1, 0, "mine")
+        cells.append([*(plan.scored(source, "small", 0) for source in sources), *EXPERIMENTS["table2"].cells(plan)])
+    for one, other in zip(*cells, strict=True):
+        assert one.name == other.name
+        assert (stem(one) == stem(other)) == (one.name == "blind-bicubic")
+    with pytest.raises(GeneratorNotFoundError, match="nowhere"):
+        run(tmp_path / "study", few, options={**TINY, "generators": {"mine": str(tmp_path / "nowhere.safetensors")}})
+
+
+def test_photos_enlarged_by_sftgan_are_enlarged_as_their_class(few, tmp_path):
+    network = build("sftgan", seed=1, size="small").eval()
+    # Untrained it makes black images of whatever class; so its conditions make a difference that 8 bits show.
+    (last,) = (each for each in network.modules() if isinstance(each, nn.Conv2d) and each.out_channels == 3)
+    with torch.no_grad():
+        last.weight *= 5e3
+        last.bias += 0.5
+        for weight in network.CondNet.parameters():
+            weight *= 30
+    save(network, "sftgan", tmp_path / "mine.safetensors")
+    sky = tmp_path / "photos" / "sky"
+    sky.mkdir(parents=True)
+    sky.joinpath("1.png").symlink_to(next(apart_from(few).rglob("*.png")))
+    cell = BlindCell(str(tmp_path / "mine.safetensors"), Photos.of(sky.parent, 4), 64, ("niqe",))
+    with Image.open(sky / "1.png") as image:
+        left, top = (image.width - 64) // 2, (image.height - 64) // 2
+        square = np.asarray(image.crop((left, top, left + 64, top + 64)), dtype=np.float32) / 255
+    small = torch.from_numpy(square).permute(2, 0, 1)[None]
+    niqe = find_metrics(("niqe",))[0].load(Files())
+    with torch.no_grad():
+        images = [to_uint8(network(small, category_condition([name]))) for name in ("sky", "background")]
+    as_sky, as_background = (float(niqe(image, image)) for image in images)
+    found = cell.run(Workshop(tmp_path, compress))["scores"]["niqe"]
+    assert found == pytest.approx(as_sky, rel=1e-3) and found != pytest.approx(as_background, rel=1e-2)
 
 
 def test_a_damaged_result_is_named_not_used(few, tmp_path):
