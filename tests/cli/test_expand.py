@@ -128,7 +128,7 @@ def test_a_missing_file_is_one_line_and_exit_1(capsys):
 
 def test_ctrl_c_exits_130_and_the_same_command_goes_on(file, tmp_path):
     photos = file.parent / "photos"
-    write_small_file(tmp_path / "long.gsdd", photos, counts=(20, 20, 20))
+    write_small_file(tmp_path / "long.gsdd", photos, counts=(100, 100, 100))
     command = [sys.executable, "-m", "gsdd.cli", "expand", "long.gsdd"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while len(list(tmp_path.glob("long_expanded/HR/*.png"))) < 9:
@@ -140,7 +140,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on(file, tmp_path):
     assert "Traceback" not in err
     assert not list(tmp_path.rglob("*.part"))
     assert exit_code(["expand", "long.gsdd", "-q"]) == 0
-    assert len(list(tmp_path.glob("long_expanded/LR_x4/*.png"))) == 60
+    assert len(list(tmp_path.glob("long_expanded/LR_x4/*.png"))) == 300
 
 
 def test_help_names_every_option():
