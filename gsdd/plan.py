@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import Catalog, OnBadImage, scan
-from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
+from gsdd.data.crops import Crop, latents_per_class, read_tiles
 from gsdd.data.parts import Part, deal_classes, parse_part
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Precision, Recipe
@@ -164,7 +165,8 @@ def make_plan(
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
-    crops = plan_crops(catalog, counts, recipe.hr_size, recipe.seed)
+    choosing = None if progress is None else lambda done, total: progress("crops", done, total, None)
+    crops = starting_crops(catalog, counts, recipe.hr_size, recipe.seed, recipe.crops, choosing)
     whole = Plan(catalog, tuple(range(len(counts))), counts, crops, recipe, loaded, backend)
     return whole if dealt is None else _part_of(whole, dealt)
 

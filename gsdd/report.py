@@ -7,13 +7,16 @@ from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import Catalog, scan
-from gsdd.data.crops import Crop, plan_crops, read_crops
+from gsdd.data.crops import Crop, read_crops
+from gsdd.distill.recipe import StartingCrops
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats.atomic import check_output, write_atomically
 from gsdd.formats.origins import origins_of, part_of
@@ -157,7 +160,7 @@ def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Cr
 
     Raises:
         SourceError: the folder is not the one that the file was made from, or there were several.
-        FormatError: the file does not say with which seed its crops were drawn.
+        FormatError: the file does not say how its crops were chosen.
     """
     manifest = distilled.manifest
     origins = len(origins_of(manifest, distilled.path))
@@ -173,15 +176,26 @@ def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Cr
             f"{source}: not the folder that {distilled.path} was made from, or changed since (photos with sha256 "
             f"{catalog.sha256[:16]}, wanted {manifest.source.sha256[:16]}); give the right one, or none"
         )
-    seed = manifest.recipe.get("seed")
-    if type(seed) is not int:
-        raise FormatError(f"{distilled.path}: the recipe has the seed {seed!r}, wanted a whole number")
-    crops = plan_crops(catalog, [counts.get(each.name, 0) for each in catalog.classes], manifest.hr_size, seed)
+    seed, method = _choice(distilled)
+    crops = starting_crops(
+        catalog, [counts.get(each.name, 0) for each in catalog.classes], manifest.hr_size, seed, method
+    )
     if [crop.photo_index for crop in crops] != distilled.source_index.tolist():
         raise SourceError(
             f"{source}: its crops are not those of {distilled.path}; another version of gsdd made the file"
         )
     return catalog, crops
+
+
+def _choice(distilled: Distilled) -> tuple[int, StartingCrops]:
+    """Read how the crops of a file were chosen; before there was a choice they were random."""
+    seed, method = distilled.manifest.recipe.get("seed"), distilled.manifest.recipe.get("crops", "random")
+    if type(seed) is not int or method not in get_args(StartingCrops):
+        raise FormatError(
+            f"{distilled.path}: the recipe has the seed {seed!r} and crops {method!r}, wanted a whole number and one "
+            f"of {', '.join(get_args(StartingCrops))}"
+        )
+    return seed, method
 
 
 def _compared(heading: str, images: Images, earlier: Sequence[_Column]) -> _Column:

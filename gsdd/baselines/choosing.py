@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gsdd.baselines.selection import Selector
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, grid_crops, read_crops
+from gsdd.distill.chunks import CROPS
 from gsdd.errors import RecipeError
 from gsdd.features.extractor import FeatureExtractor, FeatureSpec
 from gsdd.randomness import numpy_stream
 
 Progress = Callable[[int, int], None]
 
-# Crops a class to choose from: 100 MB of pixels at 128x128, and as much for the distances of CRAIG.
+# Crops a class to choose from: the distances of CRAIG are 32 MB.
 CANDIDATES = 2048
+# Crops that are read at once: 25 MB of pixels at 256x256. A photo whose crops are parted is read twice.
+TOGETHER = 16 * CROPS
 CALIBRATION = 32
 
 
@@ -86,7 +90,13 @@ def choose_crops(
             progress(done, total)
 
     for photo_class, pool, count in zip(catalog.classes, pools, counts, strict=True):
-        rows = selector.measured(_pixels(catalog, pool, hr_size, selector), psi, tell)
+        if not count:
+            continue
+        parts = [
+            selector.measured(_pixels(catalog, pool[start : start + TOGETHER], hr_size, selector), psi, tell)
+            for start in range(0, len(pool), TOGETHER)
+        ]
+        rows = np.concatenate(parts)
         chosen += [pool[number] for number in selector.choose(rows, count, photo_class.name)]
     return tuple(chosen)
 

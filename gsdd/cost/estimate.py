@@ -32,7 +32,7 @@ from gsdd.plan import Plan
 
 KILOBYTE = 1024
 FLOAT_BYTES = 4
-# The catalog, the pairs and the real crops: photos are decoded anew for each.
+# The catalog, the pairs and the real crops, and what is herded: photos are decoded anew for each.
 READINGS = 3
 # Of each latent: z before and after, two moments of Adam, and all of that once more in a checkpoint.
 LATENT_COPIES = 8
@@ -104,7 +104,7 @@ def expected_seconds(work: Plan, trial: Trial) -> dict[str, float]:
     steps = _in_trial_steps(recipe, recipe.iterations) * step * distillation_step(recipe, work.counts).flops(each)
     inversion_steps = _in_trial_steps(recipe, recipe.inversion_steps)
     return {
-        "photos": trial.photo * work.catalog.images * READINGS,
+        "photos": trial.photo * work.catalog.images * (READINGS + (recipe.crops == "herding")),
         "inversion": parts * (inversion_steps * trial.inversion_step + 2 * trial.forward),
         "distillation": pictures + steps + draws(recipe) * drawn * _draw_flops(work, trial),
         "signatures": signing(len(work.crops)).generator * trial.forward / CHUNK,

@@ -9,6 +9,7 @@ from gsdd.features.family import Family
 from gsdd.option import check_options, option
 
 Start = Literal["downscale", "noise"]
+StartingCrops = Literal["random", "herding"]
 Mode = Literal["single", "multiple"]
 Codec = Literal["uint8", "fp16", "fp32"]
 Reduction = Literal["sum", "mean"]
@@ -25,6 +26,9 @@ class Recipe:
     """The method's choices. The paper's own values where it gives them; docs/method.md justifies the rest."""
 
     hr_size: int = option(128, "Side of an HR crop in pixels; a multiple of the generator's scale.", 32)
+    crops: StartingCrops = option(
+        "random", "Real crops that latents begin from: drawn, or with the class's mean of local Fourier features."
+    )
     start: Start = option("downscale", "Where z starts: the down-sampled crop, or noise around grey.")
     inversion_steps: int = option(200, "Adam steps of the inversion (Eq. 3) for each latent; 0 skips it.", 0)
     inversion_lr: float = option(0.01, "Learning rate of the inversion.", 0)

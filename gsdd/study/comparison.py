@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gsdd.distill.recipe import Recipe
 from gsdd.metrics.registry import find_metrics
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
@@ -137,8 +138,8 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     settings = plan.settings
     remarks = [
         f"{settings.main_ipc} latents a class, {len(settings.draws)} draws x {len(settings.seeds)} student seeds.",
-        "A draw is a seed of the distillation; random crops of a draw are the crops that its latents begin from. "
-        "Students of one seed begin with the same weights and see batches in the same order.",
+        "A draw is a seed of the distillation; "
+        f"{_begun_from(plan)} Students of one seed begin with the same weights and see batches in the same order.",
         "Interval: Student's t over all pairs. Pairs of one draw share its set, and full data are the same in all "
         "draws, so pairs are not quite independent. The last columns do not rest on that: the mean difference of each "
         "draw, and Student's t over these means alone.",
@@ -152,6 +153,13 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
         *conventions(plan, results, settings.metrics),
     ]
     return StudyReport("Distilled data against their rivals", tables, remarks)
+
+
+def _begun_from(plan: StudyPlan) -> str:
+    """Tell which real row has the very crops that latents begin from."""
+    crops = Recipe.from_options(plan.settings.preset, plan.settings.distillation).crops
+    row = "random crops" if crops == "random" else f"a coreset by {crops}"
+    return f"{row} of a draw are the crops that its latents begin from."
 
 
 def better_of(metric: str) -> Better:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gsdd.distill.recipe import Recipe
 from gsdd.metrics.registry import Files
 from gsdd.study.cells import Cell, Result, Workshop, in_order, read_result, stem
 from gsdd.study.making import NOT_DISTILLED, CoresetCell, DistillationCell
@@ -55,7 +56,8 @@ class StudyPlan:
 
     def upscaled(self, ipc: int, draw: int, generator: str) -> Source:
         """Give G of the down-sampled crops."""
-        return UpscaledCrops(self.train, self.settings.hr_size, ipc, draw, self.settings.generators[generator])
+        crops = Recipe.from_options(self.settings.preset, self.settings.distillation).crops
+        return UpscaledCrops(self.train, self.settings.hr_size, ipc, draw, self.settings.generators[generator], crops)
 
     def inverted(self, ipc: int, draw: int, generator: str) -> Source:
         """Give G of the inverted latents."""

@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from gsdd.baselines.crop_list import find_crops, read_list
+from gsdd.baselines.starting import starting_crops
 from gsdd.baselines.upscaled import upscaled
 from gsdd.data.crops import Crop, grid_crops, plan_crops, read_crops
+from gsdd.distill.recipe import StartingCrops
 from gsdd.pairs.distilled import open as open_distilled
 from gsdd.students.pairs import Pairs
 from gsdd.students.sources import read_folder
@@ -114,7 +116,7 @@ class WholePhotos:
 
 @dataclass(frozen=True)
 class RandomCrops:
-    """Random crops: those that latents of the same seed begin from."""
+    """Random crops: those that latents of the same seed begin from, where their recipe draws them."""
 
     photos: Photos
     hr_size: int
@@ -135,18 +137,20 @@ class RandomCrops:
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""
-        return _raw(self.photos, planned(self), self.hr_size)
+        counts = [self.ipc] * len(self.photos.catalog.classes)
+        return _raw(self.photos, plan_crops(self.photos.catalog, counts, self.hr_size, self.seed), self.hr_size)
 
 
 @dataclass(frozen=True)
 class UpscaledCrops:
-    """G of the down-sampled crops: what the generator knows without any distillation."""
+    """G of the down-sampled crops that latents begin from: what the generator knows without any distillation."""
 
     photos: Photos
     hr_size: int
     ipc: int
     seed: int
     generator: str
+    crops: StartingCrops = "random"
     label: str = "G(down-sampled crops)"
     needs: tuple[Cell, ...] = ()
 
@@ -159,11 +163,13 @@ class UpscaledCrops:
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its pairs."""
         common = _common(self.photos, self.hr_size, self.ipc, self.seed)
-        return {"source": "upscaled", "generator": weights_of(self.generator), **common}
+        return {"source": "upscaled", "generator": weights_of(self.generator), "crops": self.crops, **common}
 
     def data(self, workshop: Workshop) -> Data:
         """Give the pairs."""
-        crops, pixels = planned(self), read_crops(self.photos.catalog, planned(self), self.hr_size)
+        counts = [self.ipc] * len(self.photos.catalog.classes)
+        crops = starting_crops(self.photos.catalog, counts, self.hr_size, self.seed, self.crops)
+        pixels = read_crops(self.photos.catalog, crops, self.hr_size)
         generator = workshop.generator(self.generator)
         images = upscaled(generator, torch.from_numpy(pixels)).numpy()
         latents = pixels.size // generator.scale**2
@@ -235,26 +241,6 @@ class StoredCrops(_OfCell[StoredCell]):
         catalog = self.made.rival.photos.catalog
         names = [catalog.classes[number].name for number in classes]
         return Data(Pairs.of_images(tuple(images), names, list(map(str, range(len(images))))), size, "AVIF")
-
-
-class _Planned(Protocol):
-    @property
-    def photos(self) -> Photos: ...
-
-    @property
-    def hr_size(self) -> int: ...
-
-    @property
-    def ipc(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
-
-
-def planned(source: _Planned) -> tuple[Crop, ...]:
-    """Choose the crops that the latents of a run with this seed begin from."""
-    counts = [source.ipc] * len(source.photos.catalog.classes)
-    return plan_crops(source.photos.catalog, counts, source.hr_size, source.seed)
 
 
 def _raw(photos: Photos, crops: Sequence[Crop], hr_size: int) -> Data:

@@ -1,0 +1,66 @@
+"""The real crops that latents begin from, and are paired with."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gsdd.baselines.choosing import CANDIDATES, Progress, choose_crops
+from gsdd.baselines.selection import Selector
+from gsdd.data.catalog import Catalog
+from gsdd.data.crops import Crop, grid_crops, plan_crops
+from gsdd.distill.recipe import StartingCrops
+from gsdd.features.extractor import FeatureSpec
+
+# Its theta needs no other crops, so that those of a class do not depend on the other classes.
+FEATURES = FeatureSpec("local-fourier")
+
+
+def starting_crops(
+    catalog: Catalog,
+    counts: Sequence[int],
+    hr_size: int,
+    seed: int,
+    method: StartingCrops,
+    progress: Progress | None = None,
+) -> tuple[Crop, ...]:
+    """Choose the crop x_k of every latent.
+
+    Args:
+        catalog: the source photos.
+        counts: how many crops of each class, in the catalog's order.
+        hr_size: side of a crop in pixels.
+        seed: the run's seed.
+        method: "random"; or "herding" among tiles that do not overlap, on local Fourier features, and random for what
+            they are too few for.
+        progress: is told (crops looked at, crops in all).
+
+    Returns:
+        Crops class by class, no two the same; those of a class do not depend on the others.
+
+    Raises:
+        RecipeError: a class has fewer different crops than its count.
+        SourceError: a photo is gone or has changed since the catalog was made.
+    """
+    drawn = plan_crops(catalog, counts, hr_size, seed)
+    if method == "random":
+        return drawn
+    herded = _herded(catalog, counts, hr_size, seed, progress)
+    chosen = _by_class([*herded, *(crop for crop in drawn if crop not in set(herded))])
+    return tuple(crop for number, count in enumerate(counts) for crop in chosen[number][:count])
+
+
+def _herded(
+    catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int, progress: Progress | None
+) -> tuple[Crop, ...]:
+    pools = [
+        grid_crops(catalog, number, hr_size, limit=max(CANDIDATES, count), seed=seed) if count else ()
+        for number, count in enumerate(counts)
+    ]
+    most = [min(count, len(pool)) for count, pool in zip(counts, pools, strict=True)]
+    return choose_crops(catalog, pools, most, hr_size, Selector("herding", seed), FEATURES, progress)
+
+
+def _by_class(crops: Sequence[Crop]) -> dict[int, list[Crop]]:
+    found: dict[int, list[Crop]] = defaultdict(list)
+    for crop in crops:
+        found[crop.class_index].append(crop)
+    return found

@@ -1,0 +1,84 @@
+"""The real crops that latents begin from: drawn, or herded; always as many as are wanted, and no two the same."""
+
+import numpy as np
+import pytest
+import torch
+from pairs.small_file import copy_photos
+
+import gsdd
+from gsdd.baselines.coreset import coreset
+from gsdd.baselines.crop_list import find_crops, read_list
+from gsdd.baselines.starting import starting_crops
+from gsdd.data.catalog import scan
+from gsdd.data.crops import grid_crops, plan_crops, read_crops
+from gsdd.errors import RecipeError
+from gsdd.features.extractor import FeatureSpec, feature_drawer
+from gsdd.report import planned_crops
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return copy_photos(tmp_path_factory.mktemp("photos") / "photos")
+
+
+@pytest.fixture(scope="module")
+def catalog(source):
+    return scan(source, min_size=SIZE)
+
+
+def gaps(catalog, crops):
+    """Squared distance, class by class, of the mean feature of some crops from that of all tiles; theta of the seed."""
+    psi = feature_drawer(FeatureSpec("local-fourier"), torch.empty(0))(3, "theta of a coreset", 0)
+
+    def middle(some):
+        return psi(torch.from_numpy(read_crops(catalog, some, SIZE))).mean(dim=0)
+
+    return np.array(
+        [
+            float(
+                (middle([c for c in crops if c.class_index == k]) - middle(grid_crops(catalog, k, SIZE))).square().sum()
+            )
+            for k in range(len(catalog.classes))
+        ]
+    )
+
+
+def test_random_crops_are_those_of_the_plan(catalog):
+    assert starting_crops(catalog, [3, 3, 3], SIZE, 3, "random") == plan_crops(catalog, [3, 3, 3], SIZE, 3)
+
+
+def test_herded_crops_are_the_coreset_and_nearer_to_the_mean_of_their_class(source, catalog, tmp_path):
+    herded = starting_crops(catalog, [4, 4, 4], SIZE, 3, "herding")
+    coreset(source, tmp_path / "list.csv", ipc=4, method="herding", hr_size=SIZE, seed=3)
+    assert herded == find_crops(read_list(tmp_path / "list.csv"), catalog)
+    assert (gaps(catalog, herded) < gaps(catalog, plan_crops(catalog, [4, 4, 4], SIZE, 3))).all()
+
+
+def test_the_crops_of_a_class_do_not_depend_on_the_other_classes(catalog):
+    together = starting_crops(catalog, [2, 5, 3], SIZE, 0, "herding")
+    alone = starting_crops(catalog, [0, 5, 0], SIZE, 0, "herding")
+    assert [crop for crop in together if crop.class_index == 1] == list(alone)
+
+
+def test_where_tiles_are_too_few_others_are_drawn_beside_them(catalog):
+    tiles = {crop for k in range(len(catalog.classes)) for crop in grid_crops(catalog, k, SIZE)}
+    count = len(tiles)
+    crops = starting_crops(catalog, [count] * 3, SIZE, 0, "herding")
+    assert len(set(crops)) == len(crops) == 3 * count and set(crops) > tiles
+    with pytest.raises(RecipeError, match="crops"):
+        starting_crops(catalog, [10**6, 1, 1], SIZE, 0, "herding")
+
+
+def test_latents_begin_from_the_crops_that_the_recipe_says(source, catalog, tmp_path):
+    made = gsdd.compress(
+        source, tmp_path / "a.gsdd", preset="quick", generator="realesr-animevideov3", ipc=2, hr_size=SIZE, seed=3,
+        crops="herding", inversion_steps=0, iterations=0, codec="fp32",
+    )  # fmt: skip
+    crops = starting_crops(catalog, [2, 2, 2], SIZE, 3, "herding")
+    distilled = gsdd.open(made.path)
+    assert distilled.source_index.tolist() == [crop.photo_index for crop in crops]
+    assert planned_crops(distilled, source)[1] == crops
+    with pytest.raises(RecipeError, match=r"crops.*'best'"):
+        gsdd.compress(source, tmp_path / "b.gsdd", crops="best")
