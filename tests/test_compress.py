@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import gsdd
+from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import scan
-from gsdd.data.crops import plan_crops, read_crops
+from gsdd.data.crops import read_crops
 from gsdd.errors import GeneratorError, OutputError, RecipeError, SourceError
 from gsdd.features.resnet18 import LAYERS, calibrated_resnet18
 from gsdd.formats import container as files
 
 SMALL = {
-    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "inversion_steps": 4, "iterations": 2,
+    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
+    "inversion_steps": 4, "iterations": 2,
     "real_batch": 4, "real_crops": 8, "feature_filters": 32,
 }  # fmt: skip
 
@@ -47,7 +49,7 @@ def test_the_file_says_what_it_was_made_of(photos, made):
 def test_a_latent_stands_for_the_crop_that_its_source_index_names(photos, made):
     _, distilled = made
     catalog = scan(photos, min_size=32)
-    crops = plan_crops(catalog, [2] * len(catalog.classes), 32, 0)
+    crops = starting_crops(catalog, [2] * len(catalog.classes), 32, 0, "random")
     assert distilled.source_index.tolist() == [crop.photo_index for crop in crops]
     generator, _ = distilled.load_generator()
     images = distilled.decode(generator, range(len(crops))).numpy().astype(float)

@@ -18,7 +18,8 @@ from gsdd.errors import Interrupted, OutputError
 from gsdd.formats import container
 
 SMALL = {
-    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "inversion_steps": 3, "iterations": 2,
+    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
+    "inversion_steps": 3, "iterations": 2,
     "real_batch": 4, "real_crops": 8, "feature_filters": 32, "ipc": 3,
 }  # fmt: skip
 WORDS = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]

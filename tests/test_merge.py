@@ -21,7 +21,8 @@ from gsdd.report import planned_crops
 from gsdd.savings import savings
 
 SMALL = {
-    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "inversion_steps": 2, "iterations": 2,
+    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
+    "inversion_steps": 2, "iterations": 2,
     "real_batch": 2, "real_crops": 4, "feature_filters": 32, "calibration": 6, "ipc": 2, "codec": "fp32",
 }  # fmt: skip
 

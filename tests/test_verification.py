@@ -39,7 +39,7 @@ def changed_weights(tmp_path_factory):
 def test_compress_signs_the_images_that_a_reader_of_its_file_decodes(photos, tmp_path, codec):
     gsdd.compress(
         photos, tmp_path / "a.gsdd", preset="quick", generator=COMPACT, codec=codec, ipc=1, hr_size=64,
-        inversion_steps=1, iterations=0, real_crops=8, feature_filters=32,
+        crops="random", inversion_steps=1, iterations=0, real_crops=8, feature_filters=32,
     )  # fmt: skip
     result = verify(tmp_path / "a.gsdd", decode=True)
     assert result.problem is None

@@ -27,7 +27,8 @@ class Recipe:
 
     hr_size: int = option(128, "Side of an HR crop in pixels; a multiple of the generator's scale.", 32)
     crops: StartingCrops = option(
-        "random", "Real crops that latents begin from: drawn, or with the class's mean of local Fourier features."
+        "herding",
+        "Real crops that latents begin from: random, or those whose mean of local Fourier features is their class's.",
     )
     start: Start = option("downscale", "Where z starts: the down-sampled crop, or noise around grey.")
     inversion_steps: int = option(200, "Adam steps of the inversion (Eq. 3) for each latent; 0 skips it.", 0)
@@ -103,7 +104,13 @@ PRESETS: Mapping[str, Recipe] = {
     "quick": Recipe(inversion_steps=90, iterations=50, real_batch=16, bank=24),
     "standard": Recipe(),
     "paper": Recipe(
-        features="resnet18", iterations=500_000, inversion_steps=1000, bank=0, schedule="constant", precision="fp32"
+        crops="random",
+        features="resnet18",
+        iterations=500_000,
+        inversion_steps=1000,
+        bank=0,
+        schedule="constant",
+        precision="fp32",
     ),
 }
 DEFAULT_PRESET = "standard"

@@ -16,6 +16,7 @@ from gsdd.features.extractor import FeatureSpec, feature_drawer
 from gsdd.report import planned_crops
 
 SIZE = 64
+TILES = (18, 18, 27)  # a 240x200 photo has nine
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,16 @@ def test_where_tiles_are_too_few_others_are_drawn_beside_them(catalog):
 
 
 def test_latents_begin_from_the_crops_that_the_recipe_says(source, catalog, tmp_path):
+    seen = []
     made = gsdd.compress(
         source, tmp_path / "a.gsdd", preset="quick", generator="realesr-animevideov3", ipc=2, hr_size=SIZE, seed=3,
         crops="herding", inversion_steps=0, iterations=0, codec="fp32",
+        progress=lambda stage, done, total, loss: seen.append((stage, done, total)),
     )  # fmt: skip
     crops = starting_crops(catalog, [2, 2, 2], SIZE, 3, "herding")
     distilled = gsdd.open(made.path)
     assert distilled.source_index.tolist() == [crop.photo_index for crop in crops]
     assert planned_crops(distilled, source)[1] == crops
+    assert ("crops", sum(TILES), sum(TILES)) in seen
     with pytest.raises(RecipeError, match=r"crops.*'best'"):
         gsdd.compress(source, tmp_path / "b.gsdd", crops="best")

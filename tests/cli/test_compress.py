@@ -15,8 +15,9 @@ from gsdd.cli.compress import Duration, _left_of, compress
 from gsdd.cli.main import cli, exit_code
 from gsdd.distill.recipe import Recipe
 
-SMALL = ["--ipc", "1", "--preset", "quick", "--generator", "realesr-animevideov3", "--hr-size", "32",
-         "--inversion-steps", "2", "--iterations", "1", "--real-batch", "4", "--real-crops", "8"]  # fmt: skip
+SMALL = ["--ipc", "1", "--preset", "quick", "--crops", "random", "--generator", "realesr-animevideov3",
+         "--hr-size", "32", "--inversion-steps", "2", "--iterations", "1", "--real-batch", "4",
+         "--real-crops", "8"]  # fmt: skip
 
 
 def run(*words: str | Path) -> "tuple[int, str, str]":

@@ -17,8 +17,8 @@ from gsdd.formats import container as files
 from gsdd.plan import Plan, make_plan
 
 SMALL = {
-    "preset": "quick", "generator": "realesr-animevideov3", "ipc": 3, "hr_size": 32, "inversion_steps": 4,
-    "iterations": 2, "real_batch": 4, "real_crops": 8, "feature_filters": 32,
+    "preset": "quick", "generator": "realesr-animevideov3", "ipc": 3, "hr_size": 32, "crops": "random",
+    "inversion_steps": 4, "iterations": 2, "real_batch": 4, "real_crops": 8, "feature_filters": 32,
 }  # fmt: skip
 FLOPS = Passes(generator=5, generator_gradient=5, psi=1, psi_gradient=2)
 TRIAL = Trial(

@@ -34,7 +34,8 @@ ARCHITECTURES = {
 }
 
 LEAST = {
-    "preset": "quick", "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 2, "feature_filters": 8,
+    "preset": "quick", "crops": "random",
+    "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 2, "feature_filters": 8,
 }  # fmt: skip
 
 

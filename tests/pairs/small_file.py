@@ -69,7 +69,7 @@ def write_small_file(
         hr_size=hr_size,
         codec="uint8",
         classes=tuple(ManifestClass(name, count) for name, count in classes),
-        recipe=Recipe(hr_size=hr_size, seed=seed, inversion_steps=2).to_dict(),
+        recipe=Recipe(hr_size=hr_size, seed=seed, crops="random", inversion_steps=2).to_dict(),
         run={},
         source=ManifestSource(catalog.images, catalog.bytes, catalog.sha256, len(catalog.skipped), 0, "unknown"),
         training={},
