@@ -33,7 +33,7 @@ from gsdd.study.held_out import HeldOut, pairwise_distance
 HELD_OUT_SEED = 1_000_003
 ALL_CROPS = 1_000_000
 # Eq. 9 as the paper has it: each draw a new one, a constant rate.
-PLAIN = {"bank": 0, "schedule": "constant", "finish": 0.0}
+PLAIN = {"crops": "random", "bank": 0, "schedule": "constant", "finish": 0.0}
 DRAWS = {"local-fourier": 24, "resnet18": 8}
 
 

@@ -34,7 +34,14 @@ def main(
 ) -> None:
     """Invert the same crops once a weight of D_f."""
     work = make_plan(
-        source, preset="quick", generator=generator, ipc=int(ipc), features=family, inversion_steps=steps, seed=seed
+        source,
+        preset="quick",
+        crops="random",
+        generator=generator,
+        ipc=int(ipc),
+        features=family,
+        inversion_steps=steps,
+        seed=seed,
     )
     pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
     psi = Spaces.from_recipe(work.recipe, real_crops(work.catalog, work.recipe), work.generator.device).fixed_psi()

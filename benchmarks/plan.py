@@ -25,7 +25,7 @@ def flops_of(work: Plan) -> int:
     """Count those of the whole run."""
     psi = Spaces.from_recipe(work.recipe, work.real_crops(), work.generator.device).fixed_psi()
     each = image_flops(work.generator, psi, work.recipe.hr_size)
-    found = expected_flops(work, Trial(0, 0, 0, 0, 0, (), (), each, 0, 0))
+    found = expected_flops(work, Trial(0, 0, 0, 0, 0, 0, (), (), each, 0, 0))
     click.echo("  " + ", ".join(f"{name} {count / 1e15:.2f} PFLOP" for name, count in found.items()))
     return sum(found.values())
 

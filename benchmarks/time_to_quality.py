@@ -52,7 +52,7 @@ class Job:
     def __init__(self, source: Path, generator: str, family: str) -> None:
         steps = INVERSION_STEPS[generator]
         self.work = make_plan(
-            source, preset="quick", ipc=5, generator=generator, features=family, inversion_steps=steps
+            source, preset="quick", crops="random", ipc=5, generator=generator, features=family, inversion_steps=steps
         )
         work = self.work
         self.pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))

@@ -12,6 +12,8 @@ from gsdd.formats.canonical import quote
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestSource, check_object
 
 PART = "part"
+# Of each class, a digest of the places that its crops have in the photos.
+CROPS = "crops_sha256"
 ORIGINS = "origins"
 
 
@@ -109,6 +111,25 @@ def part_of(manifest: Manifest, path: object = "the manifest") -> ManifestPart |
     if [each for each in part.classes if each in manifest.classes] != list(manifest.classes):
         raise FormatError(f"{path}: run.{PART} does not have the classes of the file, in its order")
     return part
+
+
+def crops_of(manifest: Manifest, path: object = "the manifest") -> Mapping[str, object]:
+    """Read the digest of each class's crops, by class name.
+
+    Args:
+        manifest: of the file.
+        path: the file, for the message.
+
+    Returns:
+        The digests; none where the file was written before there were any, or was merged from several runs.
+
+    Raises:
+        FormatError: `run.crops_sha256` is not what a run writes.
+    """
+    if CROPS not in manifest.run:
+        return {}
+    names = [each.name for each in manifest.classes]
+    return check_object(f"{path}: run.{CROPS}", manifest.run[CROPS], names, newer=False)
 
 
 def origins_of(manifest: Manifest, path: object = "the manifest") -> tuple[Origin, ...]:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from gsdd.data.catalog import OnBadImage
+from gsdd.data.crops import crops_digest
 from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
@@ -25,7 +27,7 @@ from gsdd.formats.atomic import check_output, check_outside
 from gsdd.formats.codec import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
-from gsdd.formats.origins import PART
+from gsdd.formats.origins import CROPS, PART
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.kernels.backend import Backend
 from gsdd.pairs.decode import CHUNK, decode
@@ -210,7 +212,7 @@ def manifest_of(work: Plan, licence: str) -> Manifest:
         codec=work.recipe.codec,
         classes=tuple(map(ManifestClass, work.class_names, work.counts)),
         recipe=_recipe(work.recipe),
-        run={PART: work.part.to_json()} if work.part else {},
+        run={CROPS: _crops_digests(work), **({PART: work.part.to_json()} if work.part else {})},
         source=ManifestSource(
             images=catalog.images,
             bytes=catalog.bytes,
@@ -227,6 +229,14 @@ def manifest_of(work: Plan, licence: str) -> Manifest:
             "augmentation": "random aligned crops, flips and rotations",
         },
     )
+
+
+def _crops_digests(work: Plan) -> dict[str, str]:
+    starts = accumulate(work.counts, initial=0)
+    return {
+        name: crops_digest(work.crops[start : start + count])
+        for name, start, count in zip(work.class_names, starts, work.counts, strict=False)
+    }
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from gsdd.formats.canonical import quote
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestSource
 from gsdd.formats.origins import ORIGINS, PART, ManifestPart, Origin
 
+# What a recipe that is older than an option did.
+ABSENT = {"crops": "random"}
 # How long a run went on, and from which draws: classes with other values of these had the same objective.
-MAY_DIFFER = ("seed", "inversion_steps", "iterations", "precision")
+MAY_DIFFER = ("seed", "crops", "inversion_steps", "iterations", "precision")
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def _compared(origins: Sequence[tuple[Path, Origin]]) -> Iterator[str]:
     first, before = origins[0]
     for path, origin in origins[1:]:
         for name in {**before.recipe, **origin.recipe}:
-            there, here = (quote(each.recipe.get(name, "none")) for each in (before, origin))
+            there, here = (quote(each.recipe.get(name, ABSENT.get(name, "none"))) for each in (before, origin))
             if there == here:
                 continue
             if name not in MAY_DIFFER:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import Catalog, OnBadImage, scan
-from gsdd.data.crops import Crop, latents_per_class, read_tiles
+from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.data.parts import Part, deal_classes, parse_part
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Precision, Recipe
@@ -165,22 +165,27 @@ def make_plan(
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
     counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
-    choosing = None if progress is None else lambda done, total: progress("crops", done, total, None)
-    crops = starting_crops(catalog, counts, recipe.hr_size, recipe.seed, recipe.crops, choosing)
-    whole = Plan(catalog, tuple(range(len(counts))), counts, crops, recipe, loaded, backend)
-    return whole if dealt is None else _part_of(whole, dealt)
+    whole = Plan(catalog, tuple(range(len(counts))), counts, (), recipe, loaded, backend)
+    mine = whole if dealt is None else _part_of(whole, dealt)
+    return replace(mine, crops=_starting_crops(mine, counts, progress))
 
 
 def _part_of(whole: Plan, part: Part) -> Plan:
     mine = deal_classes(whole.counts, part.of)[part.number - 1]
-    dealt = frozenset(mine)
     return replace(
         whole,
         classes=mine,
         counts=tuple(whole.counts[number] for number in mine),
-        crops=tuple(crop for crop in whole.crops if crop.class_index in dealt),
         part=ManifestPart(part.number, part.of, tuple(map(ManifestClass, whole.class_names, whole.counts))),
     )
+
+
+def _starting_crops(work: Plan, counts: Sequence[int], progress: Progress | None) -> tuple[Crop, ...]:
+    """Choose x_k for the classes of the run; that those of other parts have enough is checked with them."""
+    recipe, tell = work.recipe, None if progress is None else lambda done, total: progress("crops", done, total, None)
+    plan_crops(work.catalog, counts, recipe.hr_size, recipe.seed)
+    mine = [count if number in work.classes else 0 for number, count in enumerate(counts)]
+    return starting_crops(work.catalog, mine, recipe.hr_size, recipe.seed, recipe.crops, tell)
 
 
 def real_crops(catalog: Catalog, recipe: Recipe, classes: Sequence[int] | None = None) -> tuple[Tensor, ...]:

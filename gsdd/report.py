@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import Catalog, scan
-from gsdd.data.crops import Crop, read_crops
+from gsdd.data.crops import Crop, crops_digest, read_crops
 from gsdd.distill.recipe import StartingCrops
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats.atomic import check_output, write_atomically
-from gsdd.formats.origins import origins_of, part_of
+from gsdd.formats.manifest import Manifest
+from gsdd.formats.origins import crops_of, origins_of, part_of
 from gsdd.generators.generator import Generator
 from gsdd.metrics.psnr import psnr
 from gsdd.pairs.distilled import Distilled
@@ -180,11 +181,18 @@ def planned_crops(distilled: Distilled, source: Path) -> tuple[Catalog, tuple[Cr
     crops = starting_crops(
         catalog, [counts.get(each.name, 0) for each in catalog.classes], manifest.hr_size, seed, method
     )
-    if [crop.photo_index for crop in crops] != distilled.source_index.tolist():
+    if [crop.photo_index for crop in crops] != distilled.source_index.tolist() or _others(catalog, crops, manifest):
         raise SourceError(
-            f"{source}: its crops are not those of {distilled.path}; another version of gsdd made the file"
+            f"{source}: the crops chosen of it are not those of {distilled.path}; another version of gsdd, or herding "
+            "on another processor, made the file"
         )
     return catalog, crops
+
+
+def _others(catalog: Catalog, crops: Sequence[Crop], manifest: Manifest) -> bool:
+    """Tell whether crops are at other places of the same photos; a file of before they were written down passes."""
+    found = {c.name: [crop for crop in crops if crop.class_index == n] for n, c in enumerate(catalog.classes)}
+    return any(crops_digest(found[name]) != digest for name, digest in crops_of(manifest).items())
 
 
 def _choice(distilled: Distilled) -> tuple[int, StartingCrops]:

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 import gsdd
-from gsdd.data.crops import read_crops
+from gsdd.data.crops import crops_digest, read_crops
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.reinvert import invert_again, recipe_of
 from gsdd.report import contact_sheet, planned_crops
@@ -91,6 +91,25 @@ def test_a_file_whose_crops_cannot_be_planned_again_is_refused(file, photos):
     for seed, error in (({}, FormatError), ({"seed": True}, FormatError), ({"seed": 8}, SourceError)):
         with pytest.raises(error):
             planned_crops(replace(distilled, manifest=replace(distilled.manifest, recipe=seed)), photos)
+
+
+def test_crops_at_other_places_of_the_same_photos_are_told(file, photos):
+    distilled = gsdd.open(file)
+    catalog, crops = planned_crops(distilled, photos)
+    digests = {
+        each.name: crops_digest([crop for crop in crops if crop.class_index == number])
+        for number, each in enumerate(catalog.classes)
+    }
+
+    def again(written):
+        run = {**distilled.manifest.run, "crops_sha256": written}
+        return planned_crops(replace(distilled, manifest=replace(distilled.manifest, run=run)), photos)[1]
+
+    assert again(digests) == crops
+    with pytest.raises(SourceError, match="another processor"):
+        again({**digests, catalog.classes[1].name: crops_digest(crops[:2])})
+    with pytest.raises(FormatError, match=r"run\.crops_sha256"):
+        again({"sky": "0"})
 
 
 def test_nothing_is_replaced_unless_forced(file, tmp_path):

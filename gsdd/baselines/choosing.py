@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 # Crops a class to choose from: the distances of CRAIG are 32 MB.
 CANDIDATES = 2048
-# Crops that are read at once: 25 MB of pixels at 256x256. A photo whose crops are parted is read twice.
+# Crops that are read at once: 25 MB of pixels at 256x256. A photo is read once for each part that it has crops in.
 TOGETHER = 16 * CROPS
 CALIBRATION = 32
 
@@ -112,6 +112,8 @@ def _psi(
 ) -> FeatureExtractor | None:
     if not selector.needs_features:
         return None
+    if features.family != "resnet18":
+        return selector.draw_psi(features, torch.empty(0, 3, hr_size, hr_size, dtype=torch.uint8))
     tiles = [tile for pool in pools for tile in pool]
     stream = numpy_stream(selector.seed, "calibration of a coreset")
     picked = [tiles[k] for k in stream.permutation(len(tiles))[:CALIBRATION]]

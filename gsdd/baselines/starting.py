@@ -44,19 +44,25 @@ def starting_crops(
     if method == "random":
         return drawn
     herded = _herded(catalog, counts, hr_size, seed, progress)
-    chosen = _by_class([*herded, *(crop for crop in drawn if crop not in set(herded))])
+    taken = set(herded)
+    chosen = _by_class([*herded, *(crop for crop in drawn if crop not in taken)])
     return tuple(crop for number, count in enumerate(counts) for crop in chosen[number][:count])
 
 
 def _herded(
     catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int, progress: Progress | None
 ) -> tuple[Crop, ...]:
-    pools = [
-        grid_crops(catalog, number, hr_size, limit=max(CANDIDATES, count), seed=seed) if count else ()
-        for number, count in enumerate(counts)
-    ]
+    pools = herding_pools(catalog, counts, hr_size, seed)
     most = [min(count, len(pool)) for count, pool in zip(counts, pools, strict=True)]
     return choose_crops(catalog, pools, most, hr_size, Selector("herding", seed), FEATURES, progress)
+
+
+def herding_pools(catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int) -> tuple[tuple[Crop, ...], ...]:
+    """List the tiles of each class that herding looks at; of a class without latents none."""
+    return tuple(
+        grid_crops(catalog, number, hr_size, limit=max(CANDIDATES, count), seed=seed) if count else ()
+        for number, count in enumerate(counts)
+    )
 
 
 def _by_class(crops: Sequence[Crop]) -> dict[int, list[Crop]]:

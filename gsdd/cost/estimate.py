@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gsdd.baselines.starting import herding_pools
 from gsdd.cost.trial import Trial, trial_recipe
 from gsdd.cost.workload import (
     at_rest,
@@ -32,7 +33,7 @@ from gsdd.plan import Plan
 
 KILOBYTE = 1024
 FLOAT_BYTES = 4
-# The catalog, the pairs and the real crops, and what is herded: photos are decoded anew for each.
+# The catalog, the pairs and the real crops: photos are decoded anew for each.
 READINGS = 3
 # Of each latent: z before and after, two moments of Adam, and all of that once more in a checkpoint.
 LATENT_COPIES = 8
@@ -104,11 +105,21 @@ def expected_seconds(work: Plan, trial: Trial) -> dict[str, float]:
     steps = _in_trial_steps(recipe, recipe.iterations) * step * distillation_step(recipe, work.counts).flops(each)
     inversion_steps = _in_trial_steps(recipe, recipe.inversion_steps)
     return {
-        "photos": trial.photo * work.catalog.images * (READINGS + (recipe.crops == "herding")),
+        "photos": trial.photo * work.catalog.images * READINGS + _choosing_seconds(work, trial),
         "inversion": parts * (inversion_steps * trial.inversion_step + 2 * trial.forward),
         "distillation": pictures + steps + draws(recipe) * drawn * _draw_flops(work, trial),
         "signatures": signing(len(work.crops)).generator * trial.forward / CHUNK,
     }
+
+
+def _choosing_seconds(work: Plan, trial: Trial) -> float:
+    """Compute the time that herding takes: its photos are read once more, and its tiles embedded."""
+    if work.recipe.crops != "herding":
+        return 0.0
+    counts = dict(zip(work.classes, work.counts, strict=True))
+    wanted = [counts.get(number, 0) for number in range(len(work.catalog.classes))]
+    tiles = sum(map(len, herding_pools(work.catalog, wanted, work.recipe.hr_size, work.recipe.seed)))
+    return trial.photo * work.catalog.images + tiles * trial.herded
 
 
 def expected_memory(work: Plan, trial: Trial) -> dict[str, int]:

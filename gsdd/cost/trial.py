@@ -9,11 +9,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gsdd.baselines.selection import Selector
+from gsdd.baselines.starting import FEATURES
 from gsdd.cost.flops import image_flops
 from gsdd.cost.workload import Counts, Passes, moving
 from gsdd.data.crops import Crop, grid_crops, read_crops
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.chunks import CHUNK
+from gsdd.distill.chunks import CHUNK, CROPS
 from gsdd.distill.distiller import distill
 from gsdd.distill.generator_pass import graph_bytes
 from gsdd.distill.inversion import invert
@@ -32,6 +34,7 @@ class Trial:
 
     Attributes:
         photo: reading one photo.
+        herded: looking at one tile that latents may begin from; 0 where none is looked at.
         inversion_step: one step of a chunk.
         forward: G of one chunk, without the way back.
         draw: what a draw of (theta, omega) takes once, with fewer latents and real crops than the run's.
@@ -44,6 +47,7 @@ class Trial:
     """
 
     photo: float
+    herded: float
     inversion_step: float
     forward: float
     draw: float
@@ -81,6 +85,7 @@ def run_trial(work: Plan) -> Trial:
     source, photo = _read(work, sample)
     spaces = Spaces.from_recipe(work.recipe, source.real, work.generator.device, work.backend)
     psi = spaces.fixed_psi()
+    herded = _herded(work, source.real[0])
     recipe = trial_recipe(work.recipe)
     inverted, _, inversion_step = _timed(
         lambda tell: invert(source.pairs, work.generator, psi, recipe, backend=work.backend, progress=tell)
@@ -93,11 +98,21 @@ def run_trial(work: Plan) -> Trial:
     with torch.no_grad():
         work.generator(chunk.to(work.generator.device)).cpu()
     return Trial(
-        photo=photo, inversion_step=inversion_step, forward=time.monotonic() - began, draw=drawn, step=step,
-        moved=sample.moved, real=tuple(map(len, sample.tiles)),
+        photo=photo, herded=herded, inversion_step=inversion_step, forward=time.monotonic() - began, draw=drawn,
+        step=step, moved=sample.moved, real=tuple(map(len, sample.tiles)),
         flops=image_flops(work.generator, psi, work.recipe.hr_size),
         psi_bytes=psi.bytes, graph_bytes=graph_bytes(work.generator.frozen, chunk.to(work.generator.device)),
     )  # fmt: skip
+
+
+def _herded(work: Plan, crops: Tensor) -> float:
+    if work.recipe.crops != "herding":
+        return 0.0
+    selector, some = Selector("herding", work.recipe.seed), crops[:1].expand(CROPS, -1, -1, -1)
+    psi = selector.draw_psi(FEATURES, some)
+    began = time.monotonic()
+    selector.measured(some, psi)
+    return (time.monotonic() - began) / CROPS
 
 
 def trial_recipe(recipe: Recipe) -> Recipe:

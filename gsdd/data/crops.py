@@ -210,6 +210,12 @@ def plan_crops(catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int)
     return tuple(plan)
 
 
+def crops_digest(crops: Sequence[Crop]) -> str:
+    """Tell choices of crops of one class apart: 16 hexadecimal digits of the sha256 of their places, in order."""
+    text = "".join(f"{crop.photo_index} {crop.top} {crop.left}\n" for crop in crops)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def grid_crops(
     catalog: Catalog, class_index: int, hr_size: int, *, limit: int | None = None, seed: int = 0
 ) -> tuple[Crop, ...]:

@@ -16,7 +16,7 @@ from gsdd.distill.inversion import InversionState
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
-from gsdd.formats.origins import PART, part_of
+from gsdd.formats.origins import PART, crops_of, part_of
 from gsdd.formats.safetensors_header import Placed, render
 
 FORMAT = 2
@@ -63,8 +63,9 @@ def identity_of(manifest: Manifest) -> dict[str, Any]:
     """
     counts = {f"latents of class {entry.name}": entry.latents for entry in manifest.classes}
     inputs = {"photos (sha256)": manifest.source.sha256, "generator (sha256)": manifest.generator.fingerprint}
+    crops = {f"crops of class {name}": digest for name, digest in crops_of(manifest).items()}
     part = part_of(manifest)
-    return {**manifest.recipe, **counts, **inputs, **({PART: str(part)} if part else {})}
+    return {**manifest.recipe, **counts, **inputs, **crops, **({PART: str(part)} if part else {})}
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str, ...]:

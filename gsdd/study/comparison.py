@@ -158,8 +158,16 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
 def _begun_from(plan: StudyPlan) -> str:
     """Tell which real row has the very crops that latents begin from."""
     crops = Recipe.from_options(plan.settings.preset, plan.settings.distillation).crops
-    row = "random crops" if crops == "random" else f"a coreset by {crops}"
-    return f"{row} of a draw are the crops that its latents begin from."
+    rows = {
+        "random": "random crops",
+        **({plan.settings.coreset: "the coreset"} if plan.settings.coreset == crops else {}),
+    }
+    there = crops in rows and ("random" if crops == "random" else "coreset") in plan.settings.rivals
+    return (
+        f"{rows[crops]} of a draw are the crops that its latents begin from."
+        if there
+        else (f"its latents begin from crops chosen by {crops}, which no row has as they are.")
+    )
 
 
 def better_of(metric: str) -> Better:

@@ -99,7 +99,6 @@ def find_model(text: str, *, device: str = "cpu") -> Model:
     return _of_generator(load_file(path).to(device), facts_of(path))
 
 
-@cache
 def weights_of(text: str) -> str:
     """Tell models apart by what decides their images.
 
@@ -117,6 +116,13 @@ def weights_of(text: str) -> str:
     path = Path(text).expanduser()
     if not path.is_file():
         raise GeneratorNotFoundError(f"{text}: no such file of weights, and no name that gsdd generators lists")
+    facts = path.stat()
+    return _digest(path, facts.st_mtime_ns, facts.st_size)
+
+
+@cache
+def _digest(path: Path, changed: int, size: int) -> str:
+    """Hash a file once, until it is another one."""
     return file_digest(path)
 
 

@@ -22,7 +22,7 @@ SMALL = {
 }  # fmt: skip
 FLOPS = Passes(generator=5, generator_gradient=5, psi=1, psi_gradient=2)
 TRIAL = Trial(
-    photo=0.01, inversion_step=2.0, forward=0.5, draw=3.0, step=7.0, moved=(8,), real=(16,), flops=FLOPS,
+    photo=0.01, herded=0.002, inversion_step=2.0, forward=0.5, draw=3.0, step=7.0, moved=(8,), real=(16,), flops=FLOPS,
     psi_bytes=1000, graph_bytes=10,
 )  # fmt: skip
 
@@ -87,6 +87,16 @@ def test_where_bf16_ends_images_of_latents_at_rest_and_draws_are_made_anew(work)
     rough = replace(exact, precision="bf16")
     assert (draws(exact), draws(rough)) == (4, 8)
     assert distillation_start(rough, (8,)).generator == 2 * distillation_start(exact, (8,)).generator
+
+
+def test_herding_reads_the_photos_once_more_and_looks_at_each_tile(work):
+    plain = expected_seconds(work, TRIAL)["photos"]
+    herded = expected_seconds(with_recipe(work, crops="herding"), TRIAL)["photos"]
+    tiles = sum(
+        min(2048, sum((photo.width // 32) * (photo.height // 32) for photo in each.photos))
+        for each in work.catalog.classes
+    )
+    assert herded - plain == pytest.approx(work.catalog.images * TRIAL.photo + tiles * TRIAL.herded)
 
 
 def test_twice_the_latents_take_twice_the_time(work):

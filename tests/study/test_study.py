@@ -25,8 +25,8 @@ from gsdd.students.checkpoint import save
 from gsdd.students.named import build
 from gsdd.study import paper
 from gsdd.study.blind import BlindCell
-from gsdd.study.cells import Workshop, in_order, read_result, stem
-from gsdd.study.comparison import Board, contenders
+from gsdd.study.cells import Workshop, in_order, read_result, run_cells, stem
+from gsdd.study.comparison import Board, contenders, write_compare
 from gsdd.study.photos import Photos, split_for_tuning
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.scales import settings_of
@@ -183,15 +183,32 @@ def plan_of(few: Path, **options) -> StudyPlan:
     return StudyPlan(settings, Photos.of(few, 48), Photos.of(apart_from(few), 4))
 
 
-def test_random_crops_are_those_that_latents_begin_from(few, whole):
-    plan, workshop = plan_of(few), Workshop(whole, compress)
-    source = plan.upscaled(1, 0, "compact")
-    real, made = plan.random(1, 0).data(workshop).pairs, source.data(workshop).pairs
+@pytest.mark.parametrize("crops", ["random", "herding"])
+def test_what_g_makes_of_crops_and_the_inverted_are_of_the_same_crops(few, tmp_path, crops):
+    plan = plan_of(few, coreset="herding", distillation={**TINY["distillation"], "crops": crops})
+    workshop = Workshop(tmp_path, compress)
+    rival = plan.random(1, 0) if crops == "random" else plan.coreset(1, 0)
+    inverted = plan.inverted(1, 0, "compact")
+    run_cells([*rival.needs, *inverted.needs], workshop)
+    real, made = rival.data(workshop).pairs, plan.upscaled(1, 0, "compact").data(workshop).pairs
     assert real.names == made.names and real.classes == made.classes
-    inverted = plan.inverted(1, 0, "compact").data(workshop).pairs
-    for crop, image in zip(real.hr, inverted.hr, strict=True):
+    for crop, image in zip(real.hr, inverted.data(workshop).pairs.hr, strict=True):
         gap = torch.from_numpy(crop.astype("float32") - image.astype("float32"))
         assert gap.abs().mean() < 25
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"distillation": {"crops": "random"}}, "random crops of a draw are the crops that its latents begin from"),
+        ({"coreset": "herding"}, "the coreset of a draw are the crops that its latents begin from"),
+        ({"coreset": "kmeans"}, "begin from crops chosen by herding, which no row has"),
+        ({"coreset": "herding", "rivals": ["random"]}, "begin from crops chosen by herding, which no row has"),
+    ],
+)
+def test_a_comparison_says_which_row_has_the_crops_that_latents_begin_from(few, options, told):
+    given = {**options, "distillation": {**TINY["distillation"], **options.get("distillation", {})}}
+    assert told in "\n".join(write_compare(plan_of(few, **given), Results({})).remarks)
 
 
 def test_settings_that_decide_a_result_give_another_cell(few):
@@ -210,16 +227,15 @@ def test_settings_that_decide_a_result_give_another_cell(few):
 
 def test_other_weights_at_the_same_path_give_another_cell(few, tmp_path):
     cells = []
-    for number, filters in enumerate((4, 8)):
-        file = tmp_path / str(number) / "mine.safetensors"
-        file.parent.mkdir()
+    file = tmp_path / "mine.safetensors"
+    for filters in (4, 8):
         save_file({"body.weight": torch.ones(filters)}, file)
         plan = plan_of(few, generators={"mine": str(file)})
         sources = plan.distilled(1, 0, "mine"), plan.upscaled(1, 0, "mine")
-        cells.append([*(plan.scored(source, "small", 0) for source in sources), *EXPERIMENTS["table2"].cells(plan)])
-    for one, other in zip(*cells, strict=True):
-        assert one.name == other.name
-        assert (stem(one) == stem(other)) == (one.name == "blind-bicubic")
+        found = (*(plan.scored(source, "small", 0) for source in sources), *EXPERIMENTS["table2"].cells(plan))
+        cells.append([(cell.name, stem(cell)) for cell in found])
+    for (name, one), (same, other) in zip(*cells, strict=True):
+        assert name == same and (one == other) == (name == "blind-bicubic")
     with pytest.raises(GeneratorNotFoundError, match="nowhere"):
         run(tmp_path / "study", few, options={**TINY, "generators": {"mine": str(tmp_path / "nowhere.safetensors")}})
 
