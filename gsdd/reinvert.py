@@ -35,7 +35,7 @@ def recipe_of(manifest: Manifest, feature_weights: Path | None = None) -> Recipe
     Raises:
         RecipeError: a later version's recipe, or the weights are missing or others.
     """
-    options: dict[str, Any] = {"crops": "random", **manifest.recipe}
+    options: dict[str, Any] = dict(manifest.recipe)
     if options.get("feature_weights"):
         options["feature_weights"] = _found(str(options["feature_weights"]), feature_weights)
     steps = manifest.run.get("inversion_steps")
