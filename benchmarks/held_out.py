@@ -24,7 +24,7 @@ from gsdd.distill.bank import DistillationSource
 from gsdd.distill.distiller import distill
 from gsdd.distill.inversion import invert
 from gsdd.distill.spaces import Spaces
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.metrics.psnr import psnr, psnr_of_error
 from gsdd.pairs.decode import decode
 from gsdd.plan import Plan, make_plan, real_crops
@@ -38,8 +38,7 @@ DRAWS = {"local-fourier": 24, "resnet18": 8}
 
 
 def through_codec(latents: Tensor, name: str) -> Tensor:
-    codec = CODECS[name]
-    return torch.from_numpy(codec.decode(codec.encode(latents.numpy())))
+    return torch.from_numpy(CODECS[name].rounded(latents.numpy()))
 
 
 def judge(held_out: HeldOut, work: Plan, latents: Tensor, pairs: Tensor) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from held_out import through_codec
 from time_to_quality import Job
 
 from gsdd.distill.distiller import distill
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 
 WANTED = 0.01
 

@@ -12,8 +12,9 @@ import numpy as np
 from gsdd.errors import FormatError, RecipeError, SourceError
 from gsdd.formats import hdf5_container, safetensors_container
 from gsdd.formats.atomic import check_not_source, check_output, written_whole
-from gsdd.formats.codec import CODECS
-from gsdd.formats.document import MINOR, Document, seal
+from gsdd.formats.codec import ALL
+from gsdd.formats.codecs import CODECS
+from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.remote import is_url, read_url
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
@@ -137,13 +138,15 @@ def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int
         container: how its bytes are laid out.
 
     Returns:
-        Bytes; in safetensors exact, in HDF5 but for some hundred.
+        Bytes; in safetensors exact, in HDF5 but for some hundred. Of codecs of streams a guess: what photos often take.
 
     Raises:
         RecipeError: there is no such container.
     """
     dump, _ = _container(container)
-    layouts = manifest.layouts(MINOR)
+    codec = CODECS[manifest.codec]
+    stream = codec.likely_bytes(manifest.latent_shape)
+    layouts = {name: layout.filled(stream) for name, layout in manifest.layouts(manifest.minor).items()}
     document = seal(manifest, {name: TensorEntry(layout, "0" * 64) for name, layout in layouts.items()})
     empty = {name: np.empty(0, DTYPES[layout.dtype]) for name, layout in layouts.items()}
     return sum(map(len, dump(document, empty))) + sum(layout.nbytes for layout in layouts.values())
@@ -174,16 +177,21 @@ def read(path: Path | str) -> Contents:
     return Contents(document, MappingProxyType(tensors), name, len(data))
 
 
-def latents_of(contents: Contents) -> np.ndarray:
-    """Decode the latents of a file.
+def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
+    """Decode the latents of a file, or some of them alone.
 
     Args:
         contents: a file that was read.
+        which: of its latents.
 
     Returns:
-        float32 `[N, 3, h, w]`, about [0, 1], not clipped; a new array.
+        float32 `[n, 3, h, w]`, about [0, 1], not clipped; a new array.
+
+    Raises:
+        FormatError: a stream that no encoder writes.
     """
-    return CODECS[contents.manifest.codec].decode(contents.tensors)
+    manifest = contents.manifest
+    return CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
 
 
 def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False) -> int:
@@ -266,4 +274,4 @@ def _check_values(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> None
     sources = tensors[SOURCE_INDEX]
     if sources.min() < 0 or int(sources.max()) >= manifest.source.images:
         raise FormatError(f"{SOURCE_INDEX} leaves 0..{manifest.source.images - 1}, the photos of the source")
-    CODECS[manifest.codec].check(tensors)
+    CODECS[manifest.codec].check(tensors, manifest.latent_shape)

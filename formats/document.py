@@ -8,10 +8,11 @@ from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
+from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import Manifest, check_object, from_json
 from gsdd.formats.tensors import TensorEntry, parse_entry
 
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 MAX_TEXT = 4 * 2**20
 _OWN_FIELDS = ("version", "tensors", "digest")
 
@@ -24,7 +25,7 @@ class Document:
         text: the JSON as it stands in the file.
         manifest: what it says.
         tensors: dtype, shape and sha256 of every tensor of the file.
-        version: format version, such as "1.1".
+        version: format version, such as "1.1"; of a new file the lowest that has what it holds.
         digest: sha256 of the text without its `digest` field.
     """
 
@@ -49,7 +50,7 @@ def seal(manifest: Manifest, tensors: Mapping[str, TensorEntry]) -> Document:
         FormatError: the tensors are not those that the manifest calls for, or the manifest is not plain JSON.
     """
     table = {name: entry.to_json() for name, entry in tensors.items()}
-    fields = {**manifest.to_json(), "version": f"{MAJOR}.{MINOR}", "tensors": table}
+    fields = {**manifest.to_json(), "version": f"{MAJOR}.{manifest.minor}", "tensors": table}
     return parse(dumps({**fields, "digest": _digest(fields)}))
 
 
@@ -74,6 +75,9 @@ def parse(text: str) -> Document:
     digest = _check_digest(fields)
     said = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
     manifest = from_json(said, newer=minor > MINOR)
+    if CODECS[manifest.codec].since > minor:
+        came_with = f"{MAJOR}.{manifest.minor}"
+        raise FormatError(f"codec {manifest.codec} came with version {came_with}; the file says {fields['version']}")
     return Document(text, manifest, _table(fields.get("tensors"), manifest, minor), fields["version"], digest)
 
 
@@ -105,6 +109,6 @@ def _table(value: object, manifest: Manifest, minor: int) -> dict[str, TensorEnt
     entries = check_object("tensors", value, wanted, newer=minor > MINOR)
     table = {name: parse_entry(name, entry) for name, entry in entries.items()}
     for name, layout in wanted.items():
-        if table[name].layout != layout:
+        if not layout.admits(table[name].layout):
             raise FormatError(f"tensor {name}: is {table[name].layout}; the manifest calls for {layout}")
     return table

@@ -12,7 +12,7 @@ from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, quote
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.formats.tensors import MAX_INTEGER, Layout
 
 CHANNELS = 3
@@ -117,6 +117,11 @@ class Manifest:
     def latents(self) -> int:
         """Number of latents, all classes together."""
         return sum(each.latents for each in self.classes)
+
+    @property
+    def minor(self) -> int:
+        """The lowest minor version of a file with signatures that has its codec."""
+        return max(1, CODECS[self.codec].since)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:

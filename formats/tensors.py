@@ -17,6 +17,8 @@ DTYPES: Mapping[str, np.dtype] = MappingProxyType(
     {"F32": np.dtype("<f4"), "I32": np.dtype("<i4"), "F16": np.dtype("<f2"), "U8": np.dtype("u1")}
 )
 MAX_INTEGER = 2**53 - 1
+# A size that the manifest does not call for: the table of tensors alone tells it.
+FREE = -1
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RESERVED = "gsdd"
@@ -35,8 +37,18 @@ class Layout:
         """Bytes of the tensor; exact for any shape, however hostile."""
         return math.prod(self.shape) * DTYPES[self.dtype].itemsize
 
+    def admits(self, other: "Layout") -> bool:
+        """Tell whether another layout is this one, with any number where this one is free."""
+        sizes = zip(self.shape, other.shape, strict=False)
+        same = len(self.shape) == len(other.shape) and all(mine in (FREE, theirs) for mine, theirs in sizes)
+        return same and self.dtype == other.dtype
+
+    def filled(self, size: int) -> "Layout":
+        """Put a number where the layout is free."""
+        return Layout(self.dtype, tuple(size if each == FREE else each for each in self.shape))
+
     def __str__(self) -> str:
-        return f"{self.dtype} {quote(list(self.shape))}"
+        return f"{self.dtype} {quote(list(self.shape))}".replace(str(FREE), "any")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import RecipeError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_output, check_outside
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.formats.origins import CROPS, PART
@@ -273,8 +273,7 @@ def _signatures(
             progress("signatures", done, total, None)
         journal.keep(lambda: found.moved, found.facts)
 
-    codec = CODECS[work.recipe.codec]
-    kept = torch.from_numpy(codec.decode(codec.encode(found.moved.latents.numpy())))
+    kept = torch.from_numpy(CODECS[work.recipe.codec].rounded(found.moved.latents.numpy()))
     signed: np.ndarray[Any, np.dtype[np.uint8]] = decode_signatures(work.generator, kept, tell, workers).numpy()
     return signed
 

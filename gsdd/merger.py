@@ -12,13 +12,12 @@ import numpy as np
 from gsdd.errors import MergeError, SourceError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
-from gsdd.formats.document import MAJOR, MINOR
+from gsdd.formats.codecs import CODECS
+from gsdd.formats.document import MAJOR
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import origins_of, part_of
-from gsdd.formats.tensors import DTYPES
+from gsdd.formats.tensors import DTYPES, FREE
 from gsdd.merge_plan import MergePlan, Piece, plan_merge
-
-VERSION = f"{MAJOR}.{MINOR}"
 
 
 @dataclass(frozen=True)
@@ -92,28 +91,35 @@ def merge(
 
 def _piece(path: Path) -> Piece:
     contents = files.read(path)
-    if contents.document.version != VERSION:
-        raise MergeError(
-            f"{path}: is of format {contents.document.version}; this gsdd merges files of format {VERSION}; older ones "
-            "have no signatures: compress the photos again; for newer ones get a newer gsdd"
-        )
     manifest = contents.manifest
+    wanted = f"{MAJOR}.{manifest.minor}"
+    if contents.document.version != wanted:
+        raise MergeError(
+            f"{path}: is of format {contents.document.version}; this gsdd merges such files of format {wanted}; older "
+            "ones have no signatures: compress the photos again; for newer ones get a newer gsdd"
+        )
     return Piece(path, manifest, part_of(manifest, path), origins_of(manifest, path), contents.document.digest)
 
 
 def _stored(plan: MergePlan) -> dict[str, np.ndarray]:
     """Copy the rows of every tensor to their place; one file is in memory at a time."""
-    layouts = plan.manifest.layouts(MINOR)
-    merged = {name: np.empty(layout.shape, DTYPES[layout.dtype]) for name, layout in layouts.items()}
+    layouts = plan.manifest.layouts(plan.manifest.minor)
+    sized = {name: layout for name, layout in layouts.items() if FREE not in layout.shape}
+    merged = {name: np.empty(layout.shape, DTYPES[layout.dtype]) for name, layout in sized.items()}
+    streams: dict[str, dict[str, np.ndarray]] = {name: {} for name in layouts if name not in sized}
     places = _rows(plan.manifest)
     for piece in plan.pieces:
         tensors = _read_again(piece)
         for class_name, rows in _rows(piece.manifest).items():
+            cut = {name: tensor[rows] for name, tensor in tensors.items()}
+            cut |= CODECS[plan.manifest.codec].rows(tensors, rows)
             for name, tensor in merged.items():
-                tensor[places[class_name]] = tensors[name][rows]
+                tensor[places[class_name]] = cut[name]
+            for name, parts in streams.items():
+                parts[class_name] = cut[name].copy()
     for number, rows in enumerate(places.values()):
         merged[files.CLASS_INDEX][rows] = number
-    return merged
+    return merged | {name: np.concatenate([parts[each] for each in places]) for name, parts in streams.items()}
 
 
 def _read_again(piece: Piece) -> Mapping[str, np.ndarray]:

@@ -21,7 +21,7 @@ from gsdd.distill.pictures import Pictures
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.distill.workers import ALONE, Workers
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.generators.generator import Generator
 
 Progress = Callable[[int, int, float], None]
@@ -213,8 +213,7 @@ class _Loop:
         z = torch.stack([self._z[k].detach() for k in index.tolist()])
         if self.steps < self._recipe.iterations * (1 - self._recipe.finish):
             return z
-        codec = CODECS[self._recipe.codec]
-        return torch.from_numpy(codec.decode(codec.encode(z.cpu().numpy()))).to(z.device)
+        return torch.from_numpy(CODECS[self._recipe.codec].rounded(z.cpu().numpy())).to(z.device)
 
     def _move(self, moving: Moving, gradients: Tensor) -> None:
         for group in self._adam.param_groups:

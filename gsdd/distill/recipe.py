@@ -11,7 +11,9 @@ from gsdd.option import check_options, option
 Start = Literal["downscale", "noise"]
 StartingCrops = Literal["random", "herding"]
 Mode = Literal["single", "multiple"]
-Codec = Literal["uint8", "fp16", "fp32"]
+Codec = Literal[
+    "uint8", "fp16", "fp32", "uint8-ans", "uint7-ans", "uint6-ans", "uint5-ans", "uint4-ans", "uint3-ans", "uint2-ans"
+]
 Reduction = Literal["sum", "mean"]
 Schedule = Literal["decay", "constant"]
 ClassMean = Literal["whole", "moving"]

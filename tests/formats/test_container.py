@@ -13,10 +13,10 @@ from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SIGNATURES, SOURCE_INDEX
 
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats import container as files
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.formats.digest import file_digest
 
-CODEC_NAMES = ["fp32", "fp16", "uint8"]
+CODEC_NAMES = ["fp32", "fp16", "uint8", "uint8-ans", "uint5-ans"]
 CONTAINER_NAMES = ["safetensors", "hdf5"]
 
 
@@ -34,7 +34,7 @@ def test_what_is_written_is_read(tmp_path, codec, container):
     assert {name: (array.dtype, array.tolist()) for name, array in contents.tensors.items()} == {
         name: (array.dtype, array.tolist()) for name, array in wanted.items()
     }
-    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted).tobytes()
+    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted, LATENTS.shape).tobytes()
 
 
 @pytest.mark.parametrize("codec", CODEC_NAMES)

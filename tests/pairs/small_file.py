@@ -15,7 +15,7 @@ from gsdd.data.crops import plan_crops, read_crops
 from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.recipe import Recipe
 from gsdd.formats import container
-from gsdd.formats.codec import CODECS
+from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
@@ -77,7 +77,7 @@ def write_small_file(
     class_index = np.repeat(np.arange(len(classes), dtype=np.int32), [count for _, count in classes])
     source_index = np.array([crop.photo_index for crop in crops], dtype=np.int32)
     latents = downscale(images, 4).numpy()
-    kept = torch.from_numpy(CODECS["uint8"].decode(CODECS["uint8"].encode(latents)))
+    kept = torch.from_numpy(CODECS["uint8"].rounded(latents))
     signatures = decode_signatures(generator or compact_generator(), kept).numpy()
     container.write(path, manifest, latents, class_index, source_index, signatures)
     return path
