@@ -15,6 +15,7 @@ class AffineCodec:
     """z = q * scale + offset, q in 0..255, a scale and an offset for each latent and channel."""
 
     since: ClassVar[int] = 0
+    has_streams: ClassVar[bool] = False
 
     def layouts(self, shape: Shape) -> dict[str, Layout]:
         """Name the codes and their two tables."""

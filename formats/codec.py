@@ -26,6 +26,11 @@ class Codec(Protocol):
         """The minor version of the format that brought it."""
         ...
 
+    @property
+    def has_streams(self) -> bool:
+        """Tell whether tensors that pass `check` may still be refused when they are decoded."""
+        ...
+
     def layouts(self, shape: Shape) -> dict[str, Layout]:
         """Name the tensors that latents of a shape become, with dtype and shape."""
         ...

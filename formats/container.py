@@ -24,6 +24,8 @@ CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
 _HEAD = 64
+# Latents that are decoded at once where they are only looked at.
+_TOGETHER = 96
 
 _Dump = Callable[[Document, Mapping[str, np.ndarray]], list[bytes | memoryview]]
 _Load = Callable[[bytes], tuple[Document, dict[str, np.ndarray]]]
@@ -192,6 +194,20 @@ def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
     """
     manifest = contents.manifest
     return CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
+
+
+def check_streams(contents: Contents) -> None:
+    """Decode every stream of a file, a few at a time; what has no streams is whole once it was read.
+
+    Args:
+        contents: a file that was read.
+
+    Raises:
+        FormatError: a stream that no encoder writes.
+    """
+    count = contents.manifest.latents if CODECS[contents.manifest.codec].has_streams else 0
+    for first in range(0, count, _TOGETHER):
+        latents_of(contents, slice(first, first + _TOGETHER))
 
 
 def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False) -> int:

@@ -36,6 +36,7 @@ class EntropyCodec:
 
     bits: int
     since: ClassVar[int] = 2
+    has_streams: ClassVar[bool] = True
 
     @property
     def levels(self) -> int:

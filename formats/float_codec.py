@@ -17,6 +17,7 @@ class FloatCodec:
     name: str
     dtype: str
     since: ClassVar[int] = 0
+    has_streams: ClassVar[bool] = False
 
     def layouts(self, shape: Shape) -> dict[str, Layout]:
         """Name the one tensor."""

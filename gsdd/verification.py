@@ -6,7 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gsdd.formats.container import Contents, read
+from gsdd.errors import FormatError
+from gsdd.formats.container import Contents, check_streams, read
 
 if TYPE_CHECKING:
     from gsdd.pairs.signature import Comparison
@@ -104,6 +105,10 @@ def verify(
         RecipeError: there is no such device.
     """
     contents = read(Path(path))
+    try:
+        check_streams(contents)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
     decoding = _decode(Path(path), contents, generator, device, force_generator, progress) if decode else None
     return Verification(
         path=Path(path),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError, NoSignaturesError
+from gsdd.errors import FingerprintError, FormatError, GeneratorError, GeneratorNotFoundError, NoSignaturesError
 from gsdd.formats import container
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.remote import is_url
@@ -180,12 +180,19 @@ def from_contents(path: str | PathLike[str], contents: container.Contents) -> Di
 
     Returns:
         The same, as tensors.
+
+    Raises:
+        FormatError: a stream of latents that no encoder writes.
     """
     tensors = contents.tensors
+    try:
+        latents = container.latents_of(contents)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
     return Distilled(
         path=Path(path),
         manifest=contents.manifest,
-        latents=torch.from_numpy(container.latents_of(contents)),
+        latents=torch.from_numpy(latents),
         class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),
         source_index=torch.from_numpy(tensors[container.SOURCE_INDEX].astype(np.int64)),
         signatures=torch.from_numpy(tensors[container.SIGNATURES].copy()) if container.SIGNATURES in tensors else None,
