@@ -52,8 +52,8 @@ def study(
     """Run an EXPERIMENT of the paper on the photos in TRAIN, scored on those in TEST.
 
     A study is cells: a distillation, or a training with its scores. Each result is a JSON file in the study's folder,
-    and the same command works out those that are missing. The table, as CSV and Markdown beside the paper's figures,
-    and the plots are written of the cells that there are.
+    and the same command works out those that are missing; given twice at the same time, the two share them. The table,
+    as CSV and Markdown beside the paper's figures, and the plots are written of the cells that there are.
 
     \b
     compare is the comparison with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops).

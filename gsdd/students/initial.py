@@ -68,6 +68,11 @@ def _esrgan(name: str, module: nn.Module, stream: torch.Generator) -> None:
     (_scaled_kaiming if ".RDB" in name else _torch_default)(name, module, stream)
 
 
+def _sftgan(name: str, module: nn.Module, stream: torch.Generator) -> None:
+    """Residual blocks and modulations begin near zero; a tenth at each layer around them would leave no signal."""
+    (_scaled_kaiming if "sft_branch" in name else _torch_default)(name, module, stream)
+
+
 def _swin(name: str, module: nn.Module, stream: torch.Generator) -> None:
     """Truncated normal draws for linear layers and position biases, convolutions as torch has them."""
     _torch_default(name, module, stream)
@@ -87,13 +92,13 @@ def _truncated_normal(tensor: torch.Tensor, stream: torch.Generator) -> None:
     init.trunc_normal_(tensor, std=TRANSFORMER_STD, generator=stream)
 
 
-# As the authors train them: BasicSR@8d56e3a, basicsr/archs/{srresnet,rrdbnet,srvgg,swinir}_arch.py; for SFTGAN
-# BasicSR@902b4ae, codes/models/networks.py.
+# As the authors train them: BasicSR@8d56e3a, basicsr/archs/{srresnet,rrdbnet,srvgg,swinir}_arch.py. SFTGAN's begin from
+# a trained SRResNet instead (BasicSR@902b4ae, codes/models/networks.py, draws all layers at a tenth).
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "small": _scaled_kaiming,
         "srresnet": _scaled_kaiming,
-        "sftgan": _scaled_kaiming,
+        "sftgan": _sftgan,
         "compact": _torch_default,
         "rrdbnet": _esrgan,
         "swinir": _swin,

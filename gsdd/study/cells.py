@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,13 @@ from gsdd.errors import Interrupted, OutputError
 from gsdd.formats.atomic import remove_orphans, write_atomically
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
+from gsdd.study.claims import claimed
 from gsdd.study.progress import Progress, unseen
 
 DIGITS = 10
-CELLS, MADE, MODELS = "cells", "made", "models"
+CELLS, MADE, MODELS, CLAIMS = "cells", "made", "models", "claims"
+# Between two looks whether another process has come further, where this one can do nothing.
+WAIT_SECONDS = 0.5
 
 Result = dict[str, Any]
 # `gsdd.compress`, which lies above this room and is handed in.
@@ -131,12 +135,12 @@ def read_result(cell: Cell, workshop: Workshop) -> Result | None:
 
 
 def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = None) -> int:
-    """Work out the cells that have no result yet, in order.
+    """Work out the cells that have no result yet, in order; another process in the same folder takes other ones.
 
     Args:
         cells: wanted; what they need is worked out before them.
         workshop: the study.
-        at_most: how many; None works out all.
+        at_most: how many; None works out all, and waits for those that other processes are at.
 
     Returns:
         How many are left.
@@ -147,14 +151,38 @@ def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = N
     """
     wanted = in_order(cells)
     _make_folders(workshop)
-    left = [cell for cell in wanted if read_result(cell, workshop) is None]
-    todo = left if at_most is None else left[:at_most]
-    for number, cell in enumerate(todo):
-        workshop.note(f"cell {len(wanted) - len(left) + number + 1} of {len(wanted)}: {cell.name}")
+    left, done = _left(wanted, workshop), 0
+    while left and (at_most is None or done < at_most):
         if workshop.stop():
-            raise Interrupted(f"interrupted; {len(left) - number} of {len(wanted)} cells are left")
+            raise Interrupted(f"interrupted; {len(left)} of {len(wanted)} cells are left")
+        if _work_one_out(left, len(wanted), workshop):
+            done += 1
+        else:
+            time.sleep(WAIT_SECONDS)
+        left = _left(left, workshop)
+    return len(left)
+
+
+def _left(cells: Iterable[Cell], workshop: Workshop) -> list[Cell]:
+    return [cell for cell in cells if read_result(cell, workshop) is None]
+
+
+def _work_one_out(left: Sequence[Cell], total: int, workshop: Workshop) -> bool:
+    """Take the first cell that nobody is at and that has what it needs; False where there is none."""
+    missing = set(map(stem, left))
+    for cell in left:
+        if missing.isdisjoint(map(stem, cell.needs)) and _claim_and_run(cell, len(left), total, workshop):
+            return True
+    return False
+
+
+def _claim_and_run(cell: Cell, left: int, total: int, workshop: Workshop) -> bool:
+    with claimed(workshop.folder / CLAIMS / stem(cell)) as ours:
+        if not ours or read_result(cell, workshop) is not None:
+            return False
+        workshop.note(f"cell {total - left + 1} of {total}: {cell.name}")
         _write(cell, cell.run(workshop), workshop)
-    return len(left) - len(todo)
+    return True
 
 
 def _write(cell: Cell, result: Result, workshop: Workshop) -> None:
@@ -163,7 +191,7 @@ def _write(cell: Cell, result: Result, workshop: Workshop) -> None:
 
 
 def _make_folders(workshop: Workshop) -> None:
-    for name in (CELLS, MADE, MODELS):
+    for name in (CELLS, MADE, MODELS, CLAIMS):
         folder = workshop.folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)

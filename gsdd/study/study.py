@@ -94,7 +94,7 @@ def study(
     """Work out an experiment of the paper, or the comparison, and write its table and plots.
 
     Every cell's result is a file in the workshop's folder; the same call again works out those that are missing.
-    Experiments that share a folder share their cells.
+    Experiments that share a folder share their cells, and so do processes that work in one at the same time.
 
     Args:
         experiment: a key of `EXPERIMENTS`.

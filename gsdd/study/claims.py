@@ -1,0 +1,34 @@
+"""Processes that share a study's folder work out different cells."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gsdd.formats.atomic import told_as_output_error
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold a claim while the block runs; it ends with the process, however that ends.
+
+    Args:
+        path: a file that stands for what is claimed; it is made, and stays where the block fails.
+
+    Yields:
+        Whether the claim is ours; False where another process, or another thread, holds it.
+
+    Raises:
+        OutputError: the file cannot be made.
+    """
+    with told_as_output_error(path):
+        file = path.open("ab")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+        # Who opened it meanwhile gets a claim on nothing, and sees by the result that there is nothing left to do.
+        path.unlink(missing_ok=True)
