@@ -135,24 +135,32 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     """Write the comparison: a table of means a student, and a table of differences with their intervals."""
     boards = [Board(plan, results, student) for student in plan.settings.students]
     tables = [table for board in boards for table in (_means(board), _differences(board))]
+    remarks = [*_how_compared(plan), *differences(plan), *conventions(plan, results, plan.settings.metrics)]
+    return StudyReport("Distilled data against their rivals", tables, remarks)
+
+
+def _how_compared(plan: StudyPlan) -> Iterator[str]:
     settings = plan.settings
-    remarks = [
+    yield from (
         f"{settings.main_ipc} latents a class, {len(settings.draws)} draws x {len(settings.seeds)} student seeds.",
         "A draw is a seed of the distillation; "
         f"{_begun_from(plan)} Students of one seed begin with the same weights and see batches in the same order.",
         "Interval: Student's t over all pairs. Pairs of one draw share its set, and full data are the same in all "
         "draws, so pairs are not quite independent. The last columns do not rest on that: the mean difference of each "
         "draw, and Student's t over these means alone.",
-        f"Seconds to a quality: steps until PSNR-Y on one test photo a class is {MARGIN} dB below where the first row "
-        "ends, times the seconds of a step; looked at every so many steps, for the first seed.",
         "held: the interval excludes 0 in our favour; lost: in the rival's; tie: it holds 0.",
-        "Of the AVIF qualities the rival takes the one with the best mean on the test photos themselves, metric by "
-        "metric.",
         "Bytes of the .gsdd leave out the generator, which is needed to read it.",
-        *differences(plan),
-        *conventions(plan, results, settings.metrics),
-    ]
-    return StudyReport("Distilled data against their rivals", tables, remarks)
+    )
+    if settings.curve_every:
+        yield (
+            f"Seconds to a quality: steps until PSNR-Y on one test photo a class is {MARGIN} dB below where the first "
+            f"row ends, times the seconds of a step; looked at every {settings.curve_every} steps, for the first seed."
+        )
+    if "avif" in settings.rivals:
+        yield (
+            "Of the AVIF qualities the rival takes the one with the best mean on the test photos themselves, metric by "
+            "metric."
+        )
 
 
 def _begun_from(plan: StudyPlan) -> str:
