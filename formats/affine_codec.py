@@ -1,21 +1,27 @@
 """Latents in 8 bits, affine for each latent and channel."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from gsdd.errors import FormatError
-from gsdd.formats.codec import ALL, LATENTS, OFFSET, SCALE, Shape, Tensors, refuse_non_finite, refuse_overflow
+from gsdd.formats.codec import (
+    ALL,
+    LATENTS,
+    OFFSET,
+    SCALE,
+    RowsOfTensors,
+    Shape,
+    Tensors,
+    refuse_non_finite,
+    refuse_overflow,
+)
 from gsdd.formats.tensors import Layout
 
 
 @dataclass(frozen=True)
-class AffineCodec:
+class AffineCodec(RowsOfTensors):
     """z = q * scale + offset, q in 0..255, a scale and an offset for each latent and channel."""
-
-    since: ClassVar[int] = 0
-    has_streams: ClassVar[bool] = False
 
     def layouts(self, shape: Shape) -> dict[str, Layout]:
         """Name the codes and their two tables."""
@@ -54,16 +60,3 @@ class AffineCodec:
         with np.errstate(over="ignore"):
             top: np.ndarray = np.float32(255) * scale + offset
         return top
-
-    def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
-        """Cut rows out of every tensor."""
-        return {name: tensors[name][which] for name in self.layouts((1, 1, 1, 1))}
-
-    def rounded(self, latents: np.ndarray) -> np.ndarray:
-        """Encode and decode."""
-        n, c, h, w = latents.shape
-        return self.decode(self.encode(latents), (n, c, h, w))
-
-    def likely_bytes(self, shape: Shape) -> int:
-        """Nothing is free in its layouts."""
-        return 0

@@ -1,7 +1,8 @@
 """A way to store latents: what every codec does. Each is a file of its own; `codecs.py` has them by name."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -19,7 +20,7 @@ Tensors = Mapping[str, np.ndarray]
 
 
 class Codec(Protocol):
-    """A way to store float32 latents `[N, C, h, w]` in one or more tensors; each latent is stored for itself."""
+    """A way to store float32 latents `[N, 3, h, w]` in one or more tensors; each latent is stored for itself."""
 
     @property
     def since(self) -> int:
@@ -52,12 +53,44 @@ class Codec(Protocol):
         ...
 
     def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
-        """Cut the tensors of some latents out, as they are stored; nothing is decoded."""
+        """Cut the tensors of latents that follow on each other out, as they are stored; nothing is decoded."""
         ...
 
     def check(self, tensors: Tensors, shape: Shape) -> None:
         """Refuse tensors that do not decode to finite numbers of that shape; FormatError."""
         ...
+
+
+class RowsOfTensors(ABC):
+    """A codec whose every tensor has a row a latent."""
+
+    since: ClassVar[int] = 0
+    has_streams: ClassVar[bool] = False
+
+    @abstractmethod
+    def layouts(self, shape: Shape) -> dict[str, Layout]:
+        """See `Codec`, and so are the rest."""
+
+    @abstractmethod
+    def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
+        """Turn latents into tensors."""
+
+    @abstractmethod
+    def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
+        """Turn tensors into latents."""
+
+    def rounded(self, latents: np.ndarray) -> np.ndarray:
+        """Encode and decode."""
+        n, c, h, w = latents.shape
+        return self.decode(self.encode(latents), (n, c, h, w))
+
+    def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
+        """Cut rows out of every tensor."""
+        return {name: tensors[name][which] for name in self.layouts((1, 1, 1, 1))}
+
+    def likely_bytes(self, shape: Shape) -> int:
+        """Nothing is free in its layouts."""
+        return 0
 
 
 def refuse_non_finite(latents: np.ndarray) -> None:

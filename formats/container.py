@@ -25,7 +25,7 @@ SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
 _HEAD = 64
 # Latents that are decoded at once where they are only looked at.
-_TOGETHER = 96
+_LOOKED_AT = 96
 
 _Dump = Callable[[Document, Mapping[str, np.ndarray]], list[bytes | memoryview]]
 _Load = Callable[[bytes], tuple[Document, dict[str, np.ndarray]]]
@@ -146,8 +146,7 @@ def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int
         RecipeError: there is no such container.
     """
     dump, _ = _container(container)
-    codec = CODECS[manifest.codec]
-    stream = codec.likely_bytes(manifest.latent_shape)
+    stream = CODECS[manifest.codec].likely_bytes(manifest.latent_shape)
     layouts = {name: layout.filled(stream) for name, layout in manifest.layouts(manifest.minor).items()}
     document = seal(manifest, {name: TensorEntry(layout, "0" * 64) for name, layout in layouts.items()})
     empty = {name: np.empty(0, DTYPES[layout.dtype]) for name, layout in layouts.items()}
@@ -155,7 +154,7 @@ def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int
 
 
 def read(path: Path | str) -> Contents:
-    """Read a .gsdd file and check every byte of it.
+    """Read a .gsdd file and check every byte of it; what streams hold is seen when they are decoded.
 
     Args:
         path: the file, or its URL; its first bytes tell the container.
@@ -206,8 +205,8 @@ def check_streams(contents: Contents) -> None:
         FormatError: a stream that no encoder writes.
     """
     count = contents.manifest.latents if CODECS[contents.manifest.codec].has_streams else 0
-    for first in range(0, count, _TOGETHER):
-        latents_of(contents, slice(first, first + _TOGETHER))
+    for first in range(0, count, _LOOKED_AT):
+        latents_of(contents, slice(first, first + _LOOKED_AT))
 
 
 def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False) -> int:

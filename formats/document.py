@@ -8,7 +8,6 @@ from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
-from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import Manifest, check_object, from_json
 from gsdd.formats.tensors import TensorEntry, parse_entry
 
@@ -75,9 +74,8 @@ def parse(text: str) -> Document:
     digest = _check_digest(fields)
     said = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
     manifest = from_json(said, newer=minor > MINOR)
-    if CODECS[manifest.codec].since > minor:
-        came_with = f"{MAJOR}.{manifest.minor}"
-        raise FormatError(f"codec {manifest.codec} came with version {came_with}; the file says {fields['version']}")
+    if manifest.minor > max(minor, 1):
+        raise FormatError(f"the file says version {fields['version']}, and has what came with {MAJOR}.{manifest.minor}")
     return Document(text, manifest, _table(fields.get("tensors"), manifest, minor), fields["version"], digest)
 
 

@@ -16,13 +16,15 @@ from gsdd.errors import FormatError
 TABLES = 16
 PRECISION = 24
 WORD = np.dtype("<u4")
+# The coder's first state. From 0 the residual -levels/2 would cost nothing, and a stream could hold any number of them.
+FIRST_STATE = 1 << PRECISION
 
 Words = NDArray[np.uint32]
 
 
 @cache
 def weights(levels: int) -> NDArray[np.int64]:
-    """Compute the tables: of scale 2^(k/2 - 1), so that a code costs an eighth of a bit at the least.
+    """Compute the tables: of scale 2^(k/2 - 1), so that a code costs an eighth of a bit, half of that at the least.
 
     Args:
         levels: residuals are in -levels/2..levels/2-1.
@@ -66,7 +68,7 @@ def encode(planes: NDArray[np.int16], tables: NDArray[np.uint8], levels: int) ->
     Returns:
         The words.
     """
-    coder, models = _library().stream.stack.AnsCoder(), _models(levels)
+    coder, models = _library().stream.stack.AnsCoder(np.array([FIRST_STATE], np.uint32)), _models(levels)
     # It is a stack: what is decoded first is encoded last.
     for plane, table in zip(planes[::-1], tables[::-1], strict=True):
         coder.encode_reverse(plane.astype(np.int32) + levels // 2, models[table])
@@ -74,17 +76,14 @@ def encode(planes: NDArray[np.int16], tables: NDArray[np.uint8], levels: int) ->
     return words
 
 
-def decode(words: Words, tables: NDArray[np.uint8], count: int, levels: int) -> NDArray[np.int16]:
+def decode(words: Words, tables: NDArray[np.uint8], planes: NDArray[np.int16], levels: int) -> None:
     """Decode the planes of one latent.
 
     Args:
         words: of unknown origin.
         tables: a number below `TABLES` a plane.
-        count: codes a plane.
+        planes: is filled with residuals, `[C, n]`.
         levels: as for `weights`.
-
-    Returns:
-        Residuals, `[C, count]`.
 
     Raises:
         FormatError: words that no encoder writes.
@@ -92,12 +91,13 @@ def decode(words: Words, tables: NDArray[np.uint8], count: int, levels: int) -> 
     models = _models(levels)
     try:
         coder = _library().stream.stack.AnsCoder(words)
-        planes = [coder.decode(models[table], count) for table in tables]
+        for plane, table in zip(planes, tables, strict=True):
+            plane[:] = coder.decode(models[table], len(plane))
     except ValueError as error:
-        raise FormatError(f"a stream of latents: {error}") from error
-    if not coder.is_empty():
-        raise FormatError("a stream of latents does not end where its codes do")
-    return np.stack(planes).astype(np.int16) - levels // 2
+        raise FormatError(f"its stream: {error}") from error
+    if coder.pos() != (0, FIRST_STATE):
+        raise FormatError("its stream does not end where its codes do")
+    planes -= levels // 2
 
 
 @cache

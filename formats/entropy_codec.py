@@ -1,6 +1,7 @@
 """Latents in 2 to 8 bits whose residuals are entropy-coded: one stream a latent, read without the others."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,10 +21,11 @@ COMMON_RANGE = 1.5
 _LOW = np.dtype("<i4")
 _HEAD = 1 + _LOW.itemsize
 # No encoder puts more codes into a byte: see `entropy.weights`. What a reader allocates is bounded by it.
-MOST_CODES = 128
+MOST_CODES = 144
 _LARGEST_CODE = 2**24
-# Latents that are predicted at once: their codes stay in the processor's cache.
-_TOGETHER = 96
+_LARGEST_SCALE = float(np.finfo(np.float32).max) / (2 * _LARGEST_CODE)
+# Codes of a plane that are predicted at once: they stay in the processor's cache.
+_TOGETHER = 96 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class EntropyCodec:
         return {LATENTS: Layout("U8", (FREE,)), LENGTHS: Layout("I32", table), SCALE: Layout("F32", table)}
 
     def likely_bytes(self, shape: Shape) -> int:
-        """Take what the photos of docs/results.md take: two bits a code less than it has."""
+        """Take what photos of 8 to 4 bits often take: two bits a code less than it has."""
         return shape[0] * _HEAD * shape[1] + math.prod(shape) * max(self.bits - 2, 1) // 8
 
     def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,26 +63,30 @@ class EntropyCodec:
 
     def rounded(self, latents: np.ndarray) -> np.ndarray:
         """Round to multiples of the latent's step, and multiply again."""
-        codes, lows, scale = self._quantised(latents)
-        return _multiplied(codes, lows, scale)
+        rounded = np.empty_like(latents)
+        _multiply(*self._quantised(latents), out=rounded)
+        return rounded
 
     def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
         """Decode the streams that are asked for, add the prediction, and multiply, rounded to float32 once."""
         numbers = range(shape[0])[which]
         latents = np.empty((len(numbers), *shape[1:]), np.float32)
         bounds = _bounds(tensors)
-        for first in range(0, len(numbers), _TOGETHER):
-            some = numbers[first : first + _TOGETHER]
-            streams = [tensors[LATENTS][bounds[k] : bounds[k + 1]] for k in some]
+        step = max(1, _TOGETHER // (shape[2] * shape[3]))
+        for first in range(0, len(numbers), step):
+            some = numbers[first : first + step]
+            streams = {number: tensors[LATENTS][bounds[number] : bounds[number + 1]] for number in some}
             codes, lows = self._codes(streams, shape)
-            latents[first : first + _TOGETHER] = _multiplied(codes, lows, tensors[SCALE][list(some)])
+            _multiply(codes, lows, tensors[SCALE][list(some)], out=latents[first : first + step])
         return latents
 
     def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
-        """Cut the streams and their rows of the tables out; the latents must follow on each other."""
-        numbers = range(len(tensors[LENGTHS]))[which]
+        """Cut the streams and their rows of the tables out."""
+        first, end, step = which.indices(len(tensors[LENGTHS]))
+        if step != 1:
+            raise ValueError(f"rows {which}: wanted latents that follow on each other")
         bounds = _bounds(tensors)
-        data = tensors[LATENTS][bounds[numbers.start] : bounds[numbers.stop]]
+        data = tensors[LATENTS][bounds[first] : bounds[max(first, end)]]
         return {LATENTS: data, LENGTHS: tensors[LENGTHS][which], SCALE: tensors[SCALE][which]}
 
     def check(self, tensors: Tensors, shape: Shape) -> None:
@@ -92,7 +98,7 @@ class EntropyCodec:
             raise FormatError(f"{LENGTHS} are not those of {len(lengths)} streams in {len(tensors[LATENTS])} bytes")
         if not (np.isfinite(scale).all() and (scale >= 0).all()):
             raise FormatError(f"{SCALE} holds numbers that are negative or not finite")
-        if scale.max() > np.finfo(np.float32).max / (2 * _LARGEST_CODE):
+        if scale.max() > _LARGEST_SCALE:
             raise FormatError(f"{SCALE} leads to latents that are not finite")
 
     def _quantised(self, latents: np.ndarray) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.float32]]:
@@ -102,7 +108,7 @@ class EntropyCodec:
         steps = np.maximum(widest, COMMON_RANGE) / (self.levels - 2)
         scale = steps.astype(np.float32)
         codes = np.rint(latents.astype(np.float64) / scale[:, None, None, None])
-        codes[np.abs(codes) > _LARGEST_CODE] = np.inf
+        codes[(np.abs(codes) > _LARGEST_CODE) | (steps > _LARGEST_SCALE)[:, None, None, None]] = np.inf
         refuse_overflow(latents, codes, f"uint{self.bits}-ans")
         lows = codes.min((2, 3))
         above = (codes - lows[..., None, None]).clip(0, self.levels - 1)
@@ -114,21 +120,30 @@ class EntropyCodec:
         words = entropy.encode(differences, tables, self.levels)
         return tables.tobytes() + lows.astype(_LOW).tobytes() + words.astype(entropy.WORD).tobytes()
 
-    def _codes(self, streams: list[np.ndarray], shape: Shape) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    def _codes(self, streams: Mapping[int, np.ndarray], shape: Shape) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
         channels, height, width = shape[1:]
-        parts = [self._parts(stream, channels, height * width) for stream in streams]
-        differences = np.stack([each for each, _ in parts]).reshape(-1, height, width)
-        planes = restored(differences, self.levels).reshape(len(streams), channels, height, width)
-        return _correlated(planes, self.levels), np.stack([lows for _, lows in parts])
+        differences = np.empty((len(streams), channels, height * width), np.int16)
+        lows = np.empty((len(streams), channels), np.int32)
+        for (number, stream), planes, low in zip(streams.items(), differences, lows, strict=True):
+            try:
+                low[:] = self._decode_stream(stream, planes)
+            except FormatError as error:
+                raise FormatError(f"latent {number} of {shape[0]}: {error}") from error
+        planes = restored(differences.reshape(-1, height, width), self.levels)
+        return _correlated(planes.reshape(len(streams), channels, height, width), self.levels), lows
 
-    def _parts(self, stream: np.ndarray, channels: int, count: int) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    def _decode_stream(self, stream: np.ndarray, planes: NDArray[np.int16]) -> NDArray[np.int32]:
+        """Fill planes with residuals, and give the lows."""
+        channels = len(planes)
         tables, rest = stream[:channels], stream[channels:]
         lows = np.frombuffer(rest[: channels * _LOW.itemsize].tobytes(), _LOW)
         data = rest[channels * _LOW.itemsize :].tobytes()
-        if len(data) % entropy.WORD.itemsize or tables.max() >= entropy.TABLES or np.abs(lows).max() > _LARGEST_CODE:
-            raise FormatError("a stream of latents does not begin as one")
-        words = np.frombuffer(data, entropy.WORD)
-        return entropy.decode(words, tables, count, self.levels), lows.astype(np.int32)
+        # A low of -2^31 has no absolute value in 32 bits.
+        beyond = (lows < -_LARGEST_CODE).any() or (lows > _LARGEST_CODE).any()
+        if len(data) % entropy.WORD.itemsize or tables.max() >= entropy.TABLES or beyond:
+            raise FormatError("its stream does not begin as one")
+        entropy.decode(np.frombuffer(data, entropy.WORD), tables, planes, self.levels)
+        return lows
 
 
 def _bounds(tensors: Tensors) -> NDArray[np.int64]:
@@ -136,11 +151,13 @@ def _bounds(tensors: Tensors) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(tensors[LENGTHS], dtype=np.int64)])
 
 
-def _multiplied(codes: NDArray[np.int16], lows: NDArray[np.int32], scale: NDArray[np.float32]) -> np.ndarray:
-    # Whole numbers up to 2^25 are exact in float32, so that the product alone is rounded.
-    numbers = codes + lows[..., None, None]
-    latents: np.ndarray = numbers.astype(np.float32) * scale[:, None, None, None]
-    return latents
+def _multiply(
+    codes: NDArray[np.int16], lows: NDArray[np.int32], scale: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Compute float32(code + low) * scale; either term is exact in float32, so that their sum is rounded once."""
+    out[:] = codes
+    out += lows[..., None, None].astype(np.float32)
+    out *= scale[:, None, None, None]
 
 
 def _decorrelated(codes: NDArray[np.int16], levels: int) -> NDArray[np.int16]:

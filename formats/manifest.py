@@ -13,10 +13,11 @@ from typing import Any
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, quote
 from gsdd.formats.codecs import CODECS
-from gsdd.formats.tensors import MAX_INTEGER, Layout
+from gsdd.formats.tensors import FREE, MAX_INTEGER, Layout
 
 CHANNELS = 3
 SIGNATURE = (8, 8)
+GENERATOR = "generator"
 DEGRADATION: Mapping[str, Any] = MappingProxyType({"method": "bicubic", "antialias": True, "scale": 4})
 # What holds for every file of this major version.
 FIXED: Mapping[str, Any] = MappingProxyType({"colour": "RGB", "range": (0, 1), "degradation": dict(DEGRADATION)})
@@ -27,11 +28,14 @@ _LONGEST_NAME = 4096
 _SHA256 = {"pattern": "[0-9a-f]{64}"}
 _ONE_LINE = {"one_line": True}
 _FROM_ONE = {"least": 1}
+# A field that a file has only where it is not empty, since a later minor version.
+_OPTIONAL = {"optional": True}
+EMBEDDINGS = ("", "safetensors")
 
 
 @dataclass(frozen=True)
 class ManifestGenerator:
-    """The generator that turns the latents into images, and where to get it."""
+    """The generator that turns the latents into images, where to get it, and how the file holds it if it does."""
 
     name: str = field(metadata=_ONE_LINE)
     architecture: str = field(metadata=_ONE_LINE)
@@ -41,9 +45,12 @@ class ManifestGenerator:
     fingerprint_fp16: str = field(metadata=_SHA256)
     origin: str = field(metadata=_ONE_LINE)
     licence: str
+    embedded: str = field(default="", metadata=_OPTIONAL)
 
     def __post_init__(self) -> None:
         _check_fields("generator", self)
+        if self.embedded not in EMBEDDINGS:
+            raise FormatError(f"generator.embedded is {quote(self.embedded)}; wanted one of {quote(EMBEDDINGS)}")
 
 
 @dataclass(frozen=True)
@@ -120,8 +127,8 @@ class Manifest:
 
     @property
     def minor(self) -> int:
-        """The lowest minor version of a file with signatures that has its codec."""
-        return max(1, CODECS[self.codec].since)
+        """The lowest minor version of a file with signatures that has its codec, and its generator if it holds that."""
+        return max(2 if self.generator.embedded else 1, CODECS[self.codec].since)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -143,12 +150,13 @@ class Manifest:
         Returns:
             Every tensor that a file of that version has, and no other.
         """
-        return tensor_layouts(self.codec, self.latent_shape, minor)
+        generator = {GENERATOR: Layout("U8", (FREE,))} if self.generator.embedded else {}
+        return {**tensor_layouts(self.codec, self.latent_shape, minor), **generator}
 
     def to_json(self) -> dict[str, Any]:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""
         plain = {name: dict(getattr(self, name)) for name in _MAPPINGS}
-        records = {name: asdict(getattr(self, name)) for name in _RECORDS}
+        records = {name: _plain(getattr(self, name)) for name in _RECORDS}
         classes = [asdict(each) for each in self.classes]
         return {
             **FIXED,
@@ -231,8 +239,21 @@ def check_object(where: str, value: object, names: Iterable[str], newer: bool) -
 
 def _record(kind: type, where: str, value: object, newer: bool) -> Any:  # noqa: ANN401
     names = [each.name for each in fields(kind)]
-    known = check_object(where, value, names, newer)
-    return kind(**{name: known[name] for name in names})
+    optional = _optional(kind)
+    absent = {name for name in optional if not (isinstance(value, dict) and name in value)}
+    known = check_object(where, value, set(names) - absent, newer)
+    if empty := [name for name in optional - absent if not known[name]]:
+        raise FormatError(f"{where}: fields {quote(empty)} are empty; wanted them left out")
+    return kind(**{name: known[name] for name in names if name not in absent})
+
+
+def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    optional = _optional(type(record))
+    return {name: value for name, value in asdict(record).items() if value or name not in optional}
+
+
+def _optional(kind: type) -> set[str]:
+    return {each.name for each in fields(kind) if "optional" in each.metadata}
 
 
 def _check_fields(where: str, record: Any) -> None:  # noqa: ANN401

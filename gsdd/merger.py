@@ -12,9 +12,10 @@ import numpy as np
 from gsdd.errors import MergeError, SourceError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
+from gsdd.formats.codec import Tensors
 from gsdd.formats.codecs import CODECS
-from gsdd.formats.document import MAJOR
-from gsdd.formats.manifest import Manifest
+from gsdd.formats.document import MAJOR, MINOR
+from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.origins import origins_of, part_of
 from gsdd.formats.tensors import DTYPES, FREE
 from gsdd.merge_plan import MergePlan, Piece, plan_merge
@@ -59,7 +60,7 @@ def merge(
 
     All parts of a source (`gsdd.compress(..., part="1/3")`) give, in any order, the bytes that one run without parts
     gives. Files of other sources add their classes behind those of the files before them. Memory holds the latents
-    once, as they are stored, and one of the files.
+    once, as they are stored, and one of the files; entropy-coded streams twice.
 
     Args:
         parts: the files, at least one; no class is in two of them.
@@ -92,11 +93,11 @@ def merge(
 def _piece(path: Path) -> Piece:
     contents = files.read(path)
     manifest = contents.manifest
-    wanted = f"{MAJOR}.{manifest.minor}"
-    if contents.document.version != wanted:
+    minor = int(contents.document.version.partition(".")[2])
+    if not 1 <= minor <= MINOR:
         raise MergeError(
-            f"{path}: is of format {contents.document.version}; this gsdd merges such files of format {wanted}; older "
-            "ones have no signatures: compress the photos again; for newer ones get a newer gsdd"
+            f"{path}: is of format {contents.document.version}; this gsdd merges files of format {MAJOR}.1 to "
+            f"{MAJOR}.{MINOR}; older ones have no signatures: compress the photos again; newer ones need a newer gsdd"
         )
     return Piece(path, manifest, part_of(manifest, path), origins_of(manifest, path), contents.document.digest)
 
@@ -106,20 +107,29 @@ def _stored(plan: MergePlan) -> dict[str, np.ndarray]:
     layouts = plan.manifest.layouts(plan.manifest.minor)
     sized = {name: layout for name, layout in layouts.items() if FREE not in layout.shape}
     merged = {name: np.empty(layout.shape, DTYPES[layout.dtype]) for name, layout in sized.items()}
-    streams: dict[str, dict[str, np.ndarray]] = {name: {} for name in layouts if name not in sized}
+    streams: dict[str, dict[str, np.ndarray]] = {name: {} for name in layouts if name not in {*sized, GENERATOR}}
     places = _rows(plan.manifest)
     for piece in plan.pieces:
         tensors = _read_again(piece)
+        if GENERATOR in layouts and GENERATOR in tensors:
+            merged[GENERATOR] = tensors[GENERATOR].copy()
         for class_name, rows in _rows(piece.manifest).items():
-            cut = {name: tensor[rows] for name, tensor in tensors.items()}
-            cut |= CODECS[plan.manifest.codec].rows(tensors, rows)
-            for name, tensor in merged.items():
-                tensor[places[class_name]] = cut[name]
-            for name, parts in streams.items():
-                parts[class_name] = cut[name].copy()
+            cut = {name: tensors[name][rows] for name in sized} | CODECS[plan.manifest.codec].rows(tensors, rows)
+            _place(cut, merged, places[class_name], streams, class_name)
     for number, rows in enumerate(places.values()):
         merged[files.CLASS_INDEX][rows] = number
     return merged | {name: np.concatenate([parts[each] for each in places]) for name, parts in streams.items()}
+
+
+def _place(
+    cut: Tensors, merged: Tensors, rows: slice, streams: Mapping[str, dict[str, np.ndarray]], class_name: str
+) -> None:
+    """Put what one file has of a class where it belongs; streams wait until the lengths of all are known."""
+    for name, each in cut.items():
+        if name in streams:
+            streams[name][class_name] = each.copy()
+        else:
+            merged[name][rows] = each
 
 
 def _read_again(piece: Piece) -> Mapping[str, np.ndarray]:

@@ -201,7 +201,7 @@ def _random_crop(pixels: Pixels, side: int, draws: np.random.Generator) -> Pixel
 def _report(catalog: Catalog, file: Path, manifest: Manifest, measured: Sequence[_Sizes]) -> Savings:
     file_bytes = file.stat().st_size
     generator_bytes = manifest.generator.parameters * FP16_BYTES
-    spent = (file_bytes, file_bytes + generator_bytes)
+    spent = (file_bytes, file_bytes + (0 if manifest.generator.embedded else generator_bytes))
     return Savings(
         source=str(catalog.root),
         file=str(file),

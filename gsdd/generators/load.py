@@ -72,7 +72,7 @@ def load_named(named: NamedGenerator) -> Generator:
     if path.suffix != ".param":
         return _load_cached(named, path)
     found = identify(read_ncnn(path), path)
-    generator = _assemble(found, (path, path.with_suffix(".bin")), named.name, named.origin, named.licence)
+    generator = assemble(found, (path, path.with_suffix(".bin")), named.name, named.origin, named.licence)
     if generator.fingerprint != named.fingerprint:
         raise FingerprintError(
             f"{path}: not the weights of {named.name}: got fingerprint {generator.fingerprint}, wanted "
@@ -96,7 +96,7 @@ def load_file(path: Path) -> Generator:
     """
     path = path.expanduser()
     found = identify(read_state_dict(path), path)
-    return _assemble(found, (path,), path.name, f"the file {path.name}", UNKNOWN_LICENCE)
+    return assemble(found, (path,), path.name, f"the file {path.name}", UNKNOWN_LICENCE)
 
 
 def check_fingerprint(generator: Generator, expected: Expected) -> str | None:
@@ -140,10 +140,10 @@ def _load_cached(named: NamedGenerator, path: Path) -> Generator:
             f"run gsdd generators fetch {named.name}"
         )
     found = identify(read_state_dict(path), path)
-    return _assemble(found, (path,), named.name, named.origin, named.licence)
+    return assemble(found, (path,), named.name, named.origin, named.licence)
 
 
-def _assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str, licence: str) -> Generator:
+def assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str, licence: str) -> Generator:
     weights = list(found.network.state_dict().values())
     reference = GeneratorReference(
         name=name,

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from gsdd.errors import FingerprintError, FormatError, GeneratorError, GeneratorNotFoundError, NoSignaturesError
 from gsdd.formats import container
-from gsdd.formats.manifest import Manifest
+from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.remote import is_url
+from gsdd.generators.embedded import unpack
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import check_fingerprint, load_generator
 from gsdd.generators.named import NAMED
@@ -35,6 +36,7 @@ class Distilled:
         class_index: int64 `[N]`, into `class_names`.
         source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
         signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them; None in format 1.0.
+        weights: of the generator, as the file holds them; None where it only names it.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Distilled:
     class_index: Tensor
     source_index: Tensor
     signatures: Tensor | None
+    weights: bytes | None = None
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -88,7 +91,8 @@ class Distilled:
         """Load the generator that the file was made with.
 
         Args:
-            name: a named generator or a path of weights; None takes the one that the manifest names.
+            name: a named generator or a path of weights; None takes the weights in the file, or the generator that the
+                manifest names.
             device: where G shall run.
             force: take other weights all the same.
 
@@ -100,7 +104,7 @@ class Distilled:
             FingerprintError: the weights are other ones, and `force` was not given.
             GeneratorError: the generator does not fit latents of this shape, forced or not.
         """
-        generator = load_generator(name or self._generator_name(), device=device)
+        generator = self._own_generator(device) if name is None else load_generator(name, device=device)
         note = self._check_fingerprint(generator, force)
         self._check_shape(generator)
         return generator, note
@@ -124,6 +128,11 @@ class Distilled:
                 "compress the photos again for a file that does"
             )
         return compare(decode_signatures(generator, self.latents, progress), self.signatures, self.manifest.hr_size)
+
+    def _own_generator(self, device: str) -> Generator:
+        if self.weights is not None:
+            return unpack(self.weights, self.manifest.generator, self.path).to(device)
+        return load_generator(self._generator_name(), device=device)
 
     def _generator_name(self) -> str:
         made_with = self.manifest.generator
@@ -196,4 +205,5 @@ def from_contents(path: str | PathLike[str], contents: container.Contents) -> Di
         class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),
         source_index=torch.from_numpy(tensors[container.SOURCE_INDEX].astype(np.int64)),
         signatures=torch.from_numpy(tensors[container.SIGNATURES].copy()) if container.SIGNATURES in tensors else None,
+        weights=tensors[GENERATOR].tobytes() if contents.manifest.generator.embedded else None,
     )

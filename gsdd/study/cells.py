@@ -157,8 +157,10 @@ def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = N
             raise Interrupted(f"interrupted; {len(left)} of {len(wanted)} cells are left")
         if _work_one_out(left, len(wanted), workshop):
             done += 1
-        else:
+        elif at_most is None:
             time.sleep(WAIT_SECONDS)
+        else:
+            break
         left = _left(left, workshop)
     return len(left)
 

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from gsdd.formats.atomic import told_as_output_error
 
@@ -19,16 +20,23 @@ def claimed(path: Path) -> Iterator[bool]:
         Whether the claim is ours; False where another process, or another thread, holds it.
 
     Raises:
-        OutputError: the file cannot be made.
+        OutputError: the file cannot be made, locked or removed.
     """
     with told_as_output_error(path):
         file = path.open("ab")
     with file:
+        ours = _locked(file, path)
+        yield ours
+        if ours:
+            # Who opened it meanwhile gets a claim on nothing, and sees by the result that there is nothing left to do.
+            with told_as_output_error(path):
+                path.unlink(missing_ok=True)
+
+
+def _locked(file: IO[bytes], path: Path) -> bool:
+    with told_as_output_error(path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
-        yield True
-        # Who opened it meanwhile gets a claim on nothing, and sees by the result that there is nothing left to do.
-        path.unlink(missing_ok=True)
+            return False
+    return True

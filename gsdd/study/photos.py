@@ -1,6 +1,7 @@
 """The photos of a study: a folder that is scanned once, and the split of one that choices are tuned on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def split_for_tuning(folder: Path, target: Path, smallest: int) -> tuple[Path, P
     for link, photo_file in links.items():
         with told_as_output_error(link):
             link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.is_symlink():
+            # Another process may make the same split at the same time.
+            with suppress(FileExistsError):
                 link.symlink_to(photo_file)
     return parts
 

@@ -74,7 +74,7 @@ def decode_stream(stream: bytes, bits: int, h: int) -> list[list[list[int]]]:
                 state = state << 32 | words.pop()
             plane[y][x] = (predict(plane, y, x, levels) + residual - levels // 2) % levels
         planes.append(plane)
-    assert state == 0 and not words
+    assert state == 2**24 and not words
     green, red, blue = planes
     for plane in (red, blue):
         for y, x in np.ndindex(h, h):
