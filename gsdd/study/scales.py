@@ -30,7 +30,7 @@ PAPER = StudySettings(
 SMALL = StudySettings(
     generators={"compact": COMPACT},
     # Tuned on a fifth of mini-ost's training photos: docs/results.md.
-    distillation={"inversion_steps": 80, "iterations": 80, "lr": 0.001, "real_batch": 64},
+    distillation={"inversion_steps": 80, "iterations": 80, "lr": 0.002, "real_batch": 64},
     training={"iterations": 1200, "batch": 8, "crop": 96, "lr": 5e-4},
 )
 SCALES: Mapping[str, StudySettings] = MappingProxyType({"paper": PAPER, "small": SMALL})
