@@ -47,6 +47,8 @@ def convert(
     Example:
       gsdd convert ost.gsdd ost.h5
     """
+    if generator and not embed_generator:
+        raise click.UsageError("--generator goes with --embed-generator")
     chosen = container_for(target, container)
     if embed_generator:
         from gsdd.self_contained import embed_generator as embed

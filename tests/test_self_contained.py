@@ -167,6 +167,12 @@ def test_the_command_says_what_it_wrote_and_savings_count_the_generator_once(pla
     assert all(rival.saved == rival.saved_with_generator for rival in (*report.whole_source, *report.random_crops))
 
 
+def test_a_generator_that_is_not_to_be_embedded_is_refused(plain, tmp_path):
+    code = exit_code(["convert", str(plain), str(tmp_path / "b.gsdd"), "--generator", "realesr-animevideov3"])
+    assert code == 2
+    assert not (tmp_path / "b.gsdd").exists()
+
+
 def test_unpack_names_the_generator_as_the_file_does(whole):
     contents = files.read(whole)
     made_with = replace(contents.manifest.generator, name="their own")
