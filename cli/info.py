@@ -122,6 +122,7 @@ def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("generator", what),
         ("", f"fingerprint {generator.fingerprint}"),
         ("", f"licence {generator.licence}; from {generator.origin}"),
+        *([("", "its weights are in the file")] if generator.embedded else []),
     ]
 
 

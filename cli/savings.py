@@ -52,8 +52,12 @@ def _facts(report: "Savings") -> list[str]:
         "(the paper's 93.2 % is such a count)",
         f"file         {_size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
         f"{report.latents} HR images of {side}x{side}",
-        f"generator    {_size(report.generator_bytes)} for {report.generator} (fp16; "
-        f"{_size(report.generator_bytes_fp32)} in fp32), once for any number of files",
+        f"generator    {_size(report.generator_bytes)} for {report.generator} "
+        + (
+            "inside the file, not counted above"
+            if report.embedded
+            else f"(fp16; {_size(report.generator_bytes_fp32)} in fp32), once for any number of files"
+        ),
     ]
 
 

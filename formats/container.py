@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+import safetensors
 
 from gsdd.errors import FormatError, RecipeError, SourceError
 from gsdd.formats import hdf5_container, safetensors_container
@@ -15,7 +16,7 @@ from gsdd.formats.atomic import check_not_source, check_output, written_whole
 from gsdd.formats.codec import ALL
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.document import Document, seal
-from gsdd.formats.manifest import Manifest
+from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.remote import is_url, read_url
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
@@ -290,3 +291,13 @@ def _check_values(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> None
     if sources.min() < 0 or int(sources.max()) >= manifest.source.images:
         raise FormatError(f"{SOURCE_INDEX} leaves 0..{manifest.source.images - 1}, the photos of the source")
     CODECS[manifest.codec].check(tensors, manifest.latent_shape)
+    if manifest.generator.embedded:
+        _check_weights(tensors[GENERATOR].tobytes())
+
+
+def _check_weights(data: bytes) -> None:
+    """Refuse bytes that are no safetensors file; what network they are is seen when it is built."""
+    try:
+        safetensors.deserialize(data)  # type: ignore[no-untyped-call]
+    except safetensors.SafetensorError as error:
+        raise FormatError(f"the generator is no sound safetensors file: {error}") from error

@@ -24,7 +24,7 @@ Words = NDArray[np.uint32]
 
 @cache
 def weights(levels: int) -> NDArray[np.int64]:
-    """Compute the tables: of scale 2^(k/2 - 1), so that a code costs an eighth of a bit, half of that at the least.
+    """Compute the tables: of scale 2^(k/2 - 1), so that no code costs less than a twelfth of a bit.
 
     Args:
         levels: residuals are in -levels/2..levels/2-1.

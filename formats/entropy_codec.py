@@ -21,7 +21,7 @@ COMMON_RANGE = 1.5
 _LOW = np.dtype("<i4")
 _HEAD = 1 + _LOW.itemsize
 # No encoder puts more codes into a byte: see `entropy.weights`. What a reader allocates is bounded by it.
-MOST_CODES = 144
+MOST_CODES = 96
 _LARGEST_CODE = 2**24
 _LARGEST_SCALE = float(np.finfo(np.float32).max) / (2 * _LARGEST_CODE)
 # Codes of a plane that are predicted at once: they stay in the processor's cache.

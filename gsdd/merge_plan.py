@@ -91,7 +91,15 @@ def plan_merge(pieces: Sequence[Piece]) -> MergePlan:
     origins = tuple(origin for source in sources for origin in source.origins)
     classes = tuple(each for source in sources for each in source.classes)
     said = origins[0] if len(origins) == 1 else _together(origins)
-    manifest = replace(sources[0].manifest, classes=classes, recipe=said.recipe, run=said.run, source=said.source)
+    made_with = next((piece.manifest.generator for piece in pieces if piece.manifest.generator.embedded), None)
+    manifest = replace(
+        sources[0].manifest,
+        generator=made_with or sources[0].manifest.generator,
+        classes=classes,
+        recipe=said.recipe,
+        run=said.run,
+        source=said.source,
+    )
     return MergePlan(manifest, tuple(pieces), origins, notes)
 
 

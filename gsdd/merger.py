@@ -111,14 +111,22 @@ def _stored(plan: MergePlan) -> dict[str, np.ndarray]:
     places = _rows(plan.manifest)
     for piece in plan.pieces:
         tensors = _read_again(piece)
-        if GENERATOR in layouts and GENERATOR in tensors:
-            merged[GENERATOR] = tensors[GENERATOR].copy()
+        if piece.manifest.generator.embedded:
+            _keep_generator(tensors[GENERATOR], merged, piece.path)
         for class_name, rows in _rows(piece.manifest).items():
             cut = {name: tensors[name][rows] for name in sized} | CODECS[plan.manifest.codec].rows(tensors, rows)
             _place(cut, merged, places[class_name], streams, class_name)
     for number, rows in enumerate(places.values()):
         merged[files.CLASS_INDEX][rows] = number
     return merged | {name: np.concatenate([parts[each] for each in places]) for name, parts in streams.items()}
+
+
+def _keep_generator(weights: np.ndarray, merged: dict[str, np.ndarray], path: Path) -> None:
+    if not np.array_equal(merged.setdefault(GENERATOR, weights.copy()), weights):
+        raise MergeError(
+            f"{path}: the bytes of its generator are others than those of the files before it; put the same weights "
+            "into each with gsdd convert --embed-generator, or into none"
+        )
 
 
 def _place(

@@ -15,7 +15,7 @@ from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
 from gsdd.data.parallel import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError, SourceError
 from gsdd.formats import container
-from gsdd.formats.manifest import Manifest
+from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.origins import part_of
 from gsdd.randomness import numpy_stream
 
@@ -59,7 +59,7 @@ class Rival:
         bytes: its size.
         estimated: whether the size is scaled up from a sample.
         saved: 1 - file / bytes; negative where the file is the larger.
-        saved_with_generator: 1 - (file + generator in fp16) / bytes.
+        saved_with_generator: 1 - (file + generator) / bytes.
     """
 
     name: str
@@ -80,10 +80,12 @@ class Savings:
         latents: images that the file gives back.
         images_saved: 1 - latents / images; this count is the paper's 93.2 %.
         hr_size: side of an image that the file gives back, pixels.
-        file_bytes: size of the file.
+        file_bytes: size of the file, without the generator if that is inside.
         bits_per_hr_pixel: bits of the file for each HR pixel that it gives back.
         generator: name of the generator.
-        generator_bytes: its weights at 2 bytes each (fp16), as the weights packages store them.
+        generator_bytes: its weights as they are in the file; where they are not, at 2 bytes each (fp16), as the weights
+            packages store them.
+        embedded: whether they are in the file.
         generator_bytes_fp32: its weights at 4 bytes each.
         sampled: photos that were re-encoded to estimate the codecs' sizes.
         whole_source: all photos, as found and re-encoded.
@@ -101,6 +103,7 @@ class Savings:
     bits_per_hr_pixel: float
     generator: str
     generator_bytes: int
+    embedded: bool
     generator_bytes_fp32: int
     sampled: int
     whole_source: tuple[Rival, ...]
@@ -139,13 +142,14 @@ def savings(
     """
     if sample < 1:
         raise RecipeError(f"sample: got {sample} photos, wanted at least 1")
-    manifest = container.read(Path(file)).manifest
+    contents = container.read(Path(file))
+    manifest = contents.manifest
     if part := part_of(manifest, file):
         raise SourceError(f"{file}: is part {part} of its source; compare the whole file, which gsdd merge makes")
     catalog = scan(Path(source), min_size=manifest.hr_size, progress=_stage(progress, "reading photos"))
     records = sample_photos(catalog, sample, seed)
     measured = _measure(records, manifest.hr_size, seed, _stage(progress, "re-encoding"))
-    return _report(catalog, Path(file), manifest, measured)
+    return _report(catalog, contents, Path(file), measured)
 
 
 def sample_photos(catalog: Catalog, count: int, seed: int) -> tuple[PhotoRecord, ...]:
@@ -198,10 +202,12 @@ def _random_crop(pixels: Pixels, side: int, draws: np.random.Generator) -> Pixel
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
-def _report(catalog: Catalog, file: Path, manifest: Manifest, measured: Sequence[_Sizes]) -> Savings:
-    file_bytes = file.stat().st_size
-    generator_bytes = manifest.generator.parameters * FP16_BYTES
-    spent = (file_bytes, file_bytes + (0 if manifest.generator.embedded else generator_bytes))
+def _report(catalog: Catalog, contents: container.Contents, file: Path, measured: Sequence[_Sizes]) -> Savings:
+    manifest, tensors = contents.manifest, contents.tensors
+    inside = tensors[GENERATOR].nbytes if manifest.generator.embedded else 0
+    file_bytes = contents.size - inside
+    generator_bytes = inside or manifest.generator.parameters * FP16_BYTES
+    spent = (file_bytes, file_bytes + generator_bytes)
     return Savings(
         source=str(catalog.root),
         file=str(file),
@@ -213,6 +219,7 @@ def _report(catalog: Catalog, file: Path, manifest: Manifest, measured: Sequence
         bits_per_hr_pixel=file_bytes * 8 / (manifest.latents * manifest.hr_size**2),
         generator=manifest.generator.name,
         generator_bytes=generator_bytes,
+        embedded=bool(inside),
         generator_bytes_fp32=manifest.generator.parameters * FP32_BYTES,
         sampled=len(measured),
         whole_source=(_rival("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gsdd.errors import FingerprintError
+from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
+from gsdd.formats.document import MAJOR, MINOR
 from gsdd.formats.manifest import GENERATOR
-from gsdd.generators.embedded import pack
+from gsdd.generators.embedded import FORM, pack
 from gsdd.pairs.distilled import from_contents
 
 
@@ -37,7 +38,7 @@ def embed_generator(
         The size of the target in bytes; of a weight 2 more where float16 holds its tensor bit for bit, else 4.
 
     Raises:
-        FormatError: the source is not sound, or of format 1.0.
+        FormatError: the source is not sound, or of another version than this gsdd writes.
         FingerprintError: the generator is not bit for bit the one that the file was made with.
         GeneratorError: there is no such generator.
         SourceError: there is no such file.
@@ -46,11 +47,20 @@ def embed_generator(
     check_not_source(Path(target), Path(source))
     check_output(Path(target), force=force)
     contents = files.read(Path(source))
+    _check_version(Path(source), contents.document.version)
     model, note = from_contents(source, contents).load_generator(generator)
     if note:
         raise FingerprintError(f"{source}: {note}; a file holds the very weights that it was made with, or none")
     weights = pack(model)
-    made_with = replace(contents.manifest.generator, embedded="safetensors")
+    made_with = replace(contents.manifest.generator, embedded=FORM)
     manifest = replace(contents.manifest, generator=made_with)
     tensors = {**contents.tensors, GENERATOR: np.frombuffer(weights, np.uint8)}
     return files.write_stored(Path(target), manifest, tensors, container=container, force=force, dry_run=dry_run)
+
+
+def _check_version(source: Path, version: str) -> None:
+    if not 1 <= int(version.partition(".")[2]) <= MINOR:
+        raise FormatError(
+            f"{source}: is of format {version}; generators are put into files of format {MAJOR}.1 to {MAJOR}.{MINOR}: "
+            "older ones have no signatures, compress the photos again; newer ones need a newer gsdd"
+        )

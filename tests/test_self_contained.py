@@ -1,6 +1,7 @@
 """Files that hold their generator: they open without it, decode the same images, and hide nothing."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,14 @@ import pytest
 import torch
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 from safetensors.torch import load, save
-from sample_file import take_apart
+from sample_file import forge, take_apart, without_signatures
 
 import gsdd
 from gsdd.cli.main import exit_code
-from gsdd.errors import FingerprintError, FormatError, GeneratorError
+from gsdd.errors import FingerprintError, FormatError, MergeError
 from gsdd.formats import container as files
 from gsdd.formats.manifest import GENERATOR
-from gsdd.generators.embedded import pack, unpack
+from gsdd.generators.embedded import BoundedBuilding, pack, unpack
 from gsdd.generators.generator import Generator
 from gsdd.savings import savings
 from gsdd.self_contained import embed_generator
@@ -94,7 +95,9 @@ def test_the_same_call_writes_the_same_bytes(plain, whole, tmp_path):
     assert (tmp_path / "again.gsdd").read_bytes() == whole.read_bytes()
 
 
-def test_merging_keeps_one_copy(tmp_path):
+@pytest.fixture
+def two(tmp_path) -> list[Path]:
+    """Two files of different classes of the same photos, neither with its generator."""
     photos = copy_photos(tmp_path / "photos")
     paths = []
     for number, counts in enumerate([(2, 0, 0), (0, 1, 1)]):
@@ -103,37 +106,103 @@ def test_merging_keeps_one_copy(tmp_path):
         for folder, count in zip(sorted(photos.iterdir()), counts, strict=True):
             if count:
                 (source / folder.name).symlink_to(folder)
-        made = write_small_file(tmp_path / f"{number}.gsdd", source, counts=tuple(c for c in counts if c))
-        paths.append(tmp_path / f"whole{number}.gsdd")
-        embed_generator(made, paths[-1])
+        mine = tuple(count for count in counts if count)
+        paths.append(write_small_file(tmp_path / f"{number}.gsdd", source, counts=mine))
+    return paths
+
+
+@pytest.mark.parametrize("holding", [(0,), (1,), (0, 1)])
+def test_a_merged_file_holds_the_generator_if_one_of_the_files_does(two, tmp_path, holding):
+    for number in holding:
+        embed_generator(two[number], tmp_path / f"whole{number}.gsdd")
+    paths = [tmp_path / f"whole{number}.gsdd" if number in holding else two[number] for number in (0, 1)]
     gsdd.merge(paths, tmp_path / "merged.gsdd")
-    merged, first = files.read(tmp_path / "merged.gsdd"), files.read(paths[0])
-    assert merged.tensors[GENERATOR].tobytes() == first.tensors[GENERATOR].tobytes()
-    assert merged.manifest.latents == 4
+    merged = gsdd.open(tmp_path / "merged.gsdd")
+    assert merged.weights == gsdd.open(paths[holding[0]]).weights
+    assert len(merged) == 4
+    assert merged.load_generator()[1] is None
 
 
-def forged(whole: Path, weights: bytes) -> Path:
+def test_files_that_hold_other_bytes_of_a_generator_are_not_merged(two, tmp_path):
+    for number in (0, 1):
+        embed_generator(two[number], tmp_path / f"whole{number}.gsdd")
+    weights = {name: tensor.float() for name, tensor in weights_of(tmp_path / "whole1.gsdd").items()}
+    other = forged(tmp_path / "whole1.gsdd", save(weights))
+    with pytest.raises(MergeError, match=r"forged\.gsdd: the bytes of its generator are others"):
+        gsdd.merge([tmp_path / "whole0.gsdd", other], tmp_path / "merged.gsdd")
+
+
+def forged(whole: Path, weights: bytes, **said: object) -> Path:
+    """The file with other weights, and with right digests; what it says of its generator may be changed too."""
     contents = files.read(whole)
     path = whole.with_name("forged.gsdd")
+    manifest = replace(contents.manifest, generator=replace(contents.manifest.generator, **said))
     tensors = {**contents.tensors, GENERATOR: np.frombuffer(weights, np.uint8)}
-    files.write_stored(path, contents.manifest, tensors, force=True)
+    files.write_stored(path, manifest, tensors, force=True)
     return path
 
 
+def weights_of(whole: Path) -> dict[str, torch.Tensor]:
+    return load(files.read(whole).tensors[GENERATOR].tobytes())
+
+
 def test_weights_of_another_network_are_refused_though_every_digest_is_right(whole):
-    names = load(files.read(whole).tensors[GENERATOR].tobytes())
-    path = forged(whole, save({name: tensor + 1 for name, tensor in names.items()}))
-    with pytest.raises(FingerprintError, match="holds a generator of fingerprint"):
+    path = forged(whole, save({name: tensor + 1 for name, tensor in weights_of(whole).items()}))
+    with pytest.raises(FormatError, match="not what it says of them: fingerprint, fingerprint_fp16"):
+        gsdd.open(path).load_generator()
+    assert exit_code(["verify", "-q", "--decode", str(path)]) == 3
+
+
+def test_a_known_name_goes_with_its_own_weights_alone(whole):
+    path = forged(whole, save(weights_of(whole)), name="realesrgan-x4plus")
+    with pytest.raises(FingerprintError, match="calls its generator realesrgan-x4plus, which has other weights"):
+        gsdd.open(path).load_generator()
+    named = forged(whole, save(weights_of(whole)), name="my own")
+    assert gsdd.open(named).load_generator()[0].reference.name == "my own"
+
+
+def test_a_file_that_says_another_architecture_or_size_of_its_weights_is_refused(whole):
+    path = forged(whole, save(weights_of(whole)), name="my own", architecture="ESRGAN 64nf 23nb", parameters=16_697_987)
+    with pytest.raises(FormatError, match="not what it says of them: architecture, parameters"):
         gsdd.open(path).load_generator()
 
 
-@pytest.mark.parametrize("data", [b"\x80\x04.", b"\xff" * 64, save({"a": torch.zeros(3)})])
-def test_bytes_that_are_no_network_are_refused(whole, data):
-    with pytest.raises(GeneratorError, match=r"forged\.gsdd"):
-        gsdd.open(forged(whole, data)).load_generator()
+@pytest.mark.parametrize("data", [b"\x80\x04.", b"\xff" * 64])
+def test_bytes_that_are_no_safetensors_file_are_not_read_at_all(whole, data):
+    with pytest.raises(FormatError, match="no sound safetensors file"):
+        forged(whole, data)
 
 
-def test_another_generator_than_the_files_is_not_put_into_it(plain, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("tensors", "text"),
+    [
+        ({"a": torch.zeros(3)}, "not a network that spandrel recognises"),
+        ({"a": torch.zeros(3, dtype=torch.float8_e4m3fn)}, "of another dtype"),
+        ({"body.0.weight": torch.zeros(64, 3, 3, 0)}, "empty"),
+    ],
+)
+def test_tensors_that_are_no_network_are_refused(whole, tensors, text):
+    path = forged(whole, save(tensors))
+    with pytest.raises(FormatError, match=rf"forged\.gsdd.*{text}"):
+        gsdd.open(path).load_generator()
+
+
+def test_a_few_bytes_do_not_make_a_network_that_takes_all_memory(whole):
+    """A thin first layer tells spandrel how wide the others are, and one key how many there are."""
+    thin = {"body.0.weight": torch.zeros(2048, 3, 3, 3, dtype=torch.float16), "body.0.bias": torch.zeros(2048)}
+    deep = {f"body.{2 * number}.weight": torch.zeros(1) for number in range(1, 17)}
+    last = {"body.34.weight": torch.zeros(48, 1), "body.34.bias": torch.zeros(48)}
+    path = forged(whole, save({**thin, **deep, **last}))
+    began = time.monotonic()
+    with pytest.raises(FormatError, match="cannot be used"):
+        gsdd.open(path).load_generator()
+    assert time.monotonic() - began < 5
+    layers = BoundedBuilding(1000)
+    with layers, pytest.raises(MemoryError):
+        torch.nn.Linear(100, 100)
+
+
+def test_another_generator_than_the_files_is_not_put_into_it(plain, tmp_path):
     with pytest.raises(FingerprintError):
         embed_generator(plain, tmp_path / "b.gsdd", generator="realesrgan-x4plus-anime")
     assert not (tmp_path / "b.gsdd").exists()
@@ -149,7 +218,7 @@ def test_the_float32_form_of_a_half_network_is_not_put_into_it_either(plain, tmp
 
 
 @pytest.mark.parametrize("value", ["fp16", "", None, 7])
-def test_a_manifest_says_a_dtype_or_nothing(whole, value):
+def test_a_manifest_says_the_form_of_the_weights_or_nothing(whole, value):
     manifest, _ = take_apart(whole.read_bytes())
     from gsdd.formats.manifest import from_json
 
@@ -159,18 +228,33 @@ def test_a_manifest_says_a_dtype_or_nothing(whole, value):
         from_json(said, newer=False)
 
 
-def test_the_command_says_what_it_wrote_and_savings_count_the_generator_once(plain, tmp_path, capsys):
+def test_the_command_says_what_it_wrote_and_savings_tell_the_generator_apart(plain, tmp_path, capsys):
     target = tmp_path / "b.gsdd"
     assert exit_code(["convert", str(plain), str(target), "--embed-generator", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == target.stat().st_size
-    report = savings(tmp_path / "photos", target)
-    assert all(rival.saved == rival.saved_with_generator for rival in (*report.whole_source, *report.random_crops))
+    there, here = savings(tmp_path / "photos", plain), savings(tmp_path / "photos", target)
+    inside = files.read(target).tensors[GENERATOR].nbytes
+    assert here.embedded
+    assert here.file_bytes + inside == target.stat().st_size
+    assert here.generator_bytes == inside
+    assert here.bits_per_hr_pixel == pytest.approx(there.bits_per_hr_pixel, rel=0.05)
+    assert exit_code(["savings", str(tmp_path / "photos"), str(target)]) == 0
+    assert "inside the file, not counted above" in capsys.readouterr().out
 
 
 def test_a_generator_that_is_not_to_be_embedded_is_refused(plain, tmp_path):
     code = exit_code(["convert", str(plain), str(tmp_path / "b.gsdd"), "--generator", "realesr-animevideov3"])
     assert code == 2
     assert not (tmp_path / "b.gsdd").exists()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.3"])
+def test_a_file_of_a_version_that_this_gsdd_does_not_write_is_left_alone(plain, tmp_path, version):
+    data = plain.read_bytes()
+    manifest, tensors = take_apart(without_signatures(data) if version == "1.0" else data)
+    (tmp_path / "other.gsdd").write_bytes(forge({**manifest, "version": version}, tensors))
+    with pytest.raises(FormatError, match=rf"other\.gsdd: is of format {version}"):
+        embed_generator(tmp_path / "other.gsdd", tmp_path / "b.gsdd")
 
 
 def test_unpack_names_the_generator_as_the_file_does(whole):

@@ -1,16 +1,52 @@
 """A generator's weights inside a .gsdd file: a safetensors file under the names that spandrel gives them."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch.overrides import TorchFunctionMode
 
-from gsdd.errors import FingerprintError, GeneratorError
+from gsdd.errors import FingerprintError, FormatError, GeneratorError
 from gsdd.formats.manifest import ManifestGenerator
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import assemble
+from gsdd.generators.named import NAMED
 from gsdd.generators.weights import identify
+
+FORM = "safetensors"
+DTYPES = (torch.float16, torch.float32, torch.int64)
+# Beside the weights, a network builds masks and indices of its own.
+ROOM = 1 << 20
+
+
+class BoundedBuilding(TorchFunctionMode):
+    """While entered, layers that would hold many times what the file holds are refused before they are made.
+
+    A network is built from the shapes of a few tensors before the others are looked at: some bytes could ask for all
+    memory of the machine.
+
+    Args:
+        most: numbers that may be allocated by `torch.empty` and its like.
+    """
+
+    BUILDERS = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._left = most
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        if func in self.BUILDERS:
+            # Made without memory first: the arguments say the size in a dozen ways.
+            self._left -= func(*args, **{**(kwargs or {}), "device": "meta"}).numel()
+            if self._left < 0:
+                raise MemoryError("its layers are many times as large as its weights")
+        return func(*args, **(kwargs or {}))
 
 
 def pack(generator: Generator) -> bytes:
@@ -44,17 +80,37 @@ def unpack(data: bytes, made_with: ManifestGenerator, path: Path) -> Generator:
         The generator, under the name that the file gives it.
 
     Raises:
-        GeneratorError: the bytes are no weights of an x4 network.
-        FingerprintError: they are not the weights that the file says it was made with.
+        FormatError: the bytes are no weights of an x4 network, or of another one than the file says.
+        FingerprintError: the file gives them the name of a generator that has other weights.
     """
     try:
-        found = identify(load(data), path)
-    except SafetensorError as error:
-        raise GeneratorError(f"{path}: its generator is no sound safetensors file: {error}") from error
-    generator = assemble(found, (path,), made_with.name, made_with.origin, made_with.licence)
-    if generator.fingerprint != made_with.fingerprint:
-        raise FingerprintError(
-            f"{path}: holds a generator of fingerprint {generator.fingerprint[:16]} and was made with "
-            f"{made_with.fingerprint[:16]}; give the right one with --generator"
-        )
+        weights = _tensors(data)
+        with BoundedBuilding(2 * sum(map(torch.Tensor.numel, weights.values())) + ROOM):
+            found = identify(weights, path)
+    except GeneratorError as error:
+        raise FormatError(f"{path}: its generator cannot be used: {error}") from error
+    generator = assemble(found, (), made_with.name, made_with.origin, made_with.licence)
+    _check_said(generator, made_with, path)
     return generator
+
+
+def _tensors(data: bytes) -> Mapping[str, torch.Tensor]:
+    try:
+        weights = load(data)
+    except Exception as error:  # safetensors trips over hostile shapes and dtypes in half a dozen ways
+        raise GeneratorError(f"no sound safetensors file ({type(error).__name__})") from error
+    if strange := [name for name, tensor in weights.items() if tensor.dtype not in DTYPES or not tensor.numel()]:
+        raise GeneratorError(f"tensors of another dtype than float16, float32 and int64, or empty: {strange[:3]!r}")
+    return weights
+
+
+def _check_said(generator: Generator, made_with: ManifestGenerator, path: Path) -> None:
+    said, is_ = asdict(made_with), asdict(generator.reference)
+    if wrong := [name for name, value in is_.items() if said[name] != value]:
+        raise FormatError(f"{path}: the weights of its generator are not what it says of them: {', '.join(wrong)}")
+    named = NAMED.get(made_with.name)
+    if named and made_with.fingerprint_fp16 != named.fingerprint_fp16:
+        raise FingerprintError(
+            f"{path}: calls its generator {made_with.name}, which has other weights; if you trust the file, give it a "
+            "generator with --generator PATH"
+        )

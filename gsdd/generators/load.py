@@ -144,6 +144,15 @@ def _load_cached(named: NamedGenerator, path: Path) -> Generator:
 
 
 def assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str, licence: str) -> Generator:
+    """Make a generator of a network, with its fingerprints.
+
+    Args:
+        found: the network.
+        files: that its weights came from.
+        name: what it is called.
+        origin: where to get its weights.
+        licence: of these.
+    """
     weights = list(found.network.state_dict().values())
     reference = GeneratorReference(
         name=name,

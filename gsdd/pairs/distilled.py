@@ -94,7 +94,7 @@ class Distilled:
             name: a named generator or a path of weights; None takes the weights in the file, or the generator that the
                 manifest names.
             device: where G shall run.
-            force: take other weights all the same.
+            force: take other weights all the same, but not in place of those in the file: name them.
 
         Returns:
             The generator, and a note for the user where its weights are not exactly those of the file.

@@ -159,9 +159,9 @@ def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = N
             done += 1
         elif at_most is None:
             time.sleep(WAIT_SECONDS)
-        else:
+        before, left = left, _left(left, workshop)
+        if at_most is not None and len(left) == len(before):
             break
-        left = _left(left, workshop)
     return len(left)
 
 

@@ -29,7 +29,7 @@ PAPER = StudySettings(
 # The student, its recipe and the count of a comparison that two cores do in a minute a cell.
 SMALL = StudySettings(
     generators={"compact": COMPACT},
-    # Tuned on a fifth of mini-ost's training photos: docs/results.md.
+    # Between values that were tried on a fifth of mini-ost's training photos: docs/results.md.
     distillation={"inversion_steps": 80, "iterations": 80, "lr": 0.002, "real_batch": 64},
     training={"iterations": 1200, "batch": 8, "crop": 96, "lr": 5e-4},
 )
