@@ -35,8 +35,13 @@ class Group:
             yield Group(self.bits, index, rows, self.shared)
 
     def take(self, batch: Tensor) -> Tensor:
-        """Return this group's part of a batch, a view where it can be."""
-        return batch[self.index] if isinstance(self.index, slice) else batch.index_select(0, self.index)
+        """Return this group's part of a batch, row-major, a view where it can be.
+
+        Means add in the order of memory: in a view of channels_last images it would be another than in a copy, and what
+        an image becomes would depend on its neighbours in the batch.
+        """
+        part = batch[self.index] if isinstance(self.index, slice) else batch.index_select(0, self.index)
+        return part.contiguous()
 
     def put(self, batch: Tensor, part: Tensor) -> None:
         """Write this group's part of a batch."""

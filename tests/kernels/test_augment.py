@@ -54,6 +54,25 @@ def test_a_mixed_batch_gives_each_image_what_it_gets_alone():
 
 
 @pytest.mark.parametrize("ops", SETS, ids=lambda ops: "+".join(ops) or "nothing")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_bits_of_an_image_do_not_depend_on_where_its_likes_stand_in_the_batch(ops, layout):
+    """Two images with an omega, side by side or apart, beside others with the same ops and another omega."""
+    rng, x = np.random.default_rng(1), photos(1, 6, 64, 64)
+    first, second, third = (random_row(rng, given, 64, 64) for given in (ops, ops, SETS[1]))
+    g = photos(2, 6, 64, 64)
+
+    def both(order: list[int], rows: list[dict]) -> tuple[Tensor, Tensor]:
+        leaf = x[order].contiguous(memory_format=layout).requires_grad_(True)
+        out = augment(leaf, omega(*rows))
+        return out.detach(), torch.autograd.grad(out, leaf, g[order])[0]
+
+    beside = both([0, 1, 2, 3, 4, 5], [first, first, second, second, third, third])
+    apart = both([0, 4, 1, 5, 2, 3], [first, third, first, third, second, second])
+    for one, other in zip(beside, apart, strict=True):
+        assert torch.equal(one[[0, 4, 1, 5, 2, 3]], other)
+
+
+@pytest.mark.parametrize("ops", SETS, ids=lambda ops: "+".join(ops) or "nothing")
 def test_shared_and_own_parameters_are_the_same_computation(ops):
     rng, x = np.random.default_rng(1), photos(1, 12, 9, 7)
     rows = [random_row(rng, ops, 9, 7) for _ in range(3)]
