@@ -34,6 +34,11 @@ class Document:
     version: str
     digest: str
 
+    @property
+    def is_of_our_versions(self) -> bool:
+        """Whether it has all that files of this gsdd have, and nothing that this gsdd does not know."""
+        return 1 <= int(self.version.partition(".")[2]) <= MINOR
+
 
 def seal(manifest: Manifest, tensors: Mapping[str, TensorEntry]) -> Document:
     """Write the text of a new file.

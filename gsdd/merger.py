@@ -93,8 +93,7 @@ def merge(
 def _piece(path: Path) -> Piece:
     contents = files.read(path)
     manifest = contents.manifest
-    minor = int(contents.document.version.partition(".")[2])
-    if not 1 <= minor <= MINOR:
+    if not contents.document.is_of_our_versions:
         raise MergeError(
             f"{path}: is of format {contents.document.version}; this gsdd merges files of format {MAJOR}.1 to "
             f"{MAJOR}.{MINOR}; older ones have no signatures: compress the photos again; newer ones need a newer gsdd"

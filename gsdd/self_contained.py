@@ -9,7 +9,7 @@ import numpy as np
 from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
-from gsdd.formats.document import MAJOR, MINOR
+from gsdd.formats.document import MAJOR, MINOR, Document
 from gsdd.formats.manifest import GENERATOR
 from gsdd.generators.embedded import FORM, pack
 from gsdd.pairs.distilled import from_contents
@@ -47,7 +47,7 @@ def embed_generator(
     check_not_source(Path(target), Path(source))
     check_output(Path(target), force=force)
     contents = files.read(Path(source))
-    _check_version(Path(source), contents.document.version)
+    _check_version(Path(source), contents.document)
     model, note = from_contents(source, contents).load_generator(generator)
     if note:
         raise FingerprintError(f"{source}: {note}; a file holds the very weights that it was made with, or none")
@@ -58,9 +58,9 @@ def embed_generator(
     return files.write_stored(Path(target), manifest, tensors, container=container, force=force, dry_run=dry_run)
 
 
-def _check_version(source: Path, version: str) -> None:
-    if not 1 <= int(version.partition(".")[2]) <= MINOR:
+def _check_version(source: Path, document: Document) -> None:
+    if not document.is_of_our_versions:
         raise FormatError(
-            f"{source}: is of format {version}; generators are put into files of format {MAJOR}.1 to {MAJOR}.{MINOR}: "
-            "older ones have no signatures, compress the photos again; newer ones need a newer gsdd"
+            f"{source}: is of format {document.version}; generators are put into files of format {MAJOR}.1 to "
+            f"{MAJOR}.{MINOR}: older ones have no signatures, compress the photos again; newer ones need a newer gsdd"
         )

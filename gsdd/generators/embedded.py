@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from gsdd.errors import FingerprintError, FormatError, GeneratorError
 from gsdd.formats.manifest import ManifestGenerator
+from gsdd.generators.export import plain
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import assemble
 from gsdd.generators.named import NAMED
@@ -62,10 +63,9 @@ def pack(generator: Generator) -> bytes:
 
 
 def _smaller(tensor: torch.Tensor) -> torch.Tensor:
-    # safetensors refuses tensors that are not row-major, or that share memory.
-    plain = tensor.detach().to("cpu", copy=True).contiguous()
-    half = plain.half() if plain.is_floating_point() else plain
-    return half if torch.equal(half.to(plain.dtype), plain) else plain
+    whole = plain(tensor)
+    half = whole.half() if whole.is_floating_point() else whole
+    return half if torch.equal(half.to(whole.dtype), whole) else whole
 
 
 def unpack(data: bytes, made_with: ManifestGenerator, path: Path) -> Generator:

@@ -29,13 +29,20 @@ def export(generator: Generator, path: Path, *, force: bool = False, dry_run: bo
     if path.suffix.lower() != ".safetensors":
         raise OutputError(f"{path}: weights are exported as .safetensors; got the suffix {path.suffix!r}")
     check_output(path, force=force)
-    tensors = {name: _plain(value) for name, value in generator.network.state_dict().items()}
+    tensors = {name: plain(value) for name, value in generator.network.state_dict().items()}
     data = save(tensors)
     if not dry_run:
         write_atomically(path, data, force=force)
     return len(data)
 
 
-def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    # safetensors refuses tensors that are not row-major, or that share memory.
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Copy a tensor as safetensors wants it, which refuses those that are not row-major, or that share memory.
+
+    Args:
+        tensor: any shape and dtype, on any device.
+
+    Returns:
+        The same values on the CPU, row-major, without a gradient.
+    """
     return tensor.detach().to("cpu", copy=True).contiguous()

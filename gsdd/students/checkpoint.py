@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError, OutputError
 from gsdd.formats.atomic import write_atomically
+from gsdd.generators.export import plain
 from gsdd.generators.generator import SCALE
 from gsdd.generators.weights import SAFETENSORS, identify, read_state_dict
 from gsdd.students.named import find_student, students
@@ -44,7 +44,7 @@ def save(
     if path.suffix.lower() != SAFETENSORS:
         raise OutputError(f"{path}: students are written as {SAFETENSORS}; got the suffix {path.suffix!r}")
     facts = {"student": find_student(name).name, "scale": SCALE, "training": dict(training or {})}
-    tensors = {key: _plain(value) for key, value in official_keys(module.state_dict()).items()}
+    tensors = {key: plain(value) for key, value in official_keys(module.state_dict()).items()}
     metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"))}
     write_atomically(path, as_bytes(tensors, metadata), force=force)
 
@@ -112,8 +112,3 @@ def _without_stochastic_depth(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(getattr(module, "drop_prob", None), float):
             module.drop_prob = 0.0  # type: ignore[assignment]
-
-
-def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    # safetensors refuses tensors that are not row-major, or that share memory.
-    return tensor.detach().to("cpu", copy=True).contiguous()
