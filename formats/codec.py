@@ -103,12 +103,12 @@ def refuse_non_finite(latents: np.ndarray) -> None:
         )
 
 
-def refuse_overflow(latents: np.ndarray, stored: np.ndarray, codec: str) -> None:
-    """Refuse latents that became infinite as they are stored; RecipeError."""
+def refuse_overflow(latents: np.ndarray, stored: np.ndarray, codec: str, first: int = 0) -> None:
+    """Refuse latents, of which the first has a number, that became infinite as they are stored; RecipeError."""
     bad = ~np.isfinite(stored)
     if bad.any():
         index = int(np.argwhere(bad)[0][0])
         raise RecipeError(
-            f"latent {index} of {len(latents)} reaches {np.abs(latents[index]).max():.6g}, "
+            f"latent {first + index} reaches {np.abs(latents[index]).max():.6g}, "
             f"more than {codec} can hold; use the codec fp32"
         )

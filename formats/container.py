@@ -11,20 +11,22 @@ import numpy as np
 import safetensors
 
 from gsdd.errors import FormatError, RecipeError, SourceError
-from gsdd.formats import hdf5_container, safetensors_container
+from gsdd.formats import deflated_container, hdf5_container, safetensors_container
 from gsdd.formats.atomic import check_not_source, check_output, written_whole
-from gsdd.formats.codec import ALL
+from gsdd.formats.codec import ALL, Codec
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.remote import is_url, read_url
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
-ContainerName = Literal["safetensors", "hdf5"]
+ContainerName = Literal["safetensors", "hdf5", "deflated"]
 CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
 _HEAD = 64
+# Of `shards.py`, which builds on this file.
+INDEX_START = b'{"bytes":['
 # Latents that are decoded at once where they are only looked at.
 _LOOKED_AT = 96
 
@@ -34,6 +36,7 @@ CONTAINERS: Mapping[str, tuple[_Dump, _Load]] = MappingProxyType(
     {
         "safetensors": (safetensors_container.dump, safetensors_container.load),
         "hdf5": (hdf5_container.dump, hdf5_container.load),
+        "deflated": (deflated_container.dump, deflated_container.load),
     }
 )
 
@@ -45,7 +48,7 @@ class Contents:
     Args:
         document: the manifest as text and as values, with version and digest.
         tensors: by name, in stored form (for uint8: codes and tables).
-        container: "safetensors" or "hdf5".
+        container: a name of `CONTAINERS`.
         size: bytes of the file.
     """
 
@@ -68,9 +71,10 @@ def write(
     source_index: np.ndarray,
     signatures: np.ndarray,
     *,
+    codec: Codec | None = None,
     container: ContainerName = "safetensors",
     force: bool = False,
-) -> None:
+) -> int:
     """Encode latents by the manifest's codec and write the file, whole or not at all.
 
     Args:
@@ -79,9 +83,13 @@ def write(
         latents: float32 `[N, 3, h, w]`, finite, class after class.
         class_index: int32 `[N]`, the class of each latent.
         source_index: int32 `[N]`, for each latent the photo of its crop, counted within its class.
-        signatures: uint8 `[N, 8, 8]`, of the HR images that a reader of this file decodes.
+        signatures: uint8, of the HR images that a reader of this file decodes; the manifest has their shape.
+        codec: the manifest's, at the step that encoding shall have; None has it at its usual one.
         container: how the bytes are laid out.
         force: whether to replace a file of that name.
+
+    Returns:
+        The size of the file in bytes.
 
     Raises:
         FormatError: arrays and manifest do not fit together.
@@ -90,13 +98,45 @@ def write(
     """
     check_output(path, force=force)
     _container(container)
+    tensors = _encoded(manifest, latents, class_index, source_index, signatures, codec)
+    return write_stored(path, manifest, tensors, container=container, force=force)
+
+
+def size_with(
+    manifest: Manifest,
+    latents: np.ndarray,
+    class_index: np.ndarray,
+    source_index: np.ndarray,
+    signatures: np.ndarray,
+    *,
+    codec: Codec | None = None,
+    container: ContainerName = "safetensors",
+) -> int:
+    """Compute the size of the file that `write` with these arguments would write.
+
+    Raises:
+        FormatError: as there.
+        RecipeError: as there.
+    """
+    dump, _ = _container(container)
+    tensors = _encoded(manifest, latents, class_index, source_index, signatures, codec)
+    return sum(map(len, dump(sealed(manifest, tensors), tensors)))
+
+
+def _encoded(
+    manifest: Manifest,
+    latents: np.ndarray,
+    class_index: np.ndarray,
+    source_index: np.ndarray,
+    signatures: np.ndarray,
+    codec: Codec | None,
+) -> dict[str, np.ndarray]:
     _check_array("latents", latents, np.float32, manifest.latent_shape)
     _check_array(CLASS_INDEX, class_index, np.int32, (manifest.latents,))
     _check_array(SOURCE_INDEX, source_index, np.int32, (manifest.latents,))
     _check_array(SIGNATURES, signatures, np.uint8, manifest.signature_shape)
-    codes = CODECS[manifest.codec].encode(latents)
-    tensors = {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index, SIGNATURES: signatures}
-    write_stored(path, manifest, tensors, container=container, force=force)
+    codes = (codec or CODECS[manifest.codec]).encode(latents)
+    return {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index, SIGNATURES: signatures}
 
 
 def write_stored(
@@ -128,9 +168,14 @@ def write_stored(
     """
     check_output(path, force=force)
     dump, _ = _container(container)
+    return _write_pieces(path, dump(sealed(manifest, tensors), tensors), force, dry_run)
+
+
+def sealed(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> Document:
+    """Give the document of a file of tensors in stored form; FormatError if it and they do not fit together."""
     document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
     _check_values(manifest, tensors)
-    return _write_pieces(path, dump(document, tensors), force, dry_run)
+    return document
 
 
 def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int:
@@ -194,6 +239,19 @@ def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
     """
     manifest = contents.manifest
     return CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
+
+
+def check_contents(contents: Contents) -> None:
+    """Refuse tensors that have the right digests and no sense, and streams that no encoder writes.
+
+    Args:
+        contents: a file whose digests were compared.
+
+    Raises:
+        FormatError: such a tensor.
+    """
+    _check_values(contents.manifest, contents.tensors)
+    check_streams(contents)
 
 
 def check_streams(contents: Contents) -> None:
@@ -273,7 +331,11 @@ def _sniff(head: bytes) -> str:
         return "hdf5"
     if head[8:].startswith(safetensors_container.START):
         return "safetensors"
-    raise FormatError("is not a .gsdd file: it starts neither as gsdd's safetensors nor as gsdd's HDF5")
+    if head.startswith(deflated_container.START):
+        return "deflated"
+    if head.startswith(INDEX_START):
+        raise FormatError("is the index of shards; open it with gsdd.open_shards, or join them with gsdd convert")
+    raise FormatError("is not a .gsdd file: it starts as none of gsdd's containers does")
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

@@ -17,6 +17,9 @@ from gsdd.formats.tensors import FREE, MAX_INTEGER, Layout
 
 CHANNELS = 3
 SIGNATURE = (8, 8)
+# Codecs of few bytes a latent came with signatures of few bytes: every other row and column of one image a class.
+CLASS_SIGNATURE = (4, 4)
+CLASS_SIGNATURES_SINCE = 3
 GENERATOR = "generator"
 DEGRADATION: Mapping[str, Any] = MappingProxyType({"method": "bicubic", "antialias": True, "scale": 4})
 # What holds for every file of this major version.
@@ -137,9 +140,14 @@ class Manifest:
         return (self.latents, CHANNELS, side, side)
 
     @property
+    def signs_classes(self) -> bool:
+        """Whether it has a short signature a class, of its first image, and not one of every image."""
+        return CODECS[self.codec].since >= CLASS_SIGNATURES_SINCE
+
+    @property
     def signature_shape(self) -> tuple[int, int, int]:
-        """Shape `[N, 8, 8]` of the signatures of all HR images."""
-        return (self.latents, *SIGNATURE)
+        """Shape of the signatures: `[N, 8, 8]` of all HR images, or `[classes, 4, 4]` of the first of each class."""
+        return (len(self.classes), *CLASS_SIGNATURE) if self.signs_classes else (self.latents, *SIGNATURE)
 
     def layouts(self, minor: int) -> dict[str, Layout]:
         """Name the tensors of the file, with dtype and shape.
@@ -150,8 +158,11 @@ class Manifest:
         Returns:
             Every tensor that a file of that version has, and no other.
         """
+        index = Layout("I32", (self.latents,))
+        first = {**CODECS[self.codec].layouts(self.latent_shape), "class_index": index, "source_index": index}
+        signatures = {} if minor < 1 else {"signatures": Layout("U8", self.signature_shape)}
         generator = {GENERATOR: Layout("U8", (FREE,))} if self.generator.embedded else {}
-        return {**tensor_layouts(self.codec, self.latent_shape, minor), **generator}
+        return {**first, **signatures, **generator}
 
     def to_json(self) -> dict[str, Any]:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""
@@ -167,22 +178,6 @@ class Manifest:
             "hr_size": self.hr_size,
             "privacy": self.privacy,
         }
-
-
-def tensor_layouts(codec: str, latent_shape: tuple[int, int, int, int], minor: int) -> dict[str, Layout]:
-    """Name the tensors of a file; see `Manifest.layouts`.
-
-    Args:
-        codec: a name of `CODECS`.
-        latent_shape: `[N, C, h, w]` of all latents.
-        minor: the minor version of the file.
-
-    Returns:
-        Every tensor that such a file has.
-    """
-    index = Layout("I32", latent_shape[:1])
-    first = {**CODECS[codec].layouts(latent_shape), "class_index": index, "source_index": index}
-    return first if minor < 1 else {**first, "signatures": Layout("U8", (*latent_shape[:1], *SIGNATURE))}
 
 
 def from_json(document: object, newer: bool) -> Manifest:

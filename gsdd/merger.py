@@ -113,10 +113,11 @@ def _stored(plan: MergePlan) -> dict[str, np.ndarray]:
         if piece.manifest.generator.embedded:
             _keep_generator(tensors[GENERATOR], merged, piece.path)
         for class_name, rows in _rows(piece.manifest).items():
-            cut = {name: tensors[name][rows] for name in sized} | CODECS[plan.manifest.codec].rows(tensors, rows)
+            cut = {name: tensors[name][rows.of(name)] for name in sized}
+            cut |= CODECS[plan.manifest.codec].rows(tensors, rows.latents)
             _place(cut, merged, places[class_name], streams, class_name)
     for number, rows in enumerate(places.values()):
-        merged[files.CLASS_INDEX][rows] = number
+        merged[files.CLASS_INDEX][rows.latents] = number
     return merged | {name: np.concatenate([parts[each] for each in places]) for name, parts in streams.items()}
 
 
@@ -129,14 +130,14 @@ def _keep_generator(weights: np.ndarray, merged: dict[str, np.ndarray], path: Pa
 
 
 def _place(
-    cut: Tensors, merged: Tensors, rows: slice, streams: Mapping[str, dict[str, np.ndarray]], class_name: str
+    cut: Tensors, merged: Tensors, rows: "_Rows", streams: Mapping[str, dict[str, np.ndarray]], class_name: str
 ) -> None:
     """Put what one file has of a class where it belongs; streams wait until the lengths of all are known."""
     for name, each in cut.items():
         if name in streams:
             streams[name][class_name] = each.copy()
         else:
-            merged[name][rows] = each
+            merged[name][rows.of(name)] = each
 
 
 def _read_again(piece: Piece) -> Mapping[str, np.ndarray]:
@@ -146,7 +147,19 @@ def _read_again(piece: Piece) -> Mapping[str, np.ndarray]:
     return contents.tensors
 
 
-def _rows(manifest: Manifest) -> dict[str, slice]:
-    """Tell which latents each class has."""
-    ends = list(accumulate(each.latents for each in manifest.classes))
-    return {each.name: slice(end - each.latents, end) for each, end in zip(manifest.classes, ends, strict=True)}
+@dataclass(frozen=True)
+class _Rows:
+    """Where tensors have a class."""
+
+    latents: slice
+    signatures: slice
+
+    def of(self, name: str) -> slice:
+        return self.signatures if name == files.SIGNATURES else self.latents
+
+
+def _rows(manifest: Manifest) -> dict[str, _Rows]:
+    ends = accumulate(each.latents for each in manifest.classes)
+    latents = [slice(end - each.latents, end) for each, end in zip(manifest.classes, ends, strict=True)]
+    signed = [slice(k, k + 1) for k in range(len(latents))] if manifest.signs_classes else latents
+    return {each.name: _Rows(*rows) for each, *rows in zip(manifest.classes, latents, signed, strict=True)}

@@ -10,6 +10,7 @@ import json
 import struct
 import time
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,15 +28,18 @@ from gsdd.formats import container as files
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import ManifestClass
 
-CONTAINERS = ("safetensors", "hdf5")
-CODEC_NAMES = ("fp32", "fp16", "uint8", "uint8-ans", "uint5-ans", "uint2-ans")
+CONTAINERS = ("safetensors", "hdf5", "deflated")
+CODEC_NAMES = ("fp32", "fp16", "uint8", "uint8-ans", "uint5-ans", "uint2-ans", "dct")
+DICTIONARY = Path(__file__).parents[1] / "formats" / "DICTIONARY.txt"
 NUMBERS = [True, -1, 0, 1, 7, 63, 2**16, 2**31 - 1, 2**31, 2**53, 2**63, -(10**30), 0.5, 1e308]
 TEXTS = [
     "",
     "x",
     "1.2",
     "1.1",
+    "1.3",
     "1.9",
+    "dct",
     "2.0",
     "fp32",
     "uint8-ans",
@@ -87,6 +91,8 @@ def with_another_claim(data: bytes, parts: Parts, draw: Random) -> bytes:
     if data.startswith(b"gsdd-hdf5"):
         number = str(NUMBERS[draw.integers(len(NUMBERS))]).encode()
         return data.replace(b"length ", b"length " + number, 1)
+    if data.startswith(b"GSDZ"):
+        return data[:4] + struct.pack("<I", int(draw.integers(0, 2**32)) >> int(draw.integers(32))) + data[8:]
     (length,) = struct.unpack_from("<Q", data)
     if draw.random() < 0.3:
         return struct.pack("<Q", int(draw.integers(0, 2**63)) >> int(draw.integers(64))) + data[8:]
@@ -151,9 +157,17 @@ KINDS: tuple[Callable[[bytes, Parts, Random], bytes], ...] = (
 def laid_out(data: bytes, parts: Parts) -> bytes:
     """The parts in the container of the sound file, with right digests; those bytes where it cannot hold them."""
     try:
-        return _hdf5(*parts) if data.startswith(b"gsdd-hdf5") else forge(*parts)
+        if data.startswith(b"gsdd-hdf5"):
+            return _hdf5(*parts)
+        return deflated(forge(*parts)) if data.startswith(b"GSDZ") else forge(*parts)
     except (KeyError, TypeError, ValueError, AttributeError):
         return data[:-1]
+
+
+def deflated(plain: bytes) -> bytes:
+    """The container deflated, by FORMAT.md."""
+    coder = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=DICTIONARY.read_bytes())
+    return b"GSDZ" + struct.pack("<I", len(plain)) + coder.compress(plain) + coder.flush()
 
 
 def _hdf5(manifest: dict, tensors: dict[str, bytes]) -> bytes:

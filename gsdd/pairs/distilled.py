@@ -22,7 +22,7 @@ from gsdd.generators.load import check_fingerprint, load_generator
 from gsdd.generators.named import NAMED
 from gsdd.pairs.decode import decode
 from gsdd.pairs.names import class_folders
-from gsdd.pairs.signature import Comparison, compare, decode_signatures
+from gsdd.pairs.signature import Comparison, compare, decode_signatures, signed_latents, thinned
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +35,8 @@ class Distilled:
         latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
         class_index: int64 `[N]`, into `class_names`.
         source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
-        signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them; None in format 1.0.
+        signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them, or `[classes, 4, 4]`, of
+            the first of each class; None in format 1.0.
         weights: of the generator, as the file holds them; None where it only names it.
     """
 
@@ -110,14 +111,14 @@ class Distilled:
         return generator, note
 
     def compare(self, generator: Generator, progress: Callable[[int, int], None] | None = None) -> Comparison:
-        """Decode every latent and compare the images with those that the author of the file had.
+        """Decode the latents whose images are signed and compare these with those that the author of the file had.
 
         Args:
             generator: G, as from `load_generator`.
             progress: called with (images done, images in all).
 
         Returns:
-            Which images differ; the images themselves are not kept.
+            Which signatures differ; the images themselves are not kept.
 
         Raises:
             NoSignaturesError: the file is of format 1.0.
@@ -127,7 +128,9 @@ class Distilled:
                 f"{self.path}: is of format 1.0, which holds no signatures to compare decoded images with; "
                 "compress the photos again for a file that does"
             )
-        return compare(decode_signatures(generator, self.latents, progress), self.signatures, self.manifest.hr_size)
+        signed = signed_latents(self.manifest, self.class_index)
+        got = decode_signatures(generator, self.latents[signed], progress)
+        return compare(thinned(got, self.manifest), self.signatures, self.manifest.hr_size)
 
     def _own_generator(self, device: str) -> Generator:
         if self.weights is not None:

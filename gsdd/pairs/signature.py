@@ -10,6 +10,7 @@ from torch import Tensor
 from gsdd.distill.chunks import mapped
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import KernelInputError
+from gsdd.formats.manifest import Manifest
 from gsdd.generators.generator import CHANNELS, Generator
 from gsdd.pairs.decode import CHUNK, decode
 
@@ -27,7 +28,8 @@ class Comparison:
 
     Args:
         images: how many were compared.
-        differing: numbers of those that differ by more than rounding, in ascending order.
+        differing: numbers of those that differ by more than rounding, in ascending order; of classes, where a file
+            signs one image of each.
         largest_difference: of the mean of any block, in grey levels modulo 1, so 0 to 0.5.
         tolerance: the largest difference that rounding explains, in grey levels.
     """
@@ -91,12 +93,41 @@ def _signatures_of(generator: Generator, latents: Tensor, index: Tensor) -> Tens
     return signatures(decode(generator, latents[index]))
 
 
+def signed_latents(manifest: Manifest, class_index: Tensor) -> Tensor:
+    """Tell whose images a file signs.
+
+    Args:
+        manifest: of the file.
+        class_index: the class of each latent, `[N]`.
+
+    Returns:
+        Numbers of latents, int64 `[M]`: all, or the first of each class.
+    """
+    every = torch.arange(len(class_index))
+    if not manifest.signs_classes:
+        return every
+    return every[torch.diff(class_index, prepend=class_index.new_tensor([-1])) != 0]
+
+
+def thinned(signed: Tensor, manifest: Manifest) -> Tensor:
+    """Leave of signatures what a file has of them: all, or every other row and column.
+
+    Args:
+        signed: uint8 `[M, 8, 8]`.
+        manifest: of the file.
+
+    Returns:
+        uint8 of the manifest's `signature_shape`.
+    """
+    return signed[:, ::2, ::2].contiguous() if manifest.signs_classes else signed
+
+
 def compare(got: Tensor, wanted: Tensor, hr_size: int) -> Comparison:
     """Compare two sets of signatures, circularly: 255 and 0 are neighbours.
 
     Args:
-        got: of the images decoded now, uint8 `[N, 8, 8]`.
-        wanted: of the file, uint8 `[N, 8, 8]`.
+        got: of the images decoded now, uint8 `[M, 8, 8]`, or thinned.
+        wanted: of the file, as many.
         hr_size: side of the images in pixels.
 
     Returns:

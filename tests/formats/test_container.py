@@ -17,7 +17,7 @@ from gsdd.formats.codecs import CODECS
 from gsdd.formats.digest import file_digest
 
 CODEC_NAMES = ["fp32", "fp16", "uint8", "uint8-ans", "uint5-ans"]
-CONTAINER_NAMES = ["safetensors", "hdf5"]
+CONTAINER_NAMES = ["safetensors", "hdf5", "deflated"]
 
 
 @pytest.mark.parametrize("container", CONTAINER_NAMES)
@@ -147,7 +147,7 @@ def test_a_recipe_that_is_not_plain_json_is_not_written(tmp_path, recipe):
 
 
 def test_an_unknown_container_is_refused(tmp_path):
-    with pytest.raises(RecipeError, match="container 'zip'; known are safetensors, hdf5"):
+    with pytest.raises(RecipeError, match="container 'zip'; known are safetensors, hdf5, deflated"):
         write_sample(tmp_path / "a.gsdd", container="zip")
 
 

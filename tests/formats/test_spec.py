@@ -13,6 +13,7 @@ import gsdd
 from gsdd.formats import container as files
 from gsdd.formats.codecs import CODECS
 
+FREQUENCIES = list(np.ndindex(3, 8, 8))
 DTYPES = {"F32": "<f4", "I32": "<i4", "F16": "<f2", "U8": "u1"}
 
 
@@ -32,6 +33,8 @@ def decode(data: bytes) -> tuple[dict, np.ndarray, dict[str, np.ndarray]]:
     if manifest["codec"].endswith("-ans"):
         h = manifest["hr_size"] // manifest["generator"]["scale"]
         z = decode_streams(arrays, int(manifest["codec"][4:-4]), h)
+    if manifest["codec"] == "dct":
+        z = decode_coefficients(arrays, manifest["hr_size"] // manifest["generator"]["scale"])
     if manifest["codec"] == "uint8":
         n, c = z.shape[:2]
         z = z * arrays["latents.scale"].reshape(n, c, 1, 1)
@@ -82,6 +85,63 @@ def decode_stream(stream: bytes, bits: int, h: int) -> list[list[list[int]]]:
     return [[[q + low for q in row] for row in plane] for plane, low in zip((red, green, blue), lows, strict=True)]
 
 
+def decode_coefficients(arrays: dict[str, np.ndarray], h: int) -> np.ndarray:
+    """Latents of codec dct, in plain Python."""
+    latents, begin = [], 0
+    for length, scale in zip(arrays["latents.lengths"], arrays["latents.scale"], strict=True):
+        stream = arrays["latents"][begin : begin + length].tobytes()
+        begin += length
+        codes = decode_codes(stream, (-(-h // 8)) ** 2)
+        z = np.array([[[value(codes, c, y, x, h) for x in range(h)] for y in range(h)] for c in range(3)], np.float32)
+        latents.append(z * scale + np.float32(0.5))
+    assert begin == len(arrays["latents"])
+    return np.array(latents, np.float32)
+
+
+def decode_codes(stream: bytes, blocks: int) -> dict[tuple[int, int, int, int], int]:
+    words, state = list(struct.unpack(f"<{(len(stream) - 3) // 4}I", stream[3:])), 0
+    while words and state < 2**32:
+        state = state << 32 | words.pop()
+    table = {
+        (p, v, u): min(max(head % 32 - ((head // 32 + 2) * octave(v, u) + 16) // 32, 0), 17)
+        for p, head in enumerate(stream[:3])
+        for v in range(8)
+        for u in range(8)
+    }
+    codes = {}
+    for k in range(18):
+        density = [2 ** (24 + 2 * k) // (2**k + 16 * x * x) ** 2 for x in range(-2048, 2048)]
+        weights = [each * (2**24 - 4096) // sum(density) for each in density]
+        weights[2048] += 2**24 - 4096 - sum(weights)
+        ends = np.cumsum([each + 1 for each in weights])
+        for place in (each for each in np.ndindex(3, 8, 8, blocks) if table[each[:3]] == k):
+            quantile = state % 2**24
+            number = int(np.searchsorted(ends, quantile, side="right"))
+            weight = weights[number] + 1
+            state = (state >> 24) * weight + quantile - (int(ends[number]) - weight)
+            if state < 2**32 and words:
+                state = state << 32 | words.pop()
+            codes[place] = number - 2048
+    assert state == 2**24 and not words
+    return codes
+
+
+def octave(v: int, u: int) -> int:
+    return round(16 * math.log2(1 + 2 * math.hypot(v, u)))
+
+
+def basis(n: int, k: int, i: int) -> int:
+    return round(2**12 * math.sqrt((2 if k else 1) / n) * math.cos(math.pi * k * (2 * i + 1) / (2 * n)))
+
+
+def value(codes: dict[tuple[int, int, int, int], int], c: int, y: int, x: int, h: int) -> np.float32:
+    block = y // 8 * -(-h // 8) + x // 8
+    total = sum(
+        codes[p, v, u, block] * basis(3, p, c) * basis(8, v, y % 8) * basis(8, u, x % 8) for p, v, u in FREQUENCIES
+    )
+    return np.float32(total / 2**36)
+
+
 def predict(plane: list[list[int]], y: int, x: int, levels: int) -> int:
     if not x and not y:
         return levels // 2
@@ -91,7 +151,7 @@ def predict(plane: list[list[int]], y: int, x: int, levels: int) -> int:
     return sorted([west, north, between])[1]
 
 
-@pytest.mark.parametrize("codec", ["fp32", "fp16", "uint8", "uint8-ans", "uint4-ans", "uint2-ans"])
+@pytest.mark.parametrize("codec", ["fp32", "fp16", "uint8", "uint8-ans", "uint4-ans", "uint2-ans", "dct"])
 def test_a_decoder_written_from_the_spec_agrees_with_ours(tmp_path, codec):
     path = write_sample(tmp_path / "a.gsdd", codec)
     manifest, latents, tensors = decode(path.read_bytes())
@@ -108,6 +168,9 @@ def test_a_decoder_written_from_the_spec_agrees_with_ours(tmp_path, codec):
 def test_a_decoder_of_streams_written_from_the_spec_agrees_on_photos(tmp_path):
     distilled = gsdd.open(write_small_file(tmp_path / "a.gsdd", copy_photos(tmp_path / "photos"), counts=(2, 1, 1)))
     latents = distilled.latents.numpy()
+    coefficients = CODECS["dct"].encode(latents[:1])
+    ours = CODECS["dct"].decode(coefficients, latents[:1].shape)
+    assert decode_coefficients(coefficients, latents.shape[2]).tobytes() == ours.tobytes()
     for bits in (8, 3):
         codec = CODECS[f"uint{bits}-ans"]
         ours = codec.decode(codec.encode(latents), latents.shape)

@@ -1,0 +1,182 @@
+"""Cosine coefficients of latents: what they keep, what they cost, and what is refused. test_spec.py decodes them."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from gsdd.errors import FormatError, RecipeError
+from gsdd.formats import cosines, entropy, spectrum
+from gsdd.formats.codecs import CODECS
+from gsdd.formats.dct_codec import DEFAULT_STEP, STEPS, DctCodec
+
+SHAPES = [(70, 3, 8, 8), (2, 3, 1, 1), (2, 3, 9, 20), (2, 3, 25, 25), (40, 3, 32, 32)]
+
+
+def latents(shape: tuple[int, int, int, int], seed: int = 0) -> np.ndarray:
+    """Smooth planes with some noise."""
+    draw = np.random.default_rng(seed)
+    slope = draw.uniform(-1, 1, (*shape[:2], 1, 1)) * np.linspace(0, 1, shape[3])
+    return (0.5 + slope + draw.uniform(0.005, 0.1, (*shape[:2], 1, 1)) * draw.standard_normal(shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("step", [STEPS[0], 0.01, DEFAULT_STEP, STEPS[1]])
+def test_coefficients_are_off_by_a_step_at_most_and_rounding_tells_what_decoding_gives(shape, step):
+    codec, z = DctCodec(step), latents(shape)
+    tensors = codec.encode(z)
+    codec.check(tensors, shape)
+    decoded = codec.decode(tensors, shape)
+    error = cosines.transformed(decoded.astype(np.float64) - z)
+    scale = tensors["latents.scale"].max()
+    if shape[2] % 8 == shape[3] % 8 == 0:
+        # Basis functions in whole numbers of 2^-12 are not quite orthonormal.
+        largest = np.abs(cosines.transformed(z.astype(np.float64) - 0.5)).max()
+        assert np.abs(error).max() <= scale + 2e-3 * largest
+    assert np.sqrt(np.square(error).mean()) < 0.45 * scale
+    assert decoded.dtype == np.float32
+    assert codec.rounded(z).tobytes() == decoded.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 8, 8), (3, 3, 16, 24)])
+def test_the_transform_is_the_orthonormal_dct_of_scipy_over_channels_and_blocks(shape):
+    fft = pytest.importorskip("scipy.fft")
+    z = latents(shape).astype(np.float64)
+    blocks = z.reshape(shape[0], 3, shape[2] // 8, 8, shape[3] // 8, 8)
+    wanted = fft.dctn(blocks, axes=(1, 3, 5), norm="ortho").transpose(0, 1, 3, 5, 2, 4)
+    assert cosines.transformed(z) == pytest.approx(wanted.reshape(*wanted.shape[:4], -1))
+
+
+def test_transforming_back_is_exact_in_whole_numbers():
+    codes = np.random.default_rng(0).choice([-2047, 0, 1, 2047], (2, 3, 8, 8, 6)).astype(np.int16)
+    got = cosines.restored(codes, (2, 3, 16, 24)).astype(np.float64) * 2**36
+    basis = {n: [[round(float(x)) for x in row] for row in cosines.basis(n)] for n in (3, 8)}
+    for n, c, y, x in [(0, 0, 0, 0), (1, 2, 15, 23), (0, 1, 8, 7), (1, 0, 3, 16)]:
+        block = y // 8 * 3 + x // 8
+        whole = sum(
+            int(codes[n, p, v, u, block]) * basis[3][p][c] * basis[8][v][y % 8] * basis[8][u][x % 8]
+            for p, v, u in np.ndindex(3, 8, 8)
+        )
+        assert got[n, c, y, x] == float(np.float32(whole))
+
+
+def test_any_latent_is_decoded_without_the_streams_of_the_others():
+    codec, shape = DctCodec(), (40, 3, 32, 32)
+    tensors = codec.encode(latents(shape))
+    whole, ends = codec.decode(tensors, shape), np.cumsum(tensors["latents.lengths"])
+    for k in (0, 17, 39):
+        others = dict(tensors, latents=np.full_like(tensors["latents"], 255))
+        stream = slice(ends[k] - tensors["latents.lengths"][k], ends[k])
+        others["latents"][stream] = tensors["latents"][stream]
+        assert codec.decode(others, shape, slice(k, k + 1)).tobytes() == whole[k : k + 1].tobytes()
+
+
+def test_a_latent_is_stored_alike_alone_and_among_others():
+    codec, z = DctCodec(0.03), latents((9, 3, 16, 16))
+    rows, alone = codec.rows(codec.encode(z), slice(2, 5)), codec.encode(z[2:5])
+    assert {name: each.tolist() for name, each in rows.items()} == {name: each.tolist() for name, each in alone.items()}
+
+
+def test_coarser_steps_take_fewer_bytes_and_the_count_of_them_is_right_without_a_stream():
+    z, sizes = latents((40, 3, 32, 32)), []
+    for step in (0.005, 0.02, 0.08, 0.3, 1.2):
+        sizes.append(DctCodec(step).encode(z)["latents"].size)
+        assert DctCodec(step).stream_bytes(z) == pytest.approx(sizes[-1], rel=0.005, abs=40)
+    assert sizes == sorted(sizes, reverse=True)
+    flat = DctCodec().encode(np.full_like(z, 0.5))["latents"].size
+    assert flat <= len(z) * 16
+
+
+def test_streams_take_what_the_tables_say_that_fit_best():
+    z, codec = latents((10, 3, 32, 32)), DctCodec(0.05)
+    [(_, codes, _)] = codec._quantised(z)
+    heads = spectrum.fitting(codes)
+    best = spectrum.bits(codes, heads)
+    for other in np.random.default_rng(0).integers(0, 256, (30, *heads.shape)).astype(np.uint8):
+        assert (spectrum.bits(codes, other) >= best - 1e-2).all()
+    lengths = codec.encode(z)["latents.lengths"]
+    assert (np.abs(lengths - best / 8 - codec.head - 5) <= 5).all()
+
+
+def test_rounding_goes_where_an_error_costs_less_than_a_bit_is_worth():
+    z = latents((5, 3, 32, 32))
+    [(_, codes, scale)] = DctCodec(0.05)._quantised(z)
+    steps = cosines.transformed(z.astype(np.float64) - 0.5) / scale[:, None, None, None, None]
+    assert (np.abs(codes - steps) < 1).all()
+    assert (np.abs(codes) <= np.ceil(np.abs(steps))).all()
+    nearest = np.abs(np.rint(steps))
+    assert (np.abs(codes) < nearest).any()
+    assert not (np.abs(codes) > nearest).any()
+
+
+def test_tables_are_students_t_with_three_degrees_of_freedom_in_whole_numbers():
+    scipy_stats = pytest.importorskip("scipy.stats")
+    value = np.arange(-2048, 2048)
+    for number, row in enumerate(entropy.weights(spectrum.TABLES)):
+        assert row.sum() == 2**24
+        density = scipy_stats.t.pdf(value, 3, scale=2 ** (number / 2 - 2) / np.sqrt(3))
+        assert row / 2**24 == pytest.approx(density / density.sum(), rel=1e-2, abs=4096 / 2**23)
+
+
+def test_tables_fall_with_the_frequency_by_the_power_law_of_the_head():
+    numbers = spectrum.tables_of(np.array([15 + 32 * 2], np.uint8))[0]
+    for v, u in np.ndindex(8, 8):
+        exact = 15 - (2 + 2) / 2 * np.log2(1 + 2 * np.hypot(v, u))
+        assert numbers[v, u] == pytest.approx(np.clip(exact, 0, 17), abs=0.6)
+
+
+def test_a_latent_whose_coefficients_are_too_large_for_the_step_has_a_coarser_one():
+    z = 0.5 + 0.1 * (latents((3, 3, 8, 8)) - 0.5)
+    z[1] *= 1e4
+    tensors = DctCodec(STEPS[0]).encode(z)
+    scale = tensors["latents.scale"]
+    assert scale[0] == scale[2] == np.float32(STEPS[0])
+    assert scale[1] > 1
+    assert np.abs(DctCodec().decode(tensors, z.shape)[1] - z[1]).max() < 2 * scale[1]
+
+
+def test_latents_that_are_not_finite_or_too_large_are_refused():
+    z = latents((3, 3, 8, 8))
+    z[2, 0, 0, 0] = np.nan
+    with pytest.raises(RecipeError, match="latent 2 of 3 holds NaN"):
+        CODECS["dct"].encode(z)
+    z[2, 0, 0, 0] = 3e38
+    with pytest.raises(RecipeError, match=r"latent 2 reaches .* more than dct can hold"):
+        CODECS["dct"].encode(z)
+
+
+@pytest.mark.parametrize("step", [0, -1, 3, float("nan")])
+def test_steps_that_make_no_codec_are_refused(step):
+    with pytest.raises(RecipeError, match="step of the codec: got"):
+        DctCodec().at(step)
+
+
+def test_streams_that_no_encoder_writes_are_refused_with_the_latent_named():
+    codec, shape = DctCodec(), (5, 3, 16, 16)
+    sound, refused = codec.encode(latents(shape)), 0
+    start = int(sound["latents.lengths"][0])
+    for place in range(start, start + int(sound["latents.lengths"][1])):
+        tensors = dict(sound, latents=sound["latents"].copy())
+        tensors["latents"][place] ^= 0x55
+        try:
+            assert np.isfinite(codec.decode(tensors, shape)).all()
+        except FormatError as error:
+            assert str(error).startswith("latent 1: its stream")
+            refused += 1
+    assert refused
+
+
+def test_no_latent_however_odd_is_coded_in_fewer_bytes_than_a_reader_wants():
+    shape = (1, 3, 256, 256)
+    for z in (np.full(shape, 0.5, np.float32), latents(shape), np.zeros(shape, np.float32)):
+        codec = DctCodec(STEPS[1])
+        codec.check(codec.encode(z), shape)
+
+
+def test_the_dictionary_of_deflated_files_never_changes():
+    from gsdd.formats.deflated_container import dictionary
+
+    assert hashlib.sha256(dictionary()).hexdigest() == DICTIONARY
+
+
+DICTIONARY = "c8fad62f9628d108153416e34a376e6d1b3c772b71f19d7f04ccf9813e35fbae"
