@@ -12,6 +12,7 @@ from gsdd.cli.progress import StageBars
 from gsdd.formats.container import SIGNATURES, Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
 from gsdd.formats.origins import origins_of, part_of
+from gsdd.formats.shards import is_index, read_index
 
 
 @click.command()
@@ -46,6 +47,9 @@ def info(
     """
     if contact_sheet is None and (source is not None or force or any(value is not None for value in options.values())):
         raise click.UsageError("--source, --force and the options of the drawing go with --contact-sheet.")
+    if is_index(file):
+        _tell_shards(file, as_json)
+        return
     contents = read(file)
     if contact_sheet is not None:
         given = {name: value for name, value in options.items() if value is not None}
@@ -54,6 +58,23 @@ def info(
         print_json(_document(file, contents))
     else:
         click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
+
+
+def _tell_shards(file: Path, as_json: bool) -> None:
+    index = read_index(file)
+    if as_json:
+        print_json({"path": str(file), **json.loads(index.to_text())})
+        return
+    size, latents = sum(index.bytes), sum(index.latents)
+    lines = [
+        ("file", f"{file} (index of {len(index.files)} shards, {size:,} bytes)"),
+        ("digest", index.digest),
+        ("latents", f"{latents}, of HR {index.hr_size}x{index.hr_size}"),
+        ("classes", f"{len(index.classes)}"),
+        *(("", f"{each.name}  {each.latents:>6}") for each in index.classes),
+        ("shards", f"{index.files[0]} .. {index.files[-1]}; gsdd info tells more of each"),
+    ]
+    click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in lines))
 
 
 def _draw(file: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
@@ -106,7 +127,8 @@ def _signatures(contents: Contents) -> str:
     if SIGNATURES not in contents.tensors:
         return f"none in format {contents.document.version}"
     side = "x".join(map(str, contents.tensors[SIGNATURES].shape[1:]))
-    return f"{side} for each HR image; gsdd verify --decode compares"
+    whose = "of one HR image a class" if contents.manifest.signs_classes else "for each HR image"
+    return f"{side} {whose}; gsdd verify --decode compares"
 
 
 def _class_rows(manifest: Manifest) -> list[tuple[str, str]]:

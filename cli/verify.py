@@ -32,7 +32,7 @@ def verify(
     """Check every byte of each FILE against its digests, and its content for sense.
 
     With --decode, also check that this machine, its torch and its generator give the images that the file's author
-    had: an 8x8 signature of each is in the file.
+    had: a signature of each is in the file, or of one a class.
 
     Exit code 0 if all are sound, 3 if one is not or decodes to other images, 1 if one cannot be read or compared.
 

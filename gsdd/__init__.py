@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gsdd.pairs.loader import ResumableLoader
     from gsdd.pairs.sampler import ResumableSampler
     from gsdd.pairs.stream import DistilledStream
+    from gsdd.shards import Shards, open_shards
 
 __version__ = "0.1.0"
 __all__ = [
@@ -20,10 +21,12 @@ __all__ = [
     "DistilledStream",
     "ResumableLoader",
     "ResumableSampler",
+    "Shards",
     "compress",
     "expand",
     "merge",
     "open",
+    "open_shards",
 ]
 
 _HOMES = {
@@ -35,7 +38,9 @@ _HOMES = {
     "compress": "gsdd.compressor",
     "expand": "gsdd.pairs.expand",
     "merge": "gsdd.merger",
+    "Shards": "gsdd.shards",
     "open": "gsdd.pairs.distilled",
+    "open_shards": "gsdd.shards",
 }
 
 

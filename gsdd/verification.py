@@ -6,8 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gsdd.errors import FormatError
+from gsdd.errors import FormatError, RecipeError
+from gsdd.formats import shards
 from gsdd.formats.container import Contents, check_streams, read
+from gsdd.formats.shards import is_index
 
 if TYPE_CHECKING:
     from gsdd.pairs.signature import Comparison
@@ -42,7 +44,7 @@ class Verification:
         path: the file.
         version: of the format, such as "1.1".
         digest: of its content, the same in either container.
-        container: "safetensors" or "hdf5".
+        container: its name; "shards" for the index of some, whose bytes and latents are all theirs.
         bytes: size of the file.
         latents: how many it holds.
         decoding: what came of decoding it, if that was asked for.
@@ -88,7 +90,7 @@ def verify(
 
     Args:
         path: a file in either container.
-        decode: compare decoded images with the signatures in the file, 64 bytes each.
+        decode: compare decoded images with the signatures in the file: of each, or of one a class.
         generator: a named generator or a path of weights; None takes the one that the file names.
         device: where the generator runs.
         force_generator: use a generator whose weights are not those that the file was made with.
@@ -104,6 +106,8 @@ def verify(
         NoSignaturesError: the images of a file of format 1.0 cannot be compared.
         RecipeError: there is no such device.
     """
+    if is_index(Path(path)):
+        return _verify_shards(Path(path), decode)
     contents = read(Path(path))
     try:
         check_streams(contents)
@@ -119,6 +123,15 @@ def verify(
         latents=contents.manifest.latents,
         decoding=decoding,
     )
+
+
+def _verify_shards(path: Path, decode: bool) -> Verification:
+    from gsdd.shard_files import verify_shards
+
+    if decode:
+        raise RecipeError(f"{path}: is an index of shards; decode the shards one by one")
+    index = verify_shards(path).index
+    return Verification(path, shards.VERSION, index.digest, "shards", sum(index.bytes), sum(index.latents))
 
 
 def _decode(
