@@ -63,7 +63,11 @@ def recipe_options(command: Command) -> Command:
 @click.option(
     "-o", "--output", type=OUTPUT, help="The file to write.  [default: SOURCE.gsdd; of a part SOURCE.1-of-3.gsdd]"
 )
-@click.option("--ipc", help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100]")
+@click.option(
+    "--ipc",
+    help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100; with "
+    "--target-size what serves it: about 0.25 bits for each HR pixel]",
+)
 @click.option("--generator", type=GENERATOR, default=DEFAULT, show_default=True, help="G; see gsdd generators.")
 @click.option(
     "--preset",
@@ -118,7 +122,7 @@ def compress(
     from gsdd.data.crops import parse_ipc
 
     target = output or _default_target(source, options["part"])
-    options["container"] = container_for(target, options["container"])
+    options["container"] = container_for(target, options["container"], otherwise=None)
     options["ipc"] = None if ipc is None else parse_ipc(ipc)
     with StageBars(hidden=quiet or not is_first()) as bars:
         if dry_run:

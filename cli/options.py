@@ -42,14 +42,15 @@ def container_option(command: Command) -> Command:
     """Add `--container`; see `container_for`."""
     return click.option(
         "--container",
-        type=click.Choice(["safetensors", "hdf5"]),
-        help="How the bytes are laid out.  [default: hdf5 if the file's name ends in .h5 or .hdf5, else safetensors]",
+        type=click.Choice(["safetensors", "hdf5", "deflated"]),
+        help="How the bytes are laid out.  [default: hdf5 if the file's name ends in .h5 or .hdf5, else safetensors; "
+        "deflated where compress has a target]",
     )(command)
 
 
-def container_for(target: Path, chosen: str | None) -> Any:  # noqa: ANN401
-    """Choose a container: what the user says, else what the file's name says."""
-    return chosen or ("hdf5" if target.suffix.lower() in (".h5", ".hdf5") else "safetensors")
+def container_for(target: Path, chosen: str | None, otherwise: str | None = "safetensors") -> Any:  # noqa: ANN401
+    """Choose a container: what the user says, else what the file's name says, else the usual one."""
+    return chosen or ("hdf5" if target.suffix.lower() in (".h5", ".hdf5") else otherwise)
 
 
 GENERATOR = GeneratorName()

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,24 @@ import numpy as np
 import torch
 
 from gsdd.data.catalog import OnBadImage
-from gsdd.data.crops import crops_digest
+from gsdd.description import manifest_of
 from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
 from gsdd.distill.free_memory import give_back_free_memory
 from gsdd.distill.journal import Journal, Stop, checkpoint_paths, remove_outlived
-from gsdd.distill.recipe import DEFAULT_PRESET, Recipe
+from gsdd.distill.recipe import DEFAULT_PRESET
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.errors import RecipeError
+from gsdd.fitting import aimed, default_container, fitted, unmet
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_output, check_outside
-from gsdd.formats.codecs import CODECS
-from gsdd.formats.digest import file_digest
-from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
-from gsdd.formats.origins import CROPS, PART
+from gsdd.formats.codec import Codec
+from gsdd.formats.manifest import Manifest
 from gsdd.generators.named import DEFAULT as DEFAULT_GENERATOR
 from gsdd.kernels.backend import Backend
 from gsdd.pairs.decode import CHUNK, decode
-from gsdd.pairs.signature import decode_signatures
+from gsdd.pairs.signature import decode_signatures, signed_latents, thinned
 from gsdd.plan import Plan, Progress, make_plan
 from gsdd.search import Note, Search, search
 
@@ -79,7 +77,7 @@ def compress(
     ipc: int | Mapping[str, int] | None = None,
     device: str = "cpu",
     backend: Backend = "auto",
-    container: files.ContainerName = "safetensors",
+    container: files.ContainerName | None = None,
     time_budget: float | None = None,
     on_bad_image: OnBadImage = "skip",
     part: str | None = None,
@@ -97,17 +95,18 @@ def compress(
 
     While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`, and the one before it as
     `.<name>.checkpoint.previous`, which is used where the newest is damaged. The same call again goes on from there and
-    makes the same file; the time budget, container, licence, device, backend and `force` may be others.
+    makes the same file; the time budget, container, licence, device, backend and `force` may be others (container and
+    licence not where the file is to be of a size: what they take decides on the steps).
 
     Args:
         source: folder with one sub-folder a class; a flat folder is one class.
         output: the file to write.
         preset: `quick`, `standard` or `paper`.
         generator: name (see `gsdd generators`) or path of a x4 super-resolution network.
-        ipc: latents a class, one number or one a class name; None takes the preset's.
+        ipc: latents a class, one number or one a class name; None takes the preset's, or what serves `target_size`.
         device: where torch computes, such as "cpu" or "cuda".
         backend: `auto` takes Triton kernels on a GPU and PyTorch elsewhere; `reference` or `triton` takes that one.
-        container: `safetensors` or `hdf5`.
+        container: `safetensors`, `hdf5` or `deflated`; None takes the last where the file is to be of a size.
         time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
         on_bad_image: `skip` unusable photos, or `fail` at the first.
         part: such as `1/3`: make only the first of three files that `gsdd.merge` makes one of; None makes it whole.
@@ -145,6 +144,8 @@ def compress(
         source, preset=preset, generator=generator, ipc=ipc, device=device, backend=backend,
         on_bad_image=on_bad_image, part=part, progress=progress, **options,
     )  # fmt: skip
+    container = container or default_container(work)
+    work = aimed(work, manifest_of(work, licence), container, target.parent, note)
     if planned:
         planned(work)
     if note:
@@ -155,23 +156,30 @@ def compress(
         target, identity_of(manifest), seconds=checkpoint_seconds, stop=stop, force=force, workers=workers
     )  # fmt: skip
     chunk_seconds = 0.0 if deadline.moment == math.inf else _decoding_seconds(work)
-    # Every image is decoded once at the end, to sign it.
-    deadline = Deadline(deadline.moment - chunk_seconds * math.ceil(len(work.crops) / CHUNK / workers.size))
+    # Images are decoded once at the end, to sign them.
+    index = signed_latents(manifest, class_index(work.counts))
+    deadline = Deadline(deadline.moment - chunk_seconds * math.ceil(len(index) / CHUNK / workers.size))
     found = search(work, journal, deadline, progress, note, workers, chunk_seconds / CHUNK)
     give_back_free_memory()
     if note and (short := _left_undone(work, found)):
         note(short)
     manifest = replace(manifest, run={**manifest.run, **found.run})
-    signed = _signatures(work, found, journal, progress, workers)
+    codec, signed = fitted(
+        work, manifest, found.moved.latents, container,
+        lambda codec: _signatures(work, found, manifest, codec, journal, progress, workers),
+    )  # fmt: skip
     give_back_free_memory()
     if workers.rank == 0:
         files.write(
             target, manifest, found.moved.latents.numpy(), class_index(work.counts).int().numpy(),
-            _photo_index(work), signed, container=container, force=force,
+            work.photo_index, signed, codec=codec, container=container, force=force,
         )  # fmt: skip
         journal.remove()
     workers.meet()
-    return _report(target, work, found)
+    report = _report(target, work, found)
+    if note and work.budget and (missed := unmet(work.budget, report.bytes)):
+        note(missed)
+    return report
 
 
 def _check_options(licence: str, checkpoint_seconds: float) -> None:
@@ -198,57 +206,6 @@ def check_target(output: Path, source: Path, *, force: bool = False) -> None:
         check_output(path, force=True)
 
 
-def manifest_of(work: Plan, licence: str) -> Manifest:
-    """Say of a file what is known before its run.
-
-    Args:
-        work: the run.
-        licence: of the photos.
-    """
-    catalog = work.catalog
-    return Manifest(
-        generator=ManifestGenerator(**asdict(work.generator.reference)),
-        hr_size=work.recipe.hr_size,
-        codec=work.recipe.codec,
-        classes=tuple(map(ManifestClass, work.class_names, work.counts)),
-        recipe=_recipe(work.recipe),
-        run={CROPS: _crops_digests(work), **({PART: work.part.to_json()} if work.part else {})},
-        source=ManifestSource(
-            images=catalog.images,
-            bytes=catalog.bytes,
-            sha256=catalog.sha256,
-            skipped=len(catalog.skipped),
-            ignored=catalog.ignored,
-            licence=licence,
-        ),
-        training={
-            "task": f"x{work.generator.scale} super-resolution: LR in, HR out",
-            "hr": "round(255 clamp(G(z), 0, 1))",
-            "lr": "antialiased bicubic of the uint8 HR, rounded to uint8",
-            "range": "RGB, feed as float in [0, 1], no normalisation",
-            "augmentation": "random aligned crops, flips and rotations",
-        },
-    )
-
-
-def _crops_digests(work: Plan) -> dict[str, str]:
-    starts = accumulate(work.counts, initial=0)
-    return {
-        name: crops_digest(work.crops[start : start + count])
-        for name, start, count in zip(work.class_names, starts, work.counts, strict=False)
-    }
-
-
-def _recipe(recipe: Recipe) -> dict[str, Any]:
-    """Name feature weights by their digest: a file tells nothing of the machine that it was made on."""
-    weights = recipe.feature_weights and f"sha256 {file_digest(Path(recipe.feature_weights))}"
-    return {**recipe.to_dict(), "feature_weights": weights}
-
-
-def _photo_index(work: Plan) -> "np.ndarray[Any, np.dtype[np.int32]]":
-    return np.array([crop.photo_index for crop in work.crops], dtype=np.int32)
-
-
 def _left_undone(work: Plan, found: Search) -> str:
     recipe = work.recipe
     wanted = {"inversion_steps": recipe.inversion_steps, "iterations": recipe.iterations}
@@ -264,7 +221,13 @@ def _decoding_seconds(work: Plan) -> float:
 
 
 def _signatures(
-    work: Plan, found: Search, journal: Journal, progress: Progress | None, workers: Workers
+    work: Plan,
+    found: Search,
+    manifest: Manifest,
+    codec: Codec,
+    journal: Journal,
+    progress: Progress | None,
+    workers: Workers,
 ) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """Sign the images that a reader will decode: of the latents as the codec keeps them."""
 
@@ -273,8 +236,11 @@ def _signatures(
             progress("signatures", done, total, None)
         journal.keep(lambda: found.moved, found.facts)
 
-    kept = torch.from_numpy(CODECS[work.recipe.codec].rounded(found.moved.latents.numpy()))
-    signed: np.ndarray[Any, np.dtype[np.uint8]] = decode_signatures(work.generator, kept, tell, workers).numpy()
+    kept = torch.from_numpy(codec.rounded(found.moved.latents.numpy()))
+    index = signed_latents(manifest, class_index(work.counts))
+    signed: np.ndarray[Any, np.dtype[np.uint8]] = thinned(
+        decode_signatures(work.generator, kept[index], tell, workers), manifest
+    ).numpy()
     return signed
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,10 +15,12 @@ from gsdd.baselines.starting import starting_crops
 from gsdd.data.catalog import Catalog, OnBadImage, scan
 from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_tiles
 from gsdd.data.parts import Part, deal_classes, parse_part
+from gsdd.distill.budget import Budget, latents_for
 from gsdd.distill.omega import Dsa
 from gsdd.distill.recipe import DEFAULT_IPC, DEFAULT_PRESET, Precision, Recipe
 from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
+from gsdd.formats.codec import Codec
 from gsdd.formats.manifest import ManifestClass
 from gsdd.formats.origins import ManifestPart
 from gsdd.generators.generator import Generator
@@ -42,6 +45,7 @@ class Plan:
         generator: G.
         backend: of the ops.
         part: what the run's classes are among those of the source; None if they are all.
+        budget: the bytes that the file is to have; None where latents are stored at the recipe's step.
     """
 
     catalog: Catalog
@@ -52,6 +56,18 @@ class Plan:
     generator: Generator
     backend: Backend = "auto"
     part: ManifestPart | None = None
+    budget: Budget | None = None
+
+    def coding(self, latents: Tensor, index: Tensor) -> Codec:
+        """Tell how latents of the run will be stored as they are now.
+
+        Args:
+            latents: float32 `[n, 3, h, w]`, on the CPU.
+            index: their numbers, `[n]`.
+        """
+        if self.budget is None:
+            return self.recipe.latent_codec
+        return self.budget.codec_for(latents.numpy(), index.tolist())
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -64,6 +80,11 @@ class Plan:
         if self.part is None:
             return tuple(range(len(self.crops)))
         return self.part.numbers(tuple(map(ManifestClass, self.class_names, self.counts)))
+
+    @property
+    def photo_index(self) -> "np.ndarray[Any, np.dtype[np.int32]]":
+        """Return for each latent the photo of its crop, counted within its class, int32 `[N]`."""
+        return np.array([crop.photo_index for crop in self.crops], dtype=np.int32)
 
     def real_crops(self) -> tuple[Tensor, ...]:
         """Read the crops that a run matches with: at most `real_crops` tiles a class, uint8 `[M_c, 3, H, W]`."""
@@ -158,16 +179,24 @@ def make_plan(
     """
     dealt = None if part is None else parse_part(part)
     recipe = _checked(Recipe.from_options(preset, options))
+    if recipe.has_target and dealt:
+        raise RecipeError(f"part {part}: a target is for the whole file; give --codec dct and --codec-step for parts")
     loaded = load_generator(os.fspath(generator), device=device)
     recipe = replace(recipe, precision=_precision(recipe, loaded))
     _check_backend(backend, loaded)
     loaded.latent_shape(recipe.hr_size)
     tell = None if progress is None else lambda done, total: progress("photos", done, total, None)
     catalog = scan(Path(source), min_size=recipe.hr_size, on_bad_image=on_bad_image, progress=tell)
-    counts = latents_per_class(catalog, DEFAULT_IPC[preset] if ipc is None else ipc)
+    counts = latents_per_class(catalog, _default_ipc(preset, recipe, len(catalog.classes)) if ipc is None else ipc)
     whole = Plan(catalog, tuple(range(len(counts))), counts, (), recipe, loaded, backend)
     mine = whole if dealt is None else _part_of(whole, dealt)
     return replace(mine, crops=_starting_crops(mine, counts, progress))
+
+
+def _default_ipc(preset: str, recipe: Recipe, classes: int) -> int:
+    if not recipe.target_size:
+        return DEFAULT_IPC[preset]
+    return latents_for(recipe.target_bytes(0), classes, recipe.hr_size)
 
 
 def _part_of(whole: Plan, part: Part) -> Plan:

@@ -106,7 +106,7 @@ class _Steps:
             self.source.pairs, self.work.generator, self.spaces.fixed_psi(), recipe, backend=self.work.backend,
             numbers=self.work.numbers, deadline=self.deadline.share(INVERSION_SHARE if recipe.iterations else 1.0),
             progress=self._tell("inversion"), resume=resume, keep=self.journal.keep,
-            workers=self.workers,
+            workers=self.workers, shares=self.work.budget.shares if self.work.budget else None,
         )  # fmt: skip
 
     def distill(self, latents: Tensor, facts: Mapping[str, Any], resume: Distillation | None) -> Search:
@@ -114,6 +114,7 @@ class _Steps:
             self.source, latents, self.work.generator, self.spaces, self.work.recipe, self.deadline,
             self._tell("distillation"), resume=resume, keep=partial(self.journal.keep, facts=facts),
             workers=self.workers, directory=self.journal.path.parent, forward_seconds=self.forward_seconds,
+            coding=self.work.coding,
         )  # fmt: skip
         return Search(moved, facts)
 

@@ -2,14 +2,17 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gsdd.compressor import check_target, manifest_of
+from gsdd.compressor import check_target
 from gsdd.cost.estimate import estimate
 from gsdd.cost.trial import run_trial
+from gsdd.description import manifest_of
 from gsdd.distill.checkpoint import identity_of
 from gsdd.distill.journal import Journal
+from gsdd.fitting import aimed, default_container
 from gsdd.formats.container import ContainerName
 from gsdd.plan import Progress, make_plan
 from gsdd.search import Note, place
@@ -19,7 +22,7 @@ def dry_run(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    container: ContainerName = "safetensors",
+    container: ContainerName | None = None,
     licence: str = "unknown",
     force: bool = False,
     progress: Progress | None = None,
@@ -31,7 +34,7 @@ def dry_run(
     Args:
         source: as for `gsdd.compress`, and so are the rest.
         output: the file that would be written.
-        container: `safetensors` or `hdf5`.
+        container: `safetensors`, `hdf5` or `deflated`; None as there.
         licence: of the photos.
         force: whether the output may exist.
         progress: called while photos are looked at.
@@ -51,9 +54,13 @@ def dry_run(
     if note:
         for line in work.decisions:
             note(line)
+    container = container or default_container(work)
+    work = aimed(work, manifest_of(work, licence), container, target.parent, note)
     manifest = manifest_of(work, licence)
     found = Journal(target, identity_of(manifest), seconds=math.inf, force=force).read(note)
     cost = estimate(work, run_trial(work), manifest, container)
+    if work.budget:
+        cost = replace(cost, file_bytes=work.budget.likely)
     return {
         **work.to_dict(),
         **cost.to_dict(),

@@ -4,11 +4,14 @@ import math
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gsdd.data.degradation import to_float, to_uint8
 from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.distill.coding import Coding
 from gsdd.distill.recipe import Recipe
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.generators.generator import Generator
@@ -67,6 +70,7 @@ class ChunkInversion:
         psi: the extractor of D_f.
         recipe: learning rate and the weight of D_f.
         backend: of G's activations.
+        shares: bytes that each latent may take, `[CHUNK]`; None where the file may have any size.
     """
 
     def __init__(
@@ -77,11 +81,13 @@ class ChunkInversion:
         psi: FeatureExtractor,
         recipe: Recipe,
         backend: Backend,
+        shares: NDArray[np.float64] | None = None,
     ) -> None:
         self._backend: Backend = backend
         self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
         self._pixels, self._crops = crops, to_float(crops).to(generator.device)
         self._crop_features = psi(self._crops) if self._feature_weight else None
+        self._coding = Coding(recipe, shares) if recipe.codec == "dct" else None
         self._z = latents.clone().to(generator.device).requires_grad_(True)
         self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
         began = time.monotonic()
@@ -98,15 +104,19 @@ class ChunkInversion:
         restore_adam([self._z], self._adam, begun.adam)
         self.error_start = begun.error_start
 
-    def step(self, bf16: bool) -> None:
-        """Move the latents once; bf16 says whether G computes in that."""
+    def step(self, bf16: bool, number: int) -> None:
+        """Move the latents once; bf16 says whether G computes in that, number which step it is, from 0."""
         began = time.monotonic()
         network = self._generator.frozen_bf16 if bf16 else self._generator.frozen
-        images = network(self._z, self._backend)
+        stored = self._coding.begin(self._z, number) if self._coding else None
+        images = network(self._z if stored is None else stored, self._backend)
         loss = pixel_distance(images, self._crops)
         if self._crop_features is not None:
             features = self._psi(images)
             loss = loss + self._feature_weight * feature_distance(features, self._crop_features)
+        if self._coding:
+            loss = loss + self._coding.term(self._z)
+            self._adam.param_groups[0]["lr"] = self._coding.lr(number)
         self._adam.zero_grad()
         loss.sum().backward()
         self._adam.step()

@@ -21,7 +21,7 @@ from gsdd.distill.pictures import Pictures
 from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
 from gsdd.distill.workers import ALONE, Workers
-from gsdd.formats.codecs import CODECS
+from gsdd.formats.codec import Codec
 from gsdd.generators.generator import Generator
 
 Progress = Callable[[int, int, float], None]
@@ -67,6 +67,7 @@ def distill(
     workers: Workers = ALONE,
     directory: Path = Path(),
     forward_seconds: float = 0.0,
+    coding: Callable[[Tensor, Tensor], Codec] | None = None,
 ) -> Distillation:
     """Minimise Eq. 9 over the latents by Adam.
 
@@ -83,6 +84,7 @@ def distill(
         workers: the processes of the run, which share out chunks; all return the same.
         directory: where images may be kept that memory shall not hold.
         forward_seconds: what G takes for a latent, without the way back; the deadline then counts for the first step.
+        coding: tells how latents will be stored as they are now, from them and their numbers; None: as the recipe says.
 
     Returns:
         The moved latents and the steps that were made.
@@ -94,7 +96,7 @@ def distill(
     Source: GSDD paper, Eq. 7-9.
     """
     deadline = deadline or Deadline()
-    loop = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume)
+    loop = _Loop(source, latents, generator, spaces, recipe, workers, directory, resume, coding)
     slowest = forward_seconds * loop.passes_of_first_step
     while loop.steps < recipe.iterations:
         if workers.agree(deadline.passed(loop.next_seconds(slowest, forward_seconds))):
@@ -140,7 +142,9 @@ class _Loop:
         workers: Workers,
         directory: Path,
         resume: Distillation | None,
+        coding: Callable[[Tensor, Tensor], Codec] | None,
     ) -> None:
+        self._coding = coding or (lambda values, index: recipe.latent_codec)
         self._source, self._generator, self._spaces, self._recipe = source, generator, spaces, recipe
         self._workers = workers
         # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
@@ -213,7 +217,8 @@ class _Loop:
         z = torch.stack([self._z[k].detach() for k in index.tolist()])
         if self.steps < self._recipe.iterations * (1 - self._recipe.finish):
             return z
-        return torch.from_numpy(CODECS[self._recipe.codec].rounded(z.cpu().numpy())).to(z.device)
+        values = z.cpu()
+        return torch.from_numpy(self._coding(values, index).rounded(values.numpy())).to(z.device)
 
     def _move(self, moving: Moving, gradients: Tensor) -> None:
         for group in self._adam.param_groups:

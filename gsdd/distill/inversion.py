@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -98,6 +99,7 @@ def invert(
     resume: InversionState | None = None,
     keep: Callable[[Callable[[], InversionState]], None] | None = None,
     workers: Workers = ALONE,
+    shares: Sequence[float] | None = None,
 ) -> Inverted:
     """Find z' = argmin w D_f + D_p for every crop by Adam, a chunk at a time.
 
@@ -114,6 +116,7 @@ def invert(
         keep: called after each step with a function that tells where the inversion stands; of several processes all
             call that function, or none does.
         workers: the processes of the run; each takes one chunk of a round.
+        shares: bytes that each latent may take as it is stored, `[N]`; None where the file may have any size.
 
     Returns:
         z' and the steps that were made, the same in every process and for every number of them.
@@ -129,7 +132,8 @@ def invert(
         index, _ = chunks[chunk]
         own = index if numbers is None else torch.tensor(numbers)[index]
         start = starting_latents(crops[index], generator.scale, recipe, own.tolist())
-        return ChunkInversion(crops[index], start, generator, psi, recipe, backend)
+        own_shares = None if shares is None else np.array(shares)[index.numpy()]
+        return ChunkInversion(crops[index], start, generator, psi, recipe, backend, own_shares)
 
     done = [resume.done] if resume and resume.done else []
     wanted, begun = (resume.wanted, _begun(resume)) if resume else (recipe.inversion_steps, [])
@@ -196,7 +200,7 @@ class _Round:
         for k, search in zip(self._workers.deal(self._count), self._mine, strict=True):
             if self._steps[k] < wanted:
                 # Of the steps that were asked for: where a budget cuts them, all rounds are cut in the same arithmetic.
-                search.step(self._recipe.computes_in_bf16(self._steps[k], self._recipe.inversion_steps))
+                search.step(self._recipe.computes_in_bf16(self._steps[k], self._recipe.inversion_steps), self._steps[k])
         self._steps = [min(steps + 1, wanted) for steps in self._steps]
         return max((search.loss for search in self._mine), default=math.nan)
 

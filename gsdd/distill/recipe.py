@@ -1,19 +1,24 @@
 """Everything that decides what a run computes; it travels in the file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from gsdd.errors import RecipeError
 from gsdd.features.family import Family
+from gsdd.formats.codec import Codec as LatentCodec
+from gsdd.formats.codecs import CODECS
+from gsdd.formats.dct_codec import DEFAULT_STEP, STEPS, DctCodec
 from gsdd.option import check_options, option
 
 Start = Literal["downscale", "noise"]
 StartingCrops = Literal["random", "herding"]
 Mode = Literal["single", "multiple"]
 Codec = Literal[
-    "uint8", "fp16", "fp32", "uint8-ans", "uint7-ans", "uint6-ans", "uint5-ans", "uint4-ans", "uint3-ans", "uint2-ans"
-]
+    "uint8", "fp16", "fp32", "uint8-ans", "uint7-ans", "uint6-ans", "uint5-ans", "uint4-ans", "uint3-ans", "uint2-ans",
+    "dct",
+]  # fmt: skip
 Reduction = Literal["sum", "mean"]
 Schedule = Literal["decay", "constant"]
 ClassMean = Literal["whole", "moving"]
@@ -21,6 +26,10 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 # Of the steps: the share, at the end, that is fp32 whatever the precision.
 EXACT = 0.1
+MOST_BYTES = 2**53
+UNITS: Mapping[str, int] = {
+    "": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,14 @@ class Recipe:
     dsa: str = option("color_crop_cutout_flip_scale_rotate", "Strategies of DSA, joined by _; empty switches it off.")
     dsa_mode: Mode = option("single", "One strategy a class and step, or all of them in order.")
     codec: Codec = option("uint8", "How latents are stored.")
+    codec_step: float = option(
+        DEFAULT_STEP, "Step of the codec dct, in units of z: latents are off by about a third of it.", *STEPS
+    )
+    target_size: str = option(
+        "", "Size of the file, such as 200KB or 1.5MiB, at most 3 % less: codec dct takes the step that meets it."
+    )
+    target_bpp: float = option(0.0, "Size of the file in bits for each pixel of its HR images; 0 has no target.", 0)
+    rate: float = option(0.1, "Weight of the bits of latents beside their images, in the inversion, for codec dct.", 0)
     finish: float = option(0.1, "Share of the iterations, at the end, that see latents as they will be stored.", 0, 1)
     precision: Precision = option(
         "auto", "Of the search but its last tenth, which is fp32: bf16 if the device multiplies it, or as said."
@@ -66,6 +83,27 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse values that make no run."""
         check_options(self)
+        if self.target_size and self.target_bpp:
+            raise RecipeError("recipe: target_size and target_bpp: got both, wanted one")
+        if self.has_target and self.codec != "dct":
+            raise RecipeError(f"recipe: codec: got {self.codec!r} with a target for the size, which only 'dct' meets")
+        if self.target_size:
+            parse_size(self.target_size)
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the file is to be of a size."""
+        return bool(self.target_size or self.target_bpp)
+
+    def target_bytes(self, latents: int) -> int:
+        """Compute the size that the file is to have.
+
+        Args:
+            latents: of the file.
+        """
+        if self.target_size:
+            return parse_size(self.target_size)
+        return int(self.target_bpp * latents * self.hr_size**2 / 8)
 
     @classmethod
     def from_options(cls, preset: str, options: Mapping[str, Any]) -> "Recipe":
@@ -86,7 +124,18 @@ class Recipe:
         unknown = sorted(set(options) - {entry.name for entry in fields(cls)})
         if unknown:
             raise RecipeError(f"recipe: unknown options {unknown}; known are {[entry.name for entry in fields(cls)]}")
-        return replace(PRESETS[preset], **{name: value for name, value in options.items() if value is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        if given.get("target_size") or given.get("target_bpp"):
+            if "codec_step" in given:
+                raise RecipeError("recipe: codec_step: got it with a target, which chooses the steps itself; give one")
+            given = {"codec": "dct", **given}
+        return replace(PRESETS[preset], **given)
+
+    @property
+    def latent_codec(self) -> LatentCodec:
+        """Give the codec, at its step."""
+        codec = CODECS[self.codec]
+        return codec.at(self.codec_step) if isinstance(codec, DctCodec) else codec
 
     def computes_in_bf16(self, number: int, steps: int) -> bool:
         """Tell whether a step of the search computes in bf16; those of the last tenth never do.
@@ -100,6 +149,19 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the values by field name, as JSON has them."""
         return asdict(self)
+
+
+def parse_size(text: str) -> int:
+    """Read a size such as 8KB, 1.5MB (thousands), 200KiB (1024) or 12000B.
+
+    Raises:
+        RecipeError: it is no size.
+    """
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMG]i?)?B?\s*", text, re.IGNORECASE)
+    size = float(match[1]) * UNITS[(match[2] or "").lower()] if match else 0.0
+    if not 1 <= size < MOST_BYTES:
+        raise RecipeError(f"recipe: target_size: got {text!r}, wanted a size such as 200KB, 1.5MB or 64KiB")
+    return int(size)
 
 
 PRESETS: Mapping[str, Recipe] = {

@@ -100,9 +100,9 @@ def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
 def test_where_later_chunks_are_slower_than_the_first_all_of_them_make_steps(photos, monkeypatch):
     now, made = 0.0, ChunkInversion.step
 
-    def step(search: ChunkInversion, bf16: bool) -> None:
+    def step(search: ChunkInversion, bf16: bool, number: int) -> None:
         nonlocal now
-        made(search, bf16)
+        made(search, bf16, number)
         now += 1.0 if now < 10 else 1.3
         search.step_seconds = 1.0
 
