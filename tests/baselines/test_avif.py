@@ -121,3 +121,9 @@ def test_the_settings_come_nearer_to_the_photos_in_as_many_bytes_than_pillows_ow
             break
     (theirs,) = decoded([buffer.getvalue()], SIZE)
     assert psnr(ours.images, crops) > psnr(theirs, crops)
+
+
+def test_the_tallest_picture_that_is_made_can_be_read():
+    crops = torch.zeros(avif.MOST_ROWS // 16 + 1, 3, 16, 16, dtype=torch.uint8)
+    pictures = avif.encoded(crops, 10)
+    assert [len(part) for part in avif.decoded(pictures, 16)] == [len(crops) - 1, 1]
