@@ -9,7 +9,7 @@ from gsdd.cli.options import OUTPUT, checkpoint_option, device_option, json_opti
 from gsdd.cli.progress import StageBars
 from gsdd.cli.signals import StopOnSignal
 
-NAMES = ("table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8", "compare")
+NAMES = ("table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8", "compare", "rate")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -56,7 +56,8 @@ def study(
     as CSV and Markdown beside the paper's figures, and the plots are written of the cells that there are.
 
     \b
-    compare is the comparison with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops).
+    compare is the comparison with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops);
+    rate compares files of some sizes with as many bytes of AVIF.
 
     \b
     Example:

@@ -93,11 +93,13 @@ class Board:
         plan: of the study.
         results: of its cells.
         student: whose scores are shown.
+        rows: that are compared.
     """
 
     plan: StudyPlan
     results: Results
     student: str
+    rows: Sequence[Contender]
 
     def values(self, row: Contender, metric: str) -> dict[Key, float]:
         """Give the scores of a row by (draw, seed); one on full data counts for every draw."""
@@ -120,6 +122,10 @@ class Board:
         found = paired_difference([one[key] for key in shared], [other[key] for key in shared], better_of(metric))
         return found, by_group(one, other)
 
+    def mean(self, row: Contender, metric: str) -> float | None:
+        """Average the scores of a row; None where there is none."""
+        return mean(self.values(row, metric).values())
+
     def rivals(self, rows: Sequence[Contender], metric: str) -> Iterator[Contender]:
         """Give the rows to compare with; of one choice the best by its mean on the test photos, in its favour."""
         choices: dict[str, list[Contender]] = {}
@@ -128,13 +134,13 @@ class Board:
                 choices.setdefault(row.choice or f"row {number_}", []).append(row)
         sign = 1 if better_of(metric) == "higher" else -1
         for group in choices.values():
-            yield max(group, key=lambda row: sign * (mean(self.values(row, metric).values()) or 0.0))
+            yield max(group, key=lambda row: sign * (self.mean(row, metric) or 0.0))
 
 
 def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     """Write the comparison: a table of means a student, and a table of differences with their intervals."""
-    boards = [Board(plan, results, student) for student in plan.settings.students]
-    tables = [table for board in boards for table in (_means(board), _differences(board))]
+    boards = [Board(plan, results, student, contenders(plan)) for student in plan.settings.students]
+    tables = [table for board in boards for table in (means(board), differences_of(board))]
     remarks = [*_how_compared(plan), *differences(plan), *conventions(plan, results, plan.settings.metrics)]
     return StudyReport("Distilled data against their rivals", tables, remarks)
 
@@ -183,9 +189,14 @@ def better_of(metric: str) -> Better:
     return find_metrics((metric,))[0].better
 
 
-def _means(board: Board) -> Table:
-    metrics = board.plan.settings.metrics
-    rows = contenders(board.plan)
+def means(board: Board, title: str = "") -> Table:
+    """Tabulate the mean scores of each row, with what it takes.
+
+    Args:
+        board: what is known of a student.
+        title: what is said before the student's name.
+    """
+    metrics, rows = board.plan.settings.metrics, board.rows
     goal = _goal(board, rows)
     lines = [
         (row.label, *_size(board, row), *(_mean(board, row, metric) for metric in metrics), *_times(board, row, goal))
@@ -193,7 +204,7 @@ def _means(board: Board) -> Table:
     ]
     reach = f"s to {number(goal, 2)} dB" if goal is not None else "s to a quality"
     head = ("trained on", "images", "bytes", "n", *metrics, "s to read", "s to train", reach)
-    return Table(head, lines, f"Student {board.student}: mean (standard deviation) over n trainings")
+    return Table(head, lines, f"{title}Student {board.student}: mean (standard deviation) over n trainings")
 
 
 def _size(board: Board, row: Contender) -> tuple[str, str, str]:
@@ -250,8 +261,9 @@ def _goal(board: Board, rows: Sequence[Contender]) -> float | None:
     return None if last is None else last - MARGIN
 
 
-def _differences(board: Board) -> Table:
-    rows = contenders(board.plan)
+def differences_of(board: Board, title: str = "") -> Table:
+    """Tabulate how our rows differ from the others, pair by pair; arguments as for `means`."""
+    rows = board.rows
     lines = [
         line
         for metric in board.plan.settings.metrics
@@ -261,7 +273,7 @@ def _differences(board: Board) -> Table:
     ]
     pairs = ("n", "ours - rival", "95 % interval", "verdict")
     head = ("ours", "rival", "metric", *pairs, "by draw", "95 % over draws", "over draws")
-    return Table(head, lines, f"Student {board.student}: paired differences")
+    return Table(head, lines, f"{title}Student {board.student}: paired differences")
 
 
 def _against(board: Board, ours: Contender, others: Sequence[Contender], metric: str) -> Iterator[tuple[str, ...]]:

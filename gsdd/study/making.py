@@ -50,7 +50,8 @@ class DistillationCell:
     def name(self) -> str:
         """What it is, in letters that file names may have."""
         family = f"-{self.recipe.features}" if self.recipe.iterations else ""
-        return f"{self.kind}{family}-{Path(self.generator).stem}-ipc{self.ipc}-draw{self.seed}"
+        size = f"-{self.recipe.target_size}" if self.recipe.target_size else ""
+        return f"{self.kind}{family}-{Path(self.generator).stem}-ipc{self.ipc}{size}-draw{self.seed}"
 
     @property
     def recipe(self) -> Recipe:

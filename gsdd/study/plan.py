@@ -59,9 +59,9 @@ class StudyPlan:
         crops = Recipe.from_options(self.settings.preset, self.settings.distillation).crops
         return UpscaledCrops(self.train, self.settings.hr_size, ipc, draw, self.settings.generators[generator], crops)
 
-    def inverted(self, ipc: int, draw: int, generator: str) -> Source:
-        """Give G of the inverted latents."""
-        return Latents(self.latents(ipc, draw, generator, "inverted", **NOT_DISTILLED), "inverted")
+    def inverted(self, ipc: int, draw: int, generator: str, **options: Any) -> Source:  # noqa: ANN401
+        """Give G of the inverted latents; options are further fields of `Recipe`."""
+        return Latents(self.latents(ipc, draw, generator, "inverted", **{**options, **NOT_DISTILLED}), "inverted")
 
     def distilled(self, ipc: int, draw: int, generator: str, **options: Any) -> Source:  # noqa: ANN401
         """Give G of the distilled latents; options are further fields of `Recipe`."""
@@ -75,12 +75,13 @@ class StudyPlan:
             self.settings.preset, {**self.settings.distillation, **options}, kind,
         )  # fmt: skip
 
-    def stored(self, rival: Source, quality: int) -> Source:
-        """Give random crops as AVIF, in the bytes of a rival's file."""
+    def stored(self, rival: Source, quality: int, more: int = 0) -> Source:
+        """Give random crops as AVIF, in the bytes of a rival's file, or in more."""
         made = rival.needs[0]
         if not isinstance(made, DistillationCell):
             raise TypeError(f"{rival.label} has no file to compare bytes with")
-        return StoredCrops(StoredCell(made, quality), f"random crops as AVIF {quality}, equal bytes")
+        bytes_given = "equal bytes" if not more else "in the bytes of file and generator"
+        return StoredCrops(StoredCell(made, quality, more), f"random crops as AVIF {quality}, {bytes_given}")
 
     def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
         """Give the cell that scores a student, and needs its training on a source."""

@@ -47,6 +47,13 @@ OF_EXPERIMENTS: Mapping[tuple[str, str], Mapping[str, Any]] = MappingProxyType(
         ("fig7", "small"): {"draws": [0], "seeds": [0], "students": ["small", "srresnet:small", "compact:small"]},
         ("fig8", "small"): {"draws": [0], "seeds": [0]},
         ("compare", "small"): {"metrics": ["psnr-y", "st-lpips"], "families": ["local-fourier", "resnet18"]},
+        ("rate", "small"): {
+            "distillation": {**SMALL.distillation, "finish": 0.5},
+            "metrics": ["psnr-y", "st-lpips"],
+            "draws": [0],
+            "seeds": [0, 1, 2],
+            "avif_qualities": [15, 30, 50],
+        },
         ("compare", "paper"): {"draws": [0, 1, 2], "seeds": [0, 1, 2, 3, 4], "metrics": ["psnr-y", "ssim-y", "lpips"]},
     }
 )

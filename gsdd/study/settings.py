@@ -45,6 +45,7 @@ class StudySettings:
         coreset: the method of that rival.
         avif_qualities: that the rival may choose from.
         full: what full data are: all tiles of the photos, or whole photos.
+        budgets: bytes of the files that the rate curve compares.
         curve_every: steps between two looks at the quality, for times to quality; 0 has none.
     """
 
@@ -69,11 +70,12 @@ class StudySettings:
     coreset: Method = "herding"
     avif_qualities: tuple[int, ...] = (40, 60, 80)
     full: Full = "crops"
+    budgets: tuple[int, ...] = (2_000, 8_000, 32_000, 128_000)
     curve_every: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what makes no study, before any cell is worked out."""
-        for name in ("generators", "students", "ipc", "shown_ipc", "lams", "draws", "seeds", "families"):
+        for name in ("generators", "students", "ipc", "shown_ipc", "lams", "draws", "seeds", "families", "budgets"):
             if not getattr(self, name):
                 raise RecipeError(f"study: {name}: got none, wanted at least one")
         if self.coreset not in METHODS:

@@ -20,6 +20,8 @@ from gsdd.study.making import DistillationCell
 
 # Crops that are offered to the codec, as multiples of the latents; until not all fit.
 OFFERS = (2, 8, 32)
+# Steps of quality where no crop fits.
+WORSE = 5
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,26 @@ class StoredCell:
     Attributes:
         rival: whose file has the bytes, and whose seed draws the crops.
         quality: of AVIF, 0 to 100.
+        more: bytes beyond those of the file, such as its generator's.
     """
 
     rival: DistillationCell
     quality: int
+    more: int = 0
 
     SUFFIX: ClassVar[str] = ".safetensors"
 
     @property
     def name(self) -> str:
         """What it is, in letters that file names may have."""
-        return f"avif{self.quality}-bytes-of-{self.rival.name}"
+        more = f"-and-{self.more}" if self.more else ""
+        return f"avif{self.quality}-bytes-of-{self.rival.name}{more}"
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its result."""
-        return {"makes": "avif", "quality": self.quality, "bytes of": self.rival.identity}
+        more = {"more": self.more} if self.more else {}
+        return {"makes": "avif", "quality": self.quality, "bytes of": self.rival.identity, **more}
 
     @property
     def needs(self) -> tuple[Cell, ...]:
@@ -54,7 +60,7 @@ class StoredCell:
     def run(self, workshop: Workshop) -> Result:
         """Store as many crops as fit, and keep their images as decoded."""
         began = time.monotonic()
-        budget = workshop.made_file(self.rival, DistillationCell.SUFFIX).stat().st_size
+        budget = workshop.made_file(self.rival, DistillationCell.SUFFIX).stat().st_size + self.more
         crops, stored = self._fitting(budget)
         tensors = {
             "images": stored.images.numpy(),
@@ -87,10 +93,18 @@ class StoredCell:
     def _fitting(self, budget: int) -> tuple[list[Crop], Stored]:
         for crops in self._more_and_more():
             pixels = torch.from_numpy(read_crops(self.rival.photos.catalog, crops, self.rival.hr_size))
-            stored = fitting(pixels, budget, self.quality)
+            stored = self._stored(pixels, budget)
             if stored.count < len(crops):
                 break
         return crops[: stored.count], stored
+
+    def _stored(self, pixels: torch.Tensor, budget: int) -> Stored:
+        """Store at the quality, or where no crop fits at the highest below it at which one does."""
+        for quality in range(self.quality, -1, -WORSE):
+            stored = fitting(pixels, budget, quality)
+            if stored.count:
+                break
+        return stored
 
     def _more_and_more(self) -> Iterator[list[Crop]]:
         """Deal crops class by class in turn, so that the first ones of any count are spread over the classes."""

@@ -19,6 +19,7 @@ from gsdd.study.figures import fig7_cells, fig8_cells, write_fig7, write_fig8
 from gsdd.study.photos import Photos, check_apart, split_for_tuning
 from gsdd.study.pictures import fig3_cells, fig6_cells, write_fig3, write_fig6
 from gsdd.study.plan import Results, StudyPlan
+from gsdd.study.rate import rate_cells, write_rate
 from gsdd.study.report import StudyReport
 from gsdd.study.scales import settings_of
 from gsdd.study.tables import table1_cells, table3_cells, write_table1, write_table3
@@ -53,6 +54,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "fig7": Experiment(fig7_cells, _without_workshop(write_fig7)),
         "fig8": Experiment(fig8_cells, _without_workshop(write_fig8)),
         "compare": Experiment(compare_cells, _without_workshop(write_compare)),
+        "rate": Experiment(rate_cells, _without_workshop(write_rate)),
     }
 )
 

@@ -303,8 +303,8 @@ def test_full_data_count_once_for_all_draws(few):
     full = contenders(plan)[0]
     cells = in_order(EXPERIMENTS["compare"].cells(plan))
     assert sum(cell.name.startswith("small-small-on-all") for cell in cells) == 2
-    trained = {s: Board(plan, Results({}), "small:small").cell(full, (0, s)) for s in (0, 1)}
-    again = {s: Board(plan, Results({}), "small:small").cell(full, (1, s)) for s in (0, 1)}
+    trained = {s: Board(plan, Results({}), "small:small", contenders(plan)).cell(full, (0, s)) for s in (0, 1)}
+    again = {s: Board(plan, Results({}), "small:small", contenders(plan)).cell(full, (1, s)) for s in (0, 1)}
     assert [cell.identity for cell in trained.values()] == [cell.identity for cell in again.values()]
 
 
@@ -356,3 +356,28 @@ def test_a_folder_with_other_files_or_in_the_photos_is_refused(few, tmp_path):
         run(few / "study", few)
     with pytest.raises(SourceError):
         run(tmp_path / "new", tmp_path / "nowhere")
+
+
+def test_the_rate_curve_compares_files_of_equal_bytes(few, tmp_path, monkeypatch):
+    folder = tmp_path / "rate"
+    monkeypatch.setattr("gsdd.study.rate.weights_of", lambda plan: 1234)
+    run(folder, few, "rate", options={**TINY, "budgets": [3000, 6000], "avif_qualities": [20, 60]})
+    made = {path.name: path.stat().st_size for path in (folder / "made").glob("distilled*.gsdd")}
+    assert all(0.97 <= size / wanted <= 1 for size, wanted in zip(sorted(made.values()), [3000, 6000], strict=True))
+    for path in (folder / "cells").glob("avif*.json"):
+        result = json.loads(path.read_text())["result"]
+        assert result["bytes"] <= result["budget"]
+        assert result["budget"] - 1234 * ("-and-1234-" in path.name) in made.values()
+    with (folder / "rate.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["student"], row["bytes"], row["metric"]) for row in rows] == [
+        ("small:small", "3,000", "psnr-y"),
+        ("small:small", "6,000", "psnr-y"),
+    ]
+    assert all(float(row["distilled"]) > 5 and float(row["AVIF, its best"]) > 5 for row in rows)
+    assert {row["verdict"] for row in rows} <= {"held", "lost", "tie", "too few"}
+    text = (folder / "rate.md").read_text()
+    assert "1,234 bytes in fp16" in text
+    assert "in the bytes of file and generator" in text
+    assert text.count("paired differences") == 2
+    assert (folder / "rate-psnr-y.png").read_bytes().startswith(b"\x89PNG")
