@@ -1,6 +1,5 @@
 """The codec in the loop of an inversion: latents are found that are worth their bits, and that survive rounding."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +10,11 @@ from torch import Tensor
 from gsdd.distill.budget import near
 from gsdd.distill.rate import rate
 from gsdd.distill.recipe import Recipe
+from gsdd.distill.schedule import share_of_rate
 from gsdd.formats.dct_codec import DctCodec
 
-# Of the steps: the share at the end that see latents as they will be stored, and that over which the rate decays.
-STORED, DECAY = 0.5, 2 / 3
-# Of the learning rate, at the end: with all of it, codes would go back and forth.
-LAST_RATE = 0.05
+# Of the steps: the share at the end that see latents as they will be stored.
+STORED = 0.5
 
 
 @dataclass
@@ -64,7 +62,5 @@ class Coding:
         return self.recipe.rate * rate(latents, self.codec)
 
     def lr(self, number: int) -> float:
-        """Give the learning rate of a step: down along a cosine over the last two thirds."""
-        decayed = max(0.0, 1 - (1 - number / max(1, self.recipe.inversion_steps)) / DECAY)
-        share = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * decayed)) / 2
-        return self.recipe.inversion_lr * share
+        """Give the learning rate of a step, which decays: with all of it codes would go back and forth."""
+        return self.recipe.inversion_lr * share_of_rate(number, self.recipe.inversion_steps)

@@ -19,6 +19,7 @@ from gsdd.distill.generator_pass import GeneratorPass
 from gsdd.distill.moving import Moving
 from gsdd.distill.pictures import Pictures
 from gsdd.distill.recipe import Recipe
+from gsdd.distill.schedule import share_of_rate
 from gsdd.distill.spaces import Spaces
 from gsdd.distill.workers import ALONE, Workers
 from gsdd.formats.codec import Codec
@@ -26,8 +27,6 @@ from gsdd.generators.generator import Generator
 
 Progress = Callable[[int, int, float], None]
 
-# Of the learning rate, at the end of a run; and the share of the steps over which it goes there, along a cosine.
-LAST_RATE, DECAY = 0.05, 2 / 3
 # Of a run of decaying rate: the share that Adam remembers at most.
 MEMORY = 1 / 3
 # What the first exact step may take, in steps of bf16: G is twice as slow at most, and its draws are made anew.
@@ -231,5 +230,4 @@ class _Loop:
     def _rate(self) -> float:
         if self._recipe.schedule == "constant":
             return 1.0
-        decayed = max(0.0, 1 - (1 - self.steps / self._recipe.iterations) / DECAY)
-        return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * decayed)) / 2
+        return share_of_rate(self.steps, self._recipe.iterations)
