@@ -1,4 +1,4 @@
-"""What entropy coding saves on the latents of a file, and how fast they come back: all of them, and one.
+"""What each codec makes of the latents of a file, and how fast they come back: all of them, and one.
 
 python benchmarks/codecs.py FILE.gsdd [FILE.gsdd ...]
 """
@@ -42,17 +42,17 @@ def line(name: str, latents: np.ndarray, repeats: int) -> str:
     root = float(np.sqrt(np.square(codec.rounded(latents) - latents).mean()))
     streams = f", {tensors[LENGTHS].mean():.0f} bytes a stream" if LENGTHS in tensors else ""
     return (
-        f"{name}: {size / raw:.4f} of a byte a code{streams}; {rate:.1f} MB of codes a second, one latent in "
+        f"{name}: {size / raw:.4f} bytes a value{streams}; {rate:.1f} million values a second, one latent in "
         f"{one * 1e3:.2f} ms; root mean square error {root:.5f}; the same bytes twice: {same}"
     )
 
 
 @click.command()
 @click.argument("files", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
-@click.option("--codec", "codecs", multiple=True, default=["uint8", "uint8-ans", "uint6-ans", "uint4-ans"])
+@click.option("--codec", "codecs", multiple=True, default=["fp16", "uint8", "dct"])
 @click.option("--repeats", default=5)
 def main(files: tuple[Path, ...], codecs: tuple[str, ...], repeats: int) -> None:
-    """Print a line a file and codec; latents that were quantised already are quantised again."""
+    """Print a line a file and codec; latents that were rounded already are rounded again."""
     for file in files:
         latents = latents_of(read(file))
         click.echo(f"{file.name}: {len(latents)} latents of {list(latents.shape[1:])}")

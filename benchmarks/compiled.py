@@ -1,7 +1,8 @@
 """What the compiler makes of every kernel that ships: registers, stack, spills, and how wide it reads and writes.
 
+    python benchmarks/compiled.py                # a row a launch
     python benchmarks/compiled.py --json
-    python benchmarks/compiled.py --write docs/kernels.md          # replaces the table between its two markers
+    python benchmarks/compiled.py --write        # a row a kernel, between the two markers of each op's README.md
 
 No GPU is needed: Triton compiles ahead of time for sm_80 (A100) and sm_90 (H100), and cuobjdump and nvdisasm, which
 come with it, read the result. Run it without TRITON_INTERPRET. Other files that define `shipped()` can be named.
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -31,7 +32,7 @@ from triton.compiler import ASTSource, make_backend
 from triton.runtime.jit import create_function_from_signature
 
 import gsdd.kernels
-from gsdd.kernels.launch_triton import Launch
+from gsdd.kernels.launch import Launch
 
 ARCHITECTURES = (80, 90)
 BEGIN, END = "<!-- compiled: begin -->", "<!-- compiled: end -->"
@@ -47,7 +48,7 @@ class Compiled:
     """A launch as compiled for one architecture.
 
     Attributes:
-        module: of gsdd.kernels that ships it.
+        module: of gsdd.kernels that ships it, as `augment.triton`.
         name: of the launch, as `shipped()` gives it.
         kernel: name of the `@triton.jit` function.
         architecture: 80 for sm_80.
@@ -79,7 +80,7 @@ class Compiled:
 
 def shipping_files() -> list[Path]:
     """Return the modules of gsdd.kernels that say what they ship."""
-    return sorted(file for file in KERNELS.glob("*_triton.py") if "\ndef shipped(" in file.read_text())
+    return sorted(file for file in KERNELS.rglob("triton*.py") if "\ndef shipped(" in file.read_text())
 
 
 @functools.cache
@@ -94,8 +95,9 @@ def launches_of(file: Path) -> dict[str, Launch]:
 
 
 def _module(file: Path) -> ModuleType:
-    if file.parent == KERNELS:
-        return importlib.import_module(f"gsdd.kernels.{file.stem}")
+    if file.is_relative_to(KERNELS):
+        inside = file.relative_to(KERNELS).with_suffix("").parts
+        return importlib.import_module(".".join(("gsdd.kernels", *inside)))
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -117,7 +119,7 @@ def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
     loads, stores = _sass_widths(code, "LDG"), _sass_widths(code, "STG")
     _check_same(name, accesses, loads, stores)
     return Compiled(
-        module=launch.kernel.__module__.rpartition(".")[2],
+        module=launch.kernel.__module__.removeprefix("gsdd.kernels."),
         name=name,
         kernel=launch.kernel.__name__,
         architecture=architecture,
@@ -237,31 +239,54 @@ def compile_all(files: list[Path]) -> list[Compiled]:
         return list(pool.map(_job, *zip(*jobs, strict=True), chunksize=4))
 
 
-def table(compiled: list[Compiled]) -> str:
-    """Lay out as Markdown, a row a launch, sm_80 / sm_90 in each cell."""
-    rows = ["| module | launch | warps | registers | shared, bytes | stack | STL + LDL | LDG, bytes | STG, bytes |"]
+def table(compiled: list[Compiled], of: Callable[[Compiled], str]) -> str:
+    """Lay out as Markdown, sm_80 / sm_90 in each cell.
+
+    Args:
+        compiled: launches for both architectures.
+        of: names the row of each; launches of one name share a row, with the least and the most of each number.
+
+    Returns:
+        Rows in the order of the launches.
+    """
+    rows = ["| | launches | warps | registers | shared, bytes | stack | STL + LDL | LDG, bytes | STG, bytes |"]
     rows.append("|---" * 9 + "|")
-    by_name: dict[tuple[str, str], list[Compiled]] = defaultdict(list)
+    groups: dict[str, list[Compiled]] = defaultdict(list)
     for one in compiled:
-        by_name[one.module, one.name].append(one)
-    for (module, name), pair in by_name.items():
-        cells = [
-            "/".join(str(getattr(one, column)) for one in pair) for column in ("registers", "shared", "stack", "spills")
-        ]
-        widths = [
-            " / ".join(" ".join(map(str, getattr(one, column))) for one in pair) for column in ("loads", "stores")
-        ]
-        rows.append("| " + " | ".join([module, name, str(pair[0].warps), *cells, *widths]) + " |")
+        groups[of(one)].append(one)
+    for name, group in groups.items():
+        sides = [[one for one in group if one.architecture == architecture] for architecture in ARCHITECTURES]
+        numbers = ("registers", "shared", "stack", "spills")
+        cells = [" / ".join(_span(getattr(one, column) for one in side) for side in sides) for column in numbers]
+        widths = [" / ".join(_all_widths(side, column) for side in sides) for column in ("loads", "stores")]
+        rows.append(
+            "| " + " | ".join([name, str(len(sides[0])), _span(one.warps for one in group), *cells, *widths]) + " |"
+        )
     return "\n".join(rows)
+
+
+def _span(numbers: Iterable[int]) -> str:
+    found = sorted(set(numbers))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def _all_widths(launches: list[Compiled], column: str) -> str:
+    return " ".join(map(str, sorted({width for one in launches for width in getattr(one, column)})))
+
+
+def write_pages(compiled: list[Compiled]) -> None:
+    """Put the kernels of each op into the table of its page."""
+    for page in KERNELS.glob("*/README.md"):
+        of_op = [one for one in compiled if one.module.startswith(f"{page.parent.name}.")]
+        before, after = page.read_text().split(BEGIN)[0], page.read_text().split(END)[1]
+        page.write_text(f"{before}{BEGIN}\n{table(of_op, lambda one: f'`{one.kernel}`')}\n{END}{after}")
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a launch and architecture.")
-@click.option(
-    "--write", type=click.Path(exists=True, path_type=Path), help="Put the table between this file's markers."
-)
-def main(files: tuple[Path, ...], as_json: bool, write: Path | None) -> None:
+@click.option("--write", is_flag=True, help="Put a table of its kernels into each op's README.md.")
+def main(files: tuple[Path, ...], as_json: bool, write: bool) -> None:
     """Compile what FILES ship (default: every kernel of gsdd) for sm_80 and sm_90."""
     if os.environ.get("TRITON_INTERPRET") == "1":
         sys.exit("compiled.py: TRITON_INTERPRET=1 is set, so nothing can be compiled; unset it")
@@ -269,10 +294,9 @@ def main(files: tuple[Path, ...], as_json: bool, write: Path | None) -> None:
     if as_json:
         print(json.dumps([asdict(one) for one in compiled]))
     elif write:
-        before, after = write.read_text().split(BEGIN)[0], write.read_text().split(END)[1]
-        write.write_text(f"{before}{BEGIN}\n{table(compiled)}\n{END}{after}")
+        write_pages(compiled)
     else:
-        print(table(compiled))
+        print(table(compiled, lambda one: f"{one.module}: {one.name}"))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ from torch import Tensor
 from gsdd.data.crops import read_crops
 from gsdd.distill.adam import AdamState
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.distiller import distill
 from gsdd.distill.inversion import invert
-from gsdd.distill.recipe import Recipe
+from gsdd.distill.matching import distill
 from gsdd.distill.spaces import Spaces
-from gsdd.plan import make_plan
+from gsdd.recipe import Recipe
+from gsdd.run.plan import make_plan
 from gsdd.study.held_out import pairwise_distance
 
 

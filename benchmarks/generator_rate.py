@@ -15,12 +15,12 @@ import click
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from gsdd.cost.flops import count_flops
-from gsdd.distill.chunks import CHUNK
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
-from gsdd.processor import multiplies_bf16
+from gsdd.parallel.chunks import CHUNK
+from gsdd.parallel.device import multiplies_bf16
 from gsdd.randomness import torch_stream
 
 WANTED = 0.70
@@ -34,6 +34,13 @@ def seconds(work: Callable[[], object], least: float = 0.5) -> float:
         work()
         count += 1
     return (time.perf_counter() - began) / count
+
+
+def count_flops(work: Callable[[], object]) -> int:
+    """Run something and count the FLOPs of its products and convolutions."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops())
 
 
 def there_and_back(network: Callable[[Tensor], Tensor], z: Tensor) -> Callable[[], object]:

@@ -21,13 +21,13 @@ from torch import Tensor
 from gsdd.data.crops import read_crops
 from gsdd.data.degradation import to_float
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.distiller import distill
 from gsdd.distill.inversion import invert
+from gsdd.distill.matching import distill
 from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import decode
 from gsdd.formats.codecs import CODECS
 from gsdd.metrics.psnr import psnr, psnr_of_error
-from gsdd.pairs.decode import decode
-from gsdd.plan import Plan, make_plan, real_crops
+from gsdd.run.plan import Plan, make_plan, real_crops
 from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003

@@ -18,7 +18,7 @@ from gsdd.distill.chunk_inversion import feature_distance
 from gsdd.distill.inversion import invert, starting_latents
 from gsdd.distill.spaces import Spaces
 from gsdd.metrics.psnr import psnr_of_error
-from gsdd.plan import make_plan, real_crops
+from gsdd.run.plan import make_plan, real_crops
 
 
 @click.command()

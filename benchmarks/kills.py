@@ -23,12 +23,13 @@ from pathlib import Path
 
 import click
 
-from gsdd.distill.checkpoint import read
-from gsdd.distill.journal import checkpoint_paths
 from gsdd.errors import FormatError
+from gsdd.run.checkpoint import read
+from gsdd.run.journal import checkpoint_paths
 
-RECIPE = ["--generator", "realesr-animevideov3", "--hr-size", "64", "--ipc", "2", "--real-batch", "4", "--real-crops",
-          "8", "--inversion-steps", "6", "--iterations", "12", "--checkpoint-seconds", "0.1"]  # fmt: skip
+RECIPE = ["--generator", "realesr-animevideov3", "--hr-size", "64", "--ipc", "2", "--set", "matching.real_batch=4",
+          "--set", "crops.real=8", "--inversion-steps", "6", "--iterations", "12",
+          "--set", "run.checkpoint_seconds=0.1"]  # fmt: skip
 BLOCK = 512
 USED = "the one before it is sound"
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from gsdd.data.degradation import to_float
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces, calibration_crops
 from gsdd.features.local_fourier import STRIDE, LocalFourier
 from gsdd.features.normalisation import MEAN, STD
@@ -25,6 +24,7 @@ from gsdd.generators.generator import Generator
 from gsdd.kernels.augment import augment
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import Recipe
 
 REAL_BATCH = 64
 Psi = Callable[[Tensor], Tensor]
@@ -62,7 +62,7 @@ def plain_loop(
     """
     network = copy.deepcopy(generator.network).to(memory_format=torch.contiguous_format)
     z = latents.clone().requires_grad_(True)
-    adam = torch.optim.Adam([z], lr=recipe.lr, betas=(0.9, 0.999))
+    adam = torch.optim.Adam([z], lr=recipe.matching.lr, betas=(0.9, 0.999))
     number = 0
     while True:
         began = time.perf_counter()
@@ -75,10 +75,10 @@ def plain_loop(
             rows = slice(first, first + count)
             with torch.no_grad():
                 real = psi(augmented(real_batch(source, recipe, c, number), omega)).mean(dim=0)
-                pairs = psi(augmented(to_float(source.pairs[rows]), omega))
+                pairs = psi(augmented(to_float(source.starts[rows]), omega))
             made = psi(augmented(network(z[rows]), omega))
             l_dis, r = (made.mean(dim=0) - real).square().sum(), (made - pairs).square().sum(dim=1).mean()
-            of_class = (1 - recipe.lam) * l_dis + recipe.lam * r
+            of_class = (1 - recipe.matching.lam) * l_dis + recipe.matching.lam * r
             of_class.backward()
             loss, first = loss + float(of_class.detach()), first + count
         adam.step()
@@ -99,11 +99,11 @@ def augmented(images: Tensor, omega: Augmentation) -> Tensor:
 
 def plain_psi(spaces: Spaces, source: DistillationSource, recipe: Recipe, number: int) -> Psi:
     """psi with the theta of a run, as torch and torchvision have it, its norms calibrated and frozen."""
-    if recipe.features == "local-fourier":
+    if recipe.features.family == "local-fourier":
         psi = spaces.draw_psi(recipe.seed, "training theta", number)
         assert isinstance(psi, LocalFourier)
         return lambda x: 2**0.5 * F.conv2d(x, psi.frequencies, psi.phases, STRIDE).cos().mean(dim=(2, 3))
-    layers = tuple(recipe.feature_layers.split(","))
+    layers = tuple(recipe.features.layers.split(","))
     calibration = calibration_crops(source.real, recipe)
     network = calibrated_resnet18(layers, calibration, recipe.seed, "training theta", number)
     network = network.to(memory_format=torch.contiguous_format)

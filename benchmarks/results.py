@@ -1,4 +1,4 @@
-"""The tables of docs/results.md: distilled data against their rivals, by `gsdd study compare`.
+"""The tables of docs/results.md: distilled data against baselines, by `gsdd study compare`.
 
     python benchmarks/results.py ../shared/data/mini-ost/train ../shared/data/mini-ost/test -o build/study
 

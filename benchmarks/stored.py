@@ -10,7 +10,7 @@ import click
 from held_out import through_codec
 from time_to_quality import Job
 
-from gsdd.distill.distiller import distill
+from gsdd.distill.matching import distill
 from gsdd.formats.codecs import CODECS
 
 WANTED = 0.01

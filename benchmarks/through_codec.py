@@ -20,10 +20,10 @@ import gsdd
 from gsdd.data.crops import read_crops
 from gsdd.distill.budget import finest
 from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import decode
 from gsdd.formats.container import read
 from gsdd.metrics.psnr import psnr_of_error
-from gsdd.pairs.decode import decode
-from gsdd.plan import Plan, make_plan, real_crops
+from gsdd.run.plan import Plan, make_plan, real_crops
 from gsdd.study.held_out import LAM, HeldOut
 
 DRAWS = 12

@@ -11,7 +11,7 @@ not timed; the bank, caches and everything else of a run is. Alone on the machin
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -21,16 +21,14 @@ import click
 import torch
 from held_out import judge_of
 from plain_loop import plain_loop
+from real_job import changed, real_job
 from torch import Tensor
 
-from gsdd.data.crops import read_crops
-from gsdd.distill.bank import DistillationSource
-from gsdd.distill.chunks import chunk_indices
-from gsdd.distill.distiller import distill
-from gsdd.distill.inversion import invert
-from gsdd.distill.recipe import Recipe
-from gsdd.distill.spaces import Spaces
-from gsdd.plan import make_plan
+from gsdd.distill.inversion import Inverted, invert
+from gsdd.distill.matching import match
+from gsdd.distill.run import KeepsNothing
+from gsdd.parallel.chunks import chunk_indices
+from gsdd.recipe import Recipe
 
 DRAWS = {"local-fourier": 16, "resnet18": 8}
 INVERSION_STEPS = {"realesr-animevideov3": 90, "realesrgan-x4plus": 30}
@@ -50,24 +48,18 @@ class Job:
     """One generator and family: photos, start and judge."""
 
     def __init__(self, source: Path, generator: str, family: str) -> None:
+        recipe = Recipe.preset("quick").changed({"generator": generator, "crops.ipc": 5})
         steps = INVERSION_STEPS[generator]
-        self.work = make_plan(
-            source, preset="quick", crops="random", ipc=5, generator=generator, features=family, inversion_steps=steps
+        self.run, self.chosen, self.source, self.spaces = real_job(
+            source, changed(recipe, crops="random", features=family, inversion_steps=steps)
         )
-        work = self.work
-        self.pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-        real = work.real_crops()
-        self.source = DistillationSource(work.class_names, work.counts, self.pairs, real)
-        self.spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
         self.held_out = judge_of(source, generator, family, DRAWS[family])
 
     def start(self, cache: Path) -> Tensor:
         """Invert once; later calls read what it gave."""
-        work = self.work
-        file = cache / f"{work.generator.reference.name}-{work.recipe.features}.inverted.pt"
+        file = cache / f"{self.run.generator.reference.name}-{self.run.recipe.features.family}.inverted.pt"
         if not file.exists():
-            found = invert(self.pairs, work.generator, self.spaces.fixed_psi(), work.recipe)
-            torch.save(found.latents, file)
+            torch.save(invert(self.source.starts, self.spaces.fixed_psi(), self.run).latents, file)
         start: Tensor = torch.load(file, weights_only=True)
         return start
 
@@ -75,14 +67,14 @@ class Job:
         """Judge latents."""
         chunks = chunk_indices(torch.arange(len(latents)))
         with torch.no_grad():
-            images = torch.cat([self.work.generator(latents[index])[:real] for index, real in chunks])
-        return float(self.held_out.matching(images.clamp(0, 1), self.work.counts, self.pairs).total)
+            images = torch.cat([self.run.generator(latents[index])[:real] for index, real in chunks])
+        return float(self.held_out.matching(images.clamp(0, 1), self.chosen.counts, self.source.starts).total)
 
 
 def plain_run(job: Job, start: Tensor, recipe: Recipe, every: int) -> Iterator[tuple[int, float, float]]:
     """Yield step, seconds and held-out L_overall."""
     seconds = 0.0
-    steps = plain_loop(job.source, start, job.work.generator, job.spaces, recipe)
+    steps = plain_loop(job.source, start, job.run.generator, job.spaces, recipe)
     for number, step in enumerate(itertools.islice(steps, PLAIN_STEPS), 1):
         seconds += step.seconds
         if number % every == 0:
@@ -90,17 +82,19 @@ def plain_run(job: Job, start: Tensor, recipe: Recipe, every: int) -> Iterator[t
 
 
 def gsdd_run(job: Job, start: Tensor, recipe: Recipe, every: int) -> Iterator[tuple[int, float, float]]:
-    """Yield step, seconds and held-out L_overall of a whole `distill`, the bank and all else counted."""
+    """Yield step, seconds and held-out L_overall of a whole `match`, the bank and all else counted."""
     seen: list[tuple[int, float, Tensor]] = []
     began = time.perf_counter()
 
-    def keep(state: Any) -> None:  # noqa: ANN401
-        at = time.perf_counter() - began
-        now = state()
-        if now.iterations % every == 0 or now.iterations == recipe.iterations:
-            seen.append((now.iterations, at, now.latents))
+    class Looks(KeepsNothing):
+        def keep(self, state: Callable[[], Any]) -> None:
+            at, now = time.perf_counter() - began, state()
+            if now.iterations % every == 0 or now.iterations == recipe.matching.iterations:
+                seen.append((now.iterations, at, now.latents))
 
-    distill(job.source, start, job.work.generator, job.spaces, recipe, keep=keep)
+    errors = torch.ones(len(start), dtype=torch.float64)
+    run = replace(job.run, recipe=recipe, journal=Looks())
+    match(job.source, Inverted(start, 0, errors, errors), job.spaces, run)
     for number, seconds, latents in seen:
         yield number, seconds, job.l_overall(latents)
 
@@ -162,10 +156,10 @@ def main(
     whose = {"generator": generator, "family": family}
     for run, rate in itertools.product(range(plain_runs), plain_rates):
         key = {**whose, "side": "plain", "lr": rate, "run": run}
-        run_missing(rows, job, start, key, replace(job.work.recipe, lr=rate), 15)
+        run_missing(rows, job, start, key, changed(job.run.recipe, lr=rate), 15)
     more = {name: json.loads(value) for name, value in options}
     for run, rate, part in itertools.product(range(runs), rates, parts):
-        recipe = replace(job.work.recipe, lr=rate, iterations=iterations, finish=0.0, **{**more, **PARTS[part]})
+        recipe = changed(job.run.recipe, lr=rate, iterations=iterations, finish=0.0, **{**more, **PARTS[part]})
         side = f"gsdd: + {part}{f' {more}' if more else ''}"
         run_missing(rows, job, start, {**whose, "side": side, "lr": rate, "run": run}, recipe, every)
     report(rows, generator, family)

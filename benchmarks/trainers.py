@@ -25,9 +25,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import gsdd
+from gsdd.data.degradation import low_resolution
+from gsdd.data.images import ImageFormat
 from gsdd.integrations.basicsr import register
-from gsdd.pairs.decode import low_resolution
-from gsdd.pairs.tree import ImageFormat
 
 BATCHES = 4
 Item = dict[str, Any]

@@ -15,27 +15,28 @@ from statistics import median
 import click
 import torch
 from plain_loop import REAL_BATCH, augmented, plain_psi, real_batch
+from real_job import changed, real_job
 from time_to_quality import INVERSION_STEPS
 from torch import Tensor
 
-from gsdd.data.crops import read_crops
 from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.bank import Bank, DistillationSource
-from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.embedding import class_index
 from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
+from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
-from gsdd.plan import Plan, make_plan
+from gsdd.parallel.chunks import chunk_indices
+from gsdd.recipe import Recipe
 
 Parts = dict[str, Callable[[], object]]
 
 
-def plain_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
+def plain_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
     """The parts of a step of the plain loop, over all classes."""
     recipe, network = work.recipe, work.generator.network
     psi, omegas = plain_psi(spaces, source, recipe, 0), spaces.omega("training", 0, source.class_names)
     rows = [omegas.take(torch.tensor([c])) for c in range(len(source.counts))]
-    images = to_float(source.pairs).split(source.counts)
+    images = to_float(source.starts).split(source.counts)
 
     def generator() -> None:
         for z in start.split(source.counts):
@@ -65,7 +66,7 @@ def plain_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: T
     }
 
 
-def gsdd_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
+def gsdd_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
     """The parts of a step of a run, for one draw."""
     latents = [start[index] for index, _ in chunk_indices(torch.arange(len(start)))]
     kept = graph_bytes(work.generator.frozen, latents[0])
@@ -80,7 +81,7 @@ def gsdd_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: Te
 
     def synthetic() -> None:
         for index, _ in chunk_indices(torch.arange(len(start))):
-            images = to_float(source.pairs[index]).requires_grad_(True)
+            images = to_float(source.starts[index]).requires_grad_(True)
             draw.embedding(images, classes[index]).sum().backward()
 
     def new_draw() -> None:
@@ -89,7 +90,7 @@ def gsdd_parts(work: Plan, source: DistillationSource, spaces: Spaces, start: Te
     return {
         "G, both ways": generator,
         "psi of the synthetic images, both ways": synthetic,
-        f"once a draw: theta, {work.recipe.real_batch} real crops a class, pairs": new_draw,
+        f"once a draw: theta, {work.recipe.matching.real_batch} real crops a class, pairs": new_draw,
     }
 
 
@@ -111,13 +112,10 @@ def seconds(parts: Parts, repeats: int) -> dict[str, float]:
 @click.option("--repeats", default=3)
 def main(source: Path, generator: str, family: str, real_batch: int, repeats: int) -> None:
     """Print both tables."""
-    work = make_plan(source, preset="quick", ipc=5, generator=generator, features=family, real_batch=real_batch)
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-    real = work.real_crops()
-    job = DistillationSource(work.class_names, work.counts, pairs, real)
-    spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
-    start = downscale(to_float(pairs), work.generator.scale)
-    plain = replace(work, recipe=replace(work.recipe, bank=0))
+    recipe = Recipe.preset("quick").changed({"generator": generator, "crops.ipc": 5})
+    work, _, job, spaces = real_job(source, changed(recipe, features=family, real_batch=real_batch))
+    start = downscale(to_float(job.starts), work.generator.scale)
+    plain = replace(work, recipe=changed(work.recipe, bank=0))
     for name, parts in (
         ("plain loop", plain_parts(plain, job, spaces, start)),
         ("gsdd", gsdd_parts(work, job, spaces, start)),

@@ -2,35 +2,59 @@
 
 import re
 import time
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import click
 
 from gsdd.cli.cost_table import cost_table
-from gsdd.cli.options import (
-    GENERATOR,
-    OUTPUT,
-    Command,
-    bad_image_option,
-    checkpoint_option,
-    container_for,
-    container_option,
-    device_option,
-    force_option,
-    json_option,
-    print_json,
-    quiet_option,
-)
-from gsdd.cli.processes import is_first
-from gsdd.cli.progress import StageBars
-from gsdd.cli.signals import StopOnSignal
-from gsdd.distill.recipe import DEFAULT_PRESET, PRESETS, Recipe
-from gsdd.generators.named import DEFAULT
-from gsdd.kernels.backend import BACKENDS
+from gsdd.cli.options import GENERATOR, OUTPUT, PATH, device_option, force_option, named_container
+from gsdd.cli.printer import Printer, printing
+from gsdd.cli.progress import Progress
+from gsdd.cli.settings import COMPRESS_OPTIONS, GroupedCommand
+from gsdd.configuration import About, configuration
+from gsdd.kernels.backend import Backend
+from gsdd.recipe import DEFAULT_PRESET, FLAT, PRESETS, Recipe
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+GROUPS = {
+    "What is made": ("--output", "--ipc", "--hr-size", "--target", "--codec", "--licence"),
+    "How it is made": (
+        "--preset", "--generator", "--inversion-steps", "--iterations", "--seed", "--on-bad-image", "--config", "--set",
+    ),
+    "How it runs": ("--device", "--time-budget", "--dry-run", "--force"),
+    "What is printed": ("--json", "--quiet", "--help"),
+}  # fmt: skip
+REPLACED = {
+    **COMPRESS_OPTIONS.replaced(FLAT),
+    "--target-size": "give --target 200KB",
+    "--target-bpp": "give --target 0.4bpp",
+    "--container": "give --set storage.container=VALUE, or name the output .h5",
+    "--backend": "give --set run.backend=VALUE",
+    "--checkpoint-seconds": "give --set run.checkpoint_seconds=VALUE",
+    "--part": "compress the classes apart, and join the files with gsdd merge",
+    "--reduction": "squared distances are summed, as in Eq. 7",
+}
+
+
+@configuration
+class Run:
+    """How compress runs, which decides nothing of what it makes."""
+
+    backend: Annotated[Backend, About("Triton kernels, or PyTorch (reference); auto takes Triton on a GPU.")] = "auto"
+    checkpoint_seconds: Annotated[float, About("Least seconds between two checkpoints.", 0)] = 60.0
+
+
+@configuration
+class Settings(Recipe):
+    """All that `--set` and `--config` take."""
+
+    run: Run = Run()
+
+    @property
+    def recipe(self) -> Recipe:
+        """The part that decides what is made."""
+        return Recipe(**{name: value for name, value in vars(self).items() if name != "run"})
 
 
 class Duration(click.ParamType[float]):
@@ -47,70 +71,33 @@ class Duration(click.ParamType[float]):
         return float(hours * 3600 + minutes * 60 + seconds)
 
 
-def recipe_options(command: Command) -> Command:
-    """Add one option a field of `Recipe`; unset ones stay as in the preset."""
-    for entry in reversed(fields(Recipe)):
-        choices = get_args(entry.type)
-        kind = click.Choice(choices) if choices else entry.type
-        name = "--" + entry.name.replace("_", "-")
-        shown = f"{entry.metadata['help']}  [standard: {entry.default!r}]"
-        command = click.option(name, entry.name, type=kind, default=None, help=shown)(command)
-    return command
-
-
-@click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=OUTPUT, help="The file to write.  [default: SOURCE.gsdd; of a part SOURCE.1-of-3.gsdd]"
-)
-@click.option(
-    "--ipc",
-    help="Latents a class: 100, or sky=50,animal=200.  [default: quick 5, standard 20, paper 100; with "
-    "--target-size what serves it: about 0.25 bits for each HR pixel]",
-)
-@click.option("--generator", type=GENERATOR, default=DEFAULT, show_default=True, help="G; see gsdd generators.")
+@click.command(cls=GroupedCommand, groups=GROUPS, replaced=REPLACED)
+@click.argument("source", type=PATH)
+@click.option("-o", "--output", type=OUTPUT, help="The file to write; .h5 makes it HDF5.  [default: SOURCE.gsdd]")
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=DEFAULT_PRESET,
     show_default=True,
-    help="What the options below are unless given.",
+    help="Supplies every setting that is not given.",
 )
-@recipe_options
-@container_option
-@click.option(
-    "--time-budget",
-    type=Duration(),
-    help="Have the file written this long after the start, such as 10m, with the steps that fit.",
-)
-@checkpoint_option
-@bad_image_option("skip")
-@click.option("--part", metavar="I/N", help="Make part 1/3, 2/3 ... alone, of whole classes; gsdd merge joins them.")
-@click.option("--licence", default="unknown", show_default=True, help="Licence of the photos, kept in the file.")
+@COMPRESS_OPTIONS.add_to(Recipe(), generator=GENERATOR)
 @device_option
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    default="auto",
-    show_default=True,
-    help="Of augmentation, features' means and matching: Triton kernels, or PyTorch; auto takes Triton on a GPU.",
-)
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Look at the photos, time a few steps, say what would be made and what it would cost, write nothing.",
-)
+@click.option("--time-budget", type=Duration(), help="Have the file written after so long, such as 10m or 1h30m.")
+@click.option("--dry-run", is_flag=True, help="Time a few steps, say what a run would make and cost.")
 @force_option
-@json_option
-@quiet_option
+@printing
 def compress(
     source: Path,
     output: Path | None,
-    ipc: str | None,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
+    preset: str,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    device: str,
     time_budget: float | None,
+    dry_run: bool,
+    force: bool,
+    printer: Printer,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Compress SOURCE, a folder with one sub-folder of photos a class, into one .gsdd file.
@@ -119,42 +106,17 @@ def compress(
     Example:
       gsdd compress ost/ --ipc 100 -o ost.gsdd
     """
-    from gsdd.data.crops import parse_ipc
-
-    target = output or _default_target(source, options["part"])
-    options["container"] = container_for(target, options["container"], otherwise=None)
-    options["ipc"] = None if ipc is None else parse_ipc(ipc)
-    with StageBars(hidden=quiet or not is_first()) as bars:
-        if dry_run:
-            document = _foresee(source, target, bars, options)
-        else:
-            document = _run(source, target, bars, options | {"time_budget": _left_of(time_budget)})
-    if is_first():
-        _print(document, as_json, quiet, dry_run)
-
-
-def _default_target(source: Path, part: str | None) -> Path:
-    from gsdd.data.parts import parse_part
-
-    name = source.resolve().name
-    if part is None:
-        return Path(f"{name}.gsdd")
-    dealt = parse_part(part)
-    return Path(f"{name}.{dealt.number}-of-{dealt.of}.gsdd")
-
-
-def _run(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
-    from gsdd.distill.workers import joined, own_device, started_by_torchrun
-
-    options["device"] = own_device(options["device"])
-    with StopOnSignal(repeated=started_by_torchrun()) as signals, joined(options["device"]) as workers:
-        from gsdd.compressor import compress as run
-
-        report = run(
-            source, target, stop=signals.stop, workers=workers, planned=bars.plan, progress=bars.update, note=bars.note,
-            **options,
-        )  # fmt: skip
-    return report.to_dict()
+    target = output or Path(f"{source.resolve().name}.gsdd")
+    base = Settings(**vars(Recipe.preset(preset)))
+    given = COMPRESS_OPTIONS.given(base, config, assignments, options)
+    settings = base.changed({"storage.container": named_container(target), **given})
+    execution = {"force": force, "time_budget": _left_of(time_budget), **vars(settings.run)}
+    with printer.progress() as monitor:
+        document = _run(source, target, settings.recipe, device, monitor, execution, dry_run)
+    written = "" if not dry_run else " (not written)"
+    line = f"{document['path']}{written}: {document['latents']} latents, {len(document['classes'])} classes, "
+    text = f"{line}{document['bytes']:,} bytes"
+    printer.show(document, f"{text}\n{cost_table(document)}" if dry_run else text, document["path"])
 
 
 def _left_of(time_budget: float | None) -> float | None:
@@ -163,22 +125,17 @@ def _left_of(time_budget: float | None) -> float | None:
     return time_budget and time_budget - (time.monotonic() - began)
 
 
-def _foresee(source: Path, target: Path, bars: StageBars, options: dict[str, Any]) -> dict[str, Any]:
-    from gsdd.cost.dry_run import dry_run
+def _run(
+    source: Path, target: Path, recipe: Recipe, device: str, monitor: Progress, how: dict[str, Any], dry_run: bool
+) -> dict[str, Any]:
+    from gsdd.parallel.workers import joined, own_device
+    from gsdd.run.compress import compress as run
+    from gsdd.run.dry_run import dry_run as foresee
+    from gsdd.run.execution import Execution
 
-    of_the_run = {name: value for name, value in options.items() if name != "checkpoint_seconds"}
-    return dry_run(source, target, progress=bars.update, note=bars.note, **of_the_run)
-
-
-def _print(document: dict[str, Any], as_json: bool, quiet: bool, dry_run: bool) -> None:
-    if as_json:
-        print_json(document)
-    elif quiet:
-        click.echo(document["path"])
-    else:
-        click.echo(
-            f"{document['path']}{' (not written)' if dry_run else ''}: {document['latents']} latents, "
-            f"{len(document['classes'])} classes, {document['bytes']:,} bytes"
-        )
+    own = own_device(device)
+    with joined(own) as workers:
+        execution = Execution(**how, workers=workers)
         if dry_run:
-            click.echo(cost_table(document))
+            return foresee(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution)
+        return run(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution).to_dict()

@@ -5,22 +5,15 @@ from typing import Any
 
 import click
 
-from gsdd.baselines.method import METHODS
-from gsdd.cli.options import (
-    OUTPUT,
-    bad_image_option,
-    dry_run_option,
-    force_option,
-    json_option,
-    print_json,
-    quiet_option,
-)
-from gsdd.cli.progress import StageBars
+from gsdd.cli.options import OUTPUT, PATH, bad_image_option
+from gsdd.cli.printer import Printer, writing
 from gsdd.features.family import FAMILIES
+from gsdd.recipe import parse_ipc
+from gsdd.selection.method import METHODS
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=PATH)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Folder to write; a list if its name ends in .csv.")
 @click.option("--ipc", required=True, help="Crops a class: 100, or sky=50,animal=200, or sky=50,*=100.")
 @click.option(
@@ -53,20 +46,9 @@ from gsdd.features.family import FAMILIES
     help="Share of the hardest crops that loss passes over; 0.5 begins at the middle.",
 )
 @bad_image_option("skip")
-@dry_run_option
-@force_option
-@json_option
-@quiet_option
-def coreset(
-    source: Path,
-    output: Path,
-    ipc: str,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,  # noqa: ANN401
-) -> None:
-    """Choose crops of the photos in SOURCE that stand for all of them, the rivals of a distilled set.
+@writing
+def coreset(source: Path, output: Path, ipc: str, dry_run: bool, printer: Printer, **options: Any) -> None:  # noqa: ANN401
+    """Choose crops of the photos in SOURCE that stand for all of them, the baselines of a distilled set.
 
     A folder gets a sub-folder of PNG crops a class, named after photo and place, coreset.csv, a list of them, and
     coreset.json, how they were chosen.
@@ -75,21 +57,11 @@ def coreset(
     Example:
       gsdd coreset ost/ --ipc 100 --method herding -o ost_herding/
     """
-    from gsdd.baselines.coreset import coreset as run
-    from gsdd.data.crops import parse_ipc
+    from gsdd.selection.coreset import coreset as run
 
-    with StageBars(hidden=quiet) as bars:
-        report = run(
-            source, output, ipc=parse_ipc(ipc), dry_run=dry_run, progress=bars.update, note=bars.note, **options
-        )
-    _print(report.to_dict(), dry_run, as_json, quiet)
-
-
-def _print(facts: dict[str, Any], dry_run: bool, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print_json({**facts, "dry_run": dry_run})
-    elif quiet:
-        click.echo(facts["path"])
-    else:
-        size = " (not written)" if dry_run else f", {facts['bytes']:,} bytes"
-        click.echo(f"{facts['path']}: {facts['crops']} crops, {len(facts['classes'])} classes{size}")
+    with printer.progress() as monitor:
+        report = run(source, output, ipc=parse_ipc(ipc), dry_run=dry_run, monitor=monitor, **options)
+    facts = report.to_dict()
+    size = " (not written)" if dry_run else f", {facts['bytes']:,} bytes"
+    line = f"{facts['path']}: {facts['crops']} crops, {len(facts['classes'])} classes{size}"
+    printer.show({**facts, "dry_run": dry_run}, line, facts["path"])

@@ -8,13 +8,12 @@ def cost_table(document: Mapping[str, Any]) -> str:
     """Lay out the cost of a run.
 
     Args:
-        document: what `gsdd.cost.dry_run.dry_run` gives.
+        document: what `gsdd.run.dry_run.dry_run` gives.
 
     Returns:
-        Lines: operations, time, memory, and where the run would go on.
+        Lines: time, memory, and where the run would go on.
     """
     rows = {
-        "operations": _figures(document["flops"], _operations),
         "time, estimated": _figures(document["seconds"], _duration),
         "peak memory, estimated": _figures(document["memory_bytes"], _megabytes),
         "checkpoint": f"continues {document['checkpoint']}" if document["checkpoint"] else "none",
@@ -25,10 +24,6 @@ def cost_table(document: Mapping[str, Any]) -> str:
 def _figures(values: Mapping[str, float], shown: Callable[[float], str]) -> str:
     parts = ", ".join(f"{name} {shown(value)}" for name, value in values.items() if name != "total")
     return f"{shown(values['total'])}: {parts}"
-
-
-def _operations(count: float) -> str:
-    return f"{count / 1e12:.3g} TFLOP"
 
 
 def _megabytes(count: float) -> str:

@@ -6,32 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gsdd.cli.options import (
-    OUTPUT,
-    bad_image_option,
-    device_option,
-    force_option,
-    json_option,
-    note,
-    print_json,
-    quiet_option,
-)
-from gsdd.cli.progress import StageBars
-from gsdd.cli.table import print_table
+from gsdd.cli.options import FILE, OUTPUT, PATH, bad_image_option, device_option, force_option
+from gsdd.cli.printer import Printer, printing, table
+from gsdd.cli.wording import worded
 
 if TYPE_CHECKING:
     from gsdd.data.catalog import OnBadImage
     from gsdd.metrics.scores import Evaluation, Score
-    from gsdd.study.models import Model
 
 COLUMNS = ("metric", "mean", "photos", "better", "channel", "shaved", "range", "by")
 LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicubic x4 of the photo, in 8 bits too."
-WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.argument("test", metavar="TESTDIR", type=click.Path(path_type=Path))
+@click.argument("test", metavar="TESTDIR", type=PATH)
 @click.option(
     "--metrics",
     default="psnr,ssim,lpips,st-lpips,niqe",
@@ -40,13 +29,12 @@ WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--csv", type=OUTPUT, help="Write a row a photo.")
 @click.option("--images", type=OUTPUT, help="Write a PNG a photo into this folder: LR, output, HR.")
-@click.option("--lpips-trunk", type=WEIGHTS, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
-@click.option("--nrqm-model", type=WEIGHTS, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
+@click.option("--lpips-trunk", type=FILE, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
+@click.option("--nrqm-model", type=FILE, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
 @bad_image_option("fail")
 @device_option
 @force_option
-@json_option
-@quiet_option
+@printing
 def evaluate(
     model: str,
     test: Path,
@@ -58,40 +46,35 @@ def evaluate(
     on_bad_image: "OnBadImage",
     device: str,
     force: bool,
-    as_json: bool,
-    quiet: bool,
+    printer: Printer,
 ) -> None:
     """Score MODEL on TESTDIR, a folder of HR photos: LR is made of each, enlarged by MODEL, and compared with it.
 
     MODEL is a checkpoint that gsdd train wrote, any x4 network that spandrel reads, a name that gsdd generators
-    lists, or bicubic. A metric whose weights are not on this machine is told as missing; nothing is downloaded.
+    lists, or bicubic. A metric whose weights are not on this machine is reported as missing; nothing is downloaded.
 
     \b
     Example:
       gsdd evaluate student.safetensors mini-ost/test --metrics psnr,ssim,st-lpips
     """
-    from gsdd.metrics.evaluation import evaluate as score
     from gsdd.metrics.outputs import Outputs
     from gsdd.metrics.registry import Files
-    from gsdd.study.models import find_model
+    from gsdd.students.evaluation import evaluate as run
 
-    found = find_model(model, device=device)
-    with StageBars(hidden=quiet) as bars:
-        result = score(
-            found,
+    with printer.progress() as monitor:
+        result = run(
+            model,
             test,
-            [name.strip() for name in metrics.split(",") if name.strip()],
+            metrics=[name.strip() for name in metrics.split(",") if name.strip()],
             files=Files(lpips_trunk, nrqm_model),
             outputs=Outputs(csv, images, force),
             on_bad_image=on_bad_image,
-            progress=bars.update,
+            device=device,
+            monitor=monitor,
         )
     for line in _remarks(result):
-        note(f"note: {line}", quiet)
-    if as_json:
-        print_json({"model": found.name, "about": found.about, **result.to_dict()})
-    else:
-        _print(found, result)
+        printer.note(f"note: {line}")
+    printer.show(result.to_dict(), _as_text(result))
 
 
 def _remarks(result: "Evaluation") -> Iterator[str]:
@@ -108,13 +91,10 @@ def _remarks(result: "Evaluation") -> Iterator[str]:
             yield f"{name} is over {score.images} of {len(result.photos)} photos; {first.path}: {first.left_out[name]}"
 
 
-def _print(found: "Model", result: "Evaluation") -> None:
-    click.echo(f"{found.name} ({found.about}), {len(result.photos)} photos\n")
-    print_table([COLUMNS, *map(_row, result.scores)])
-    click.echo(f"\n{LEGEND}")
-    for score in result.scores:
-        if score.missing:
-            click.echo(f"{score.metric.name} is missing: {score.missing}")
+def _as_text(result: "Evaluation") -> str:
+    head = f"{result.model} ({result.about}), {len(result.photos)} photos\n"
+    missing = [f"{each.metric.name} is missing: {worded(each.missing)}" for each in result.scores if each.missing]
+    return "\n".join([head, table([COLUMNS, *map(_row, result.scores)]), f"\n{LEGEND}", *missing])
 
 
 def _row(score: "Score") -> tuple[str, ...]:

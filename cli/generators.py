@@ -7,17 +7,8 @@ from typing import Any
 
 import click
 
-from gsdd.cli.options import (
-    GENERATOR,
-    OUTPUT,
-    dry_run_option,
-    force_option,
-    json_option,
-    print_json,
-    print_written,
-    quiet_option,
-)
-from gsdd.cli.table import print_table
+from gsdd.cli.options import GENERATOR, OUTPUT, dry_run_option
+from gsdd.cli.printer import Printer, printing, table, writing
 
 MEGABYTE = 1e6
 COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here")
@@ -25,23 +16,22 @@ FILE_COLUMNS = ("known by its file", "architecture", "takes", "weights from")
 
 
 @click.group(invoke_without_command=True)
-@json_option
-@quiet_option
-@click.pass_context
-def generators(ctx: click.Context, as_json: bool, quiet: bool) -> None:
+@printing
+def generators(printer: Printer) -> None:
     """The networks that turn latents into images; alone, it lists those that have a name.
 
     Any other x4 network that spandrel reads can be given by its file: --generator PATH.
     """
-    ctx.default_map = {name: {"as_json": as_json, "quiet": quiet} for name in generators.commands}
+    ctx = click.get_current_context()
+    given = {"as_json": printer.as_json, "quiet": printer.quiet}
+    ctx.default_map = dict.fromkeys(generators.commands, given)
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_command, as_json=as_json, quiet=quiet)
+        ctx.invoke(list_command, **given)
 
 
 @generators.command("list")
-@json_option
-@quiet_option
-def list_command(as_json: bool, quiet: bool) -> None:
+@printing
+def list_command(printer: Printer) -> None:
     """List the named generators, and whether their weights are here; with -q, their names alone.
 
     Below them are those of the literature whose weights you bring: --generator PATH.
@@ -58,22 +48,17 @@ def list_command(as_json: bool, quiet: bool) -> None:
         asdict(named) | {"default": named.name == DEFAULT, "weights": _text(find_weights(named))}
         for named in NAMED.values()
     ]
-    if as_json:
-        print_json({"generators": entries, "by_file": [asdict(entry) for entry in BY_FILE]})
-    elif quiet:
-        click.echo("\n".join(NAMED))
-    else:
-        print_table([COLUMNS, *map(_row, entries)])
-        click.echo("* default\n")
-        print_table([FILE_COLUMNS, *((each.name, each.architecture, each.takes, each.home) for each in BY_FILE)])
+    by_file = [(each.name, each.architecture, each.takes, each.home) for each in BY_FILE]
+    text = f"{table([COLUMNS, *map(_row, entries)])}\n* default\n\n{table([FILE_COLUMNS, *by_file])}"
+    facts = {"generators": entries, "by_file": [asdict(entry) for entry in BY_FILE]}
+    printer.show(facts, text, "\n".join(NAMED))
 
 
 @generators.command()
 @click.argument("name", metavar="NAME", type=GENERATOR)
 @dry_run_option
-@json_option
-@quiet_option
-def fetch(name: str, dry_run: bool, as_json: bool, quiet: bool) -> None:
+@printing
+def fetch(name: str, dry_run: bool, printer: Printer) -> None:
     """Download the official weights of generator NAME into the cache and check them.
 
     \b
@@ -86,18 +71,17 @@ def fetch(name: str, dry_run: bool, as_json: bool, quiet: bool) -> None:
     from gsdd.generators.named import find_named
 
     named = find_named(name)
-    hidden = quiet or dry_run or sys.stderr is None or not sys.stderr.isatty()
+    hidden = printer.quiet or dry_run or sys.stderr is None or not sys.stderr.isatty()
     with tqdm(total=named.download.bytes, unit="B", unit_scale=True, file=sys.stderr, disable=hidden) as bar:
         path = fetch_weights(named, bar.update, dry_run=dry_run)
     facts = {"generator": named.name, "path": str(path), **asdict(named.download)}
-    print_written(facts, f"{named.download.bytes:,} bytes from {named.download.url}", dry_run, as_json, quiet)
+    printer.show_written(facts, f"{named.download.bytes:,} bytes from {named.download.url}", dry_run)
 
 
 @generators.command()
 @click.argument("generator", metavar="GENERATOR", type=GENERATOR)
-@json_option
-@quiet_option
-def show(generator: str, as_json: bool, quiet: bool) -> None:
+@printing
+def show(generator: str, printer: Printer) -> None:
     """Load GENERATOR, a name or a path, and say what it is; with -q, its fingerprint alone.
 
     \b
@@ -111,22 +95,15 @@ def show(generator: str, as_json: bool, quiet: bool) -> None:
         "bytes": loaded.weights_bytes,
         "files": [str(file) for file in loaded.files],
     }
-    if as_json:
-        print_json(facts)
-    elif quiet:
-        click.echo(loaded.fingerprint)
-    else:
-        _print_facts(facts | {"files": ", ".join(facts["files"])})
+    lines = [_fact(name, value) for name, value in (facts | {"files": ", ".join(facts["files"])}).items()]
+    printer.show(facts, "\n".join(lines), loaded.fingerprint)
 
 
 @generators.command()
 @click.argument("generator", metavar="GENERATOR", type=GENERATOR)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The .safetensors file to write.")
-@dry_run_option
-@force_option
-@json_option
-@quiet_option
-def export(generator: str, output: Path, dry_run: bool, force: bool, as_json: bool, quiet: bool) -> None:
+@writing
+def export(generator: str, output: Path, dry_run: bool, force: bool, printer: Printer) -> None:
     """Write the weights of GENERATOR, a name or a path, to a .safetensors file that spandrel reads.
 
     \b
@@ -140,12 +117,11 @@ def export(generator: str, output: Path, dry_run: bool, force: bool, as_json: bo
     size = export_weights(loaded, output, force=force, dry_run=dry_run)
     facts = {"generator": reference.name, "path": str(output), "bytes": size, "fingerprint": reference.fingerprint}
     what = f"{reference.name}, {reference.parameters:,} parameters, {reference.fingerprint}"
-    print_written(facts, what, dry_run, as_json, quiet)
+    printer.show_written(facts, what, dry_run)
 
 
-def _print_facts(facts: dict[str, Any]) -> None:
-    for key, value in facts.items():
-        click.echo(f"{key:17} {value:,}" if isinstance(value, int) else f"{key:17} {value}")
+def _fact(name: str, value: object) -> str:
+    return f"{name:17} {value:,}" if isinstance(value, int) else f"{name:17} {value}"
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

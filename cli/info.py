@@ -1,90 +1,84 @@
-"""`gsdd info`: what a file is."""
+"""`gsdd info`: what files are."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gsdd.cli.options import GENERATOR, OUTPUT, force_option, json_option, note, print_json, quiet_option
-from gsdd.cli.progress import StageBars
+from gsdd.cli.options import OUTPUT, PATH, are_given, device_option, files_argument, force_option, generator_option
+from gsdd.cli.printer import Printer, printing, table
 from gsdd.formats.container import SIGNATURES, Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
-from gsdd.formats.origins import origins_of, part_of
-from gsdd.formats.shards import is_index, read_index
+from gsdd.formats.origins import origins_of
+
+COLUMNS = ("file", "latents", "classes", "HR", "codec", "bytes", "generator")
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@json_option
-@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw what the latents show.")
+@files_argument()
+@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw what the latents of one FILE show.")
 @click.option(
     "--source",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The photos, to show each latent's real crop beside it.",
 )
-@click.option("--generator", type=GENERATOR, help="Weights to draw with; default: those that the file names.")
-@click.option("--device", help="Where the generator runs.  [default: cpu]")
-@click.option("--feature-weights", type=click.Path(path_type=Path), help="Weights of psi, if the run was given some.")
-@click.option("--per-class", type=click.IntRange(min=1), help="Latents of a class on the sheet.  [default: 4]")
+@generator_option("to draw with")
+@device_option
+@click.option("--feature-weights", type=PATH, help="Weights of psi, if the run was given some.")
+@click.option(
+    "--per-class", type=click.IntRange(min=1), default=4, show_default=True, help="Latents of a class on the sheet."
+)
 @force_option
-@quiet_option
-def info(
-    file: Path,
-    as_json: bool,
-    contact_sheet: Path | None,
-    source: Path | None,
-    force: bool,
-    quiet: bool,
-    **options: Any,  # noqa: ANN401
-) -> None:
-    """Tell what FILE is: its classes, generator, recipe and source.
+@printing
+def info(files: tuple[Path, ...], contact_sheet: Path | None, printer: Printer, **drawing: Any) -> None:  # noqa: ANN401
+    """Tell what a FILE is: its classes, generator, recipe and source; of several, a line each and the sum.
 
     \b
     Example:
       gsdd info ost.gsdd --contact-sheet sheet.png --source ost/
     """
-    if contact_sheet is None and (source is not None or force or any(value is not None for value in options.values())):
+    if contact_sheet is None and are_given(drawing):
         raise click.UsageError("--source, --force and the options of the drawing go with --contact-sheet.")
-    if is_index(file):
-        _tell_shards(file, as_json)
+    if len(files) > 1:
+        if contact_sheet:
+            raise click.UsageError(f"--contact-sheet is of one FILE, got {len(files)}.")
+        printer.show(*_told_together(files))
         return
-    contents = read(file)
-    if contact_sheet is not None:
-        given = {name: value for name, value in options.items() if value is not None}
-        _draw(file, contact_sheet, quiet, source=source, force=force, **given)
-    if as_json:
-        print_json(_document(file, contents))
-    else:
-        click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(file, contents)))
+    contents = read(files[0])
+    if contact_sheet:
+        _draw(files[0], contact_sheet, printer, drawing)
+    text = "\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(files[0], contents))
+    printer.show(_document(files[0], contents), text)
 
 
-def _tell_shards(file: Path, as_json: bool) -> None:
-    index = read_index(file)
-    if as_json:
-        print_json({"path": str(file), **json.loads(index.to_text())})
-        return
-    size, latents = sum(index.bytes), sum(index.latents)
-    lines = [
-        ("file", f"{file} (index of {len(index.files)} shards, {size:,} bytes)"),
-        ("digest", index.digest),
-        ("latents", f"{latents}, of HR {index.hr_size}x{index.hr_size}"),
-        ("classes", f"{len(index.classes)}"),
-        *(("", f"{each.name}  {each.latents:>6}") for each in index.classes),
-        ("shards", f"{index.files[0]} .. {index.files[-1]}; gsdd info tells more of each"),
-    ]
-    click.echo("\n".join(f"{name:12}{_plain(value)}" for name, value in lines))
+def _draw(file: Path, output: Path, printer: Printer, options: dict[str, Any]) -> None:
+    from gsdd.inspect.contact_sheet import contact_sheet as draw
+
+    with printer.progress() as monitor:
+        draw(file, output, monitor=monitor, **options)
+    printer.note(f"contact sheet: {output}")
 
 
-def _draw(file: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
-    from gsdd import report
+def _told_together(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
+    """Give the facts of files and of the set that they are, and the same as a table."""
+    documents, rows, classes = [], [COLUMNS], Counter[str]()
+    for file in files:
+        contents = read(file)
+        documents.append(_document(file, contents))
+        rows.append(_row(documents[-1], contents.manifest))
+        classes.update({each.name: each.latents for each in contents.manifest.classes})
+    latents, size = (sum(document[name] for document in documents) for name in ("latents", "bytes"))
+    rows.append((f"{len(files)} files", f"{latents:,}", f"{len(classes)}", "", "", f"{size:,}", ""))
+    return {"files": documents, "latents": latents, "bytes": size, "classes": dict(classes)}, table(rows)
 
-    with StageBars(hidden=quiet) as bars:
-        sheet = report.contact_sheet(file, output, progress=bars.update, **options)
-    note(f"contact sheet: {output}", quiet)
-    if sheet.note:
-        note(f"note: {sheet.note}", quiet)
+
+def _row(document: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:
+    counts = f"{manifest.latents:,}", f"{len(manifest.classes)}", f"{manifest.hr_size}"
+    names = _plain(document["path"]), manifest.codec, _plain(manifest.generator.name)
+    return names[0], *counts, names[1], f"{document['bytes']:,}", names[2]
 
 
 def _document(file: Path, contents: Contents) -> dict[str, Any]:
@@ -156,10 +150,9 @@ def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
 
 def _run_rows(file: Path, manifest: Manifest) -> list[tuple[str, str]]:
     """Tell each run that the classes come from; a file holds one unless it was merged."""
-    part, origins = part_of(manifest, file), origins_of(manifest, file)
-    rows = [("part", f"{part} of the source's {len(part.classes)} classes")] if part else []
+    rows, origins = [], origins_of(manifest, file)
     if len(origins) == 1:
-        return [*rows, ("run", _options(origins[0].run))]
+        return [("run", _options(origins[0].run))]
     for origin in origins:
         differing = {name: value for name, value in origin.recipe.items() if name not in manifest.recipe}
         rows.append(("run", f"of {', '.join(origin.classes)}: {_options({**differing, **origin.run})}"))

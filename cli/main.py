@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import shlex
+import shutil
 import sys
 import time
 from typing import Any
@@ -14,27 +15,17 @@ from typing import Any
 import click
 
 from gsdd.cli.processes import may_complain
+from gsdd.cli.wording import worded
 from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 
-COMMANDS = {
-    "compress": "gsdd.cli.compress",
-    "convert": "gsdd.cli.convert",
-    "coreset": "gsdd.cli.coreset",
-    "evaluate": "gsdd.cli.evaluate",
-    "expand": "gsdd.cli.expand",
-    "generators": "gsdd.cli.generators",
-    "info": "gsdd.cli.info",
-    "merge": "gsdd.cli.merge",
-    "savings": "gsdd.cli.savings",
-    "students": "gsdd.cli.students",
-    "study": "gsdd.cli.study",
-    "train": "gsdd.cli.train",
-    "verify": "gsdd.cli.verify",
-}
-
+COMMANDS = (
+    "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
+    "students", "study", "train", "verify",
+)  # fmt: skip
 # These go on where the same command was interrupted.
 CONTINUING = {"compress", "expand", "study", "train"}
 
+HELP_WIDTH = 100
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_FORMAT = 3
@@ -45,14 +36,14 @@ class LazyGroup(click.Group):
     """A group that imports a sub-command's module when the command is asked for, so that `--help` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the sub-commands in alphabetical order."""
-        return sorted(COMMANDS)
+        """Name the sub-commands, in alphabetical order."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a sub-command; its command has the module's last name."""
+        """Import the module of a sub-command; it has the command's name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"gsdd.cli.{cmd_name}"), cmd_name)
         return command
 
 
@@ -67,7 +58,7 @@ def cli() -> None:
 
 def complain(text: str) -> str:
     """Tell what is wrong on stderr, in one line and by one process; return the line."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in worded(text)).split())
     if may_complain():
         click.echo(f"gsdd: {line}", err=True)
     return line
@@ -84,6 +75,11 @@ def code_of(error: GsddError) -> int:
     if isinstance(error, FormatError):
         return EXIT_FORMAT
     return EXIT_USAGE if isinstance(error, RecipeError) else EXIT_FAILED
+
+
+def _width() -> int:
+    """Choose the width of help texts: the terminal's, up to 100."""
+    return min(shutil.get_terminal_size((HELP_WIDTH, 24)).columns, HELP_WIDTH)
 
 
 def _with_hint(error: click.ClickException) -> str:
@@ -119,7 +115,9 @@ def exit_code(arguments: list[str] | None = None) -> int:
         0 ok, 1 failed, 2 usage, 3 the file is not sound, 130 interrupted.
     """
     try:
-        result: Any = cli.main(args=arguments, prog_name="gsdd", standalone_mode=False, obj=time.monotonic())
+        result: Any = cli.main(
+            args=arguments, prog_name="gsdd", standalone_mode=False, obj=time.monotonic(), terminal_width=_width()
+        )
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

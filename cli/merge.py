@@ -1,54 +1,41 @@
 """`gsdd merge`: several files as one."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gsdd.cli.options import (
-    OUTPUT,
-    container_for,
-    container_option,
-    dry_run_option,
-    force_option,
-    json_option,
-    note,
-    print_written,
-    quiet_option,
-)
+from gsdd.cli.options import OUTPUT, container_option, files_argument, named_container
+from gsdd.cli.printer import Printer, writing
+from gsdd.formats.container import ContainerName
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@files_argument()
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The file to write.")
 @container_option
-@dry_run_option
-@force_option
-@json_option
-@quiet_option
+@writing
 def merge(
     files: tuple[Path, ...],
     output: Path,
-    container: str | None,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,  # noqa: ANN401
+    container: ContainerName | None,
+    dry_run: bool,
+    force: bool,
+    printer: Printer,
 ) -> None:
-    """Put the latents of each FILE into one file: all parts of a source, or sources with other classes.
+    """Put the latents of each FILE into one file: files of other classes, with one generator, HR size and codec.
 
-    Parts that gsdd compress --part made of one source give, in any order, the file that it makes without --part. Files
-    of other sources add their classes behind those of the files before them. No generator is needed.
+    The classes of a FILE stand behind those of the files before it. No generator is needed.
 
     \b
     Example:
       gsdd merge ost.gsdd desert.gsdd -o ost2.gsdd
     """
-    from gsdd.merger import merge as run
+    from gsdd.distilled.merge import merge as run
 
-    chosen = container_for(output, container)
-    report = run(files, output, container=chosen, **options)
+    chosen = container or named_container(output, "safetensors")
+    report = run(files, output, container=chosen, force=force, dry_run=dry_run)
     for line in report.notes:
-        note(f"note: {line}", quiet)
-    facts = {**report.to_dict(), "container": chosen}
+        printer.note(f"note: {line}")
     made = f"{report.latents} latents, {len(report.classes)} classes, {report.bytes:,} bytes"
-    print_written(facts, f"{len(files)} files -> {output}: {made}", options["dry_run"], as_json, quiet)
+    facts = {**report.to_dict(), "container": chosen}
+    printer.show_written(facts, f"{len(files)} files -> {output}: {made}", dry_run)

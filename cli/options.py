@@ -1,14 +1,16 @@
-"""Options that several commands share, and how they print."""
+"""Options that several commands share."""
 
-import json
-from collections.abc import Callable, Mapping
+import glob
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 
 class GeneratorName(click.ParamType[str]):
@@ -28,6 +30,14 @@ class GeneratorName(click.ParamType[str]):
         return names or [CompletionItem(incomplete, type="file")]
 
 
+class Name(click.Choice[str]):
+    """One of so many names that a help text had better not list them."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Say in a help text what is wanted."""
+        return "NAME"
+
+
 class OutputPath(click.Path):
     """A file or folder to write; `-`, which elsewhere means stdout, is refused rather than made."""
 
@@ -38,97 +48,84 @@ class OutputPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-def container_option(command: Command) -> Command:
-    """Add `--container`; see `container_for`."""
-    return click.option(
-        "--container",
-        type=click.Choice(["safetensors", "hdf5", "deflated"]),
-        help="How the bytes are laid out.  [default: hdf5 if the file's name ends in .h5 or .hdf5, else safetensors; "
-        "deflated where compress has a target]",
-    )(command)
-
-
-def container_for(target: Path, chosen: str | None, otherwise: str | None = "safetensors") -> Any:  # noqa: ANN401
-    """Choose a container: what the user says, else what the file's name says, else the usual one."""
-    return chosen or ("hdf5" if target.suffix.lower() in (".h5", ".hdf5") else otherwise)
-
-
 GENERATOR = GeneratorName()
 OUTPUT = OutputPath(path_type=Path)
+PATH = click.Path(path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Check, say what would be written, and write nothing."
+)  # fmt: skip
+force_option = click.option("--force", is_flag=True, help="Replace what is already there.")
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where torch computes, such as cuda:1; auto takes a GPU if there is one.",
+)
+checkpoint_option = click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Least time between two checkpoints. The same command continues an interrupted run.",
+)
+container_option = click.option(
+    "--container",
+    type=click.Choice(["safetensors", "hdf5", "deflated"]),
+    help="Layout of the bytes.  [default: hdf5 if the file's name ends in .h5 or .hdf5, else safetensors]",
+)
 
 
-def json_option(command: Command) -> Command:
-    """Add `--json`: one JSON document on stdout instead of text."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(command)
+def generator_option(what: str) -> Decorator:
+    """Add `--generator` for weights that are the file's own unless given.
+
+    Args:
+        what: what they are for, such as "to decode with".
+    """
+    return click.option("--generator", type=GENERATOR, help=f"Weights {what}, not those that the file names.")
 
 
-def quiet_option(command: Command) -> Command:
-    """Add `-q`: no progress, no notes."""
-    return click.option("-q", "--quiet", is_flag=True, help="No progress and no notes; only the result.")(command)
+def decoding_options(command: Command) -> Command:
+    """Add what G is that decodes, and where."""
+    forced = click.option(
+        "--force-generator", is_flag=True, help="Use other weights than those the file was made with."
+    )  # fmt: skip
+    return generator_option("to decode with")(forced(device_option(command)))
 
 
-def force_option(command: Command) -> Command:
-    """Add `--force`: replace what exists."""
-    return click.option("--force", is_flag=True, help="Replace what is already there.")(command)
-
-
-def dry_run_option(command: Command) -> Command:
-    """Add `--dry-run`: all checks, and nothing written."""
-    return click.option("--dry-run", is_flag=True, help="Check, say what would be written, and write nothing.")(command)
-
-
-def checkpoint_option(command: Command) -> Command:
-    """Add `--checkpoint-seconds` to what can be interrupted."""
-    return click.option(
-        "--checkpoint-seconds",
-        type=click.FloatRange(min=0),
-        default=60.0,
-        show_default=True,
-        help="Least time between two checkpoints. The same command continues an interrupted run.",
-    )(command)
-
-
-def bad_image_option(default: str) -> Callable[[Command], Command]:
+def bad_image_option(default: str) -> Decorator:
     """Add `--on-bad-image`, with the command's own default."""
     return click.option(
         "--on-bad-image",
         type=click.Choice(["skip", "fail"]),
         default=default,
         show_default=True,
-        help="Name unusable photos and go on without them, or stop at the first.",
+        help="Name unusable photos and skip them, or fail at the first.",
     )
 
 
-def device_option(command: Command) -> Command:
-    """Add `--device`."""
-    return click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as cuda.")(
-        command
-    )
+def files_argument(name: str = "files", metavar: str = "FILE...") -> Decorator:
+    """Add an argument for several files or globs, as one set."""
+    return click.argument(name, metavar=metavar, nargs=-1, required=True, type=PATH, callback=_found)
 
 
-def print_json(document: Mapping[str, Any]) -> None:
-    """Print one JSON document on stdout, indented, keys in the order given."""
-    click.echo(json.dumps(document, indent=2))
+def are_given(names: Iterable[str]) -> bool:
+    """Tell whether the user gave any of these parameters of the command that runs."""
+    source = click.get_current_context().get_parameter_source
+    return any(source(name) is ParameterSource.COMMANDLINE for name in names)
 
 
-def note(text: str, quiet: bool = False) -> None:
-    """Tell the user something on stderr, unless `-q` was given."""
-    if not quiet:
-        click.echo(text, err=True)
+def named_container(target: Path, otherwise: str | None = None) -> Any:  # noqa: ANN401
+    """Choose the container that a file's name asks for, if it does."""
+    return "hdf5" if target.suffix.lower() in (".h5", ".hdf5") else otherwise
 
 
-def print_written(facts: Mapping[str, Any], what: str, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Print what a command has written: the path alone on stdout, or all facts as JSON.
+def _found(ctx: click.Context, param: click.Parameter, patterns: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(path for pattern in patterns for path in _matches(pattern))
 
-    Args:
-        facts: of the file, by name; "path" among them.
-        what: the file in a few words, for people.
-        dry_run: whether it was left unwritten.
-        as_json: print the facts.
-        quiet: say nothing on stderr.
-    """
-    if as_json:
-        print_json({**facts, "dry_run": dry_run})
-    else:
-        click.echo(facts["path"])
-        note(f"{what}{' (not written)' if dry_run else ''}", quiet)
+
+def _matches(pattern: Path) -> list[Path]:
+    """List the files that a glob finds; a name that exists, or finds nothing, is taken as it is."""
+    found = [] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))  # noqa: PTH207 - any absolute path
+    return found or [pattern]

@@ -7,18 +7,19 @@ from functools import cache
 
 def is_first() -> bool:
     """Tell whether this process shows progress and results: it is alone, or rank 0."""
-    return not _is_one_of_several() or os.environ["RANK"] == "0"
+    return not is_one_of_several() or os.environ["RANK"] == "0"
 
 
 def may_complain() -> bool:
     """Tell whether this process is the one that tells what went wrong: it is alone, or the first that knows it."""
-    return not _is_one_of_several() or _knows_it_first()
+    return not is_one_of_several() or _knows_it_first()
 
 
-def _is_one_of_several() -> bool:
+def is_one_of_several() -> bool:
+    """Tell whether torchrun started this process beside others."""
     if "RANK" not in os.environ:
         return False
-    from gsdd.distill.workers import started_by_torchrun  # imports torch
+    from gsdd.parallel.workers import started_by_torchrun  # imports torch
 
     return started_by_torchrun()
 

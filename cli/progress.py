@@ -1,16 +1,17 @@
 """Progress on stderr with rate and time left: a bar on a terminal, now and then a line in a log."""
 
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import Any, Self, TextIO
 
+import click
 from tqdm import tqdm
 
-from gsdd.cli.options import note
-
-if TYPE_CHECKING:
-    from gsdd.plan import Plan
+from gsdd.cli.processes import is_first, is_one_of_several
+from gsdd.cli.signals import StopOnSignal
+from gsdd.cli.wording import worded
+from gsdd.monitor import Monitor
 
 # Seconds between two updates.
 TERMINAL_INTERVAL = 0.1
@@ -49,65 +50,51 @@ class _Bar(tqdm):  # type: ignore[type-arg]  # at run time tqdm takes no paramet
         return {**fields, "images": f", {images:.3g} images/s" if images else ""}
 
 
-class StageBars:
-    """One bar after the other, a stage of the work each; a bar appears with its stage's first report.
+class Progress(Monitor):
+    """The monitor of every long job of the command line, to be entered while the job runs.
+
+    Shows one bar after the other, a stage of the job each; a bar appears with its stage's first report. Asks jobs to
+    stop when a signal has come.
 
     Args:
-        hidden: show nothing; so it is where there is no stderr.
-
-    Attributes:
-        images_a_step: for stages whose steps send several images through G.
+        hidden: show nothing; so it is where there is no stderr, and in all processes of a command but the first.
     """
 
     def __init__(self, *, hidden: bool = False) -> None:
-        self.hidden = hidden or sys.stderr is None
-        self.images_a_step: Mapping[str, float] = {}
+        self.hidden = hidden or sys.stderr is None or not is_first()
+        self._signals = StopOnSignal(repeated=is_one_of_several())
         self._stage = ""
         self._bar: _Bar | None = None
 
     def __enter__(self) -> Self:
+        self._signals.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        self._signals.__exit__(kind, error, trace)
 
-    def update(self, stage: str, done: int, total: int, loss: float | None = None) -> None:
-        """Move the bar of a stage.
-
-        Args:
-            stage: what is being done.
-            done: steps done; the rate counts from those of the first report, so a resumed run shows its own.
-            total: steps in all.
-            loss: shown beside the bar, where there is one.
-        """
+    def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
+        """Move the bar of a stage; its rate counts from the first report, so a resumed run shows its own."""
         if self._bar is None or stage != self._stage:
             self._close()
             self._stage, self._bar = stage, self._open(stage, done, total)
+        self._bar.images_a_step = images
         if loss is not None:
             self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
         self._bar.update(done - self._bar.n)
 
-    def plan(self, work: "Plan") -> None:
-        """Learn how many images a step of each stage is.
-
-        Args:
-            work: what will be done.
-        """
-        from gsdd.cost.workload import images_a_step
-
-        self.images_a_step = images_a_step(work)
-
     def note(self, text: str) -> None:
-        """Tell the user a line between two stages.
-
-        Args:
-            text: the line.
-        """
+        """Tell the user a line between two stages."""
         self._close()
-        self._stage, self._bar = "", None
-        note(text, self.hidden)
+        if not self.hidden:
+            click.echo(worded(text), err=True)
+
+    def should_stop(self) -> bool:
+        """Tell whether a signal has come."""
+        return self._signals.stop()
 
     def _open(self, stage: str, done: int, total: int) -> _Bar:
         where: dict[str, Any] = {
@@ -118,10 +105,9 @@ class StageBars:
         }
         if not self.hidden and not sys.stderr.isatty():
             where = {"file": _Lines(sys.stderr), "mininterval": LOG_INTERVAL, "leave": True, "bar_format": LOG_LINE}
-        bar = _Bar(desc=stage, initial=done, total=total, disable=self.hidden, unit="", **where)
-        bar.images_a_step = self.images_a_step.get(stage, 0.0)
-        return bar
+        return _Bar(desc=stage, initial=done, total=total, disable=self.hidden, unit="", **where)
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None

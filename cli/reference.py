@@ -1,11 +1,12 @@
 """docs/cli.md from the commands themselves: `python -m gsdd.cli.reference > docs/cli.md`."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from gsdd.cli.main import cli
+from gsdd.cli.settings import GroupedCommand
 
 HEAD = """\
 # The command line
@@ -14,9 +15,9 @@ Written by `python -m gsdd.cli.reference > docs/cli.md` from the commands themse
 also has `-h`.
 
 **Output.** Data goes to stdout, all else to stderr: progress with its rate and time left, notes, errors. `--json`
-prints one JSON document on stdout, `-q` the result alone. `--dry-run` says what would be done and writes nothing. What
-exists is kept unless `--force` is given; the same command again goes on where a run was interrupted. An error is one
-line that starts with `gsdd:`.
+prints one JSON document on stdout, `-q` the result alone. `FILE...` is any number of files or globs. `--dry-run` says
+what would be done and writes nothing. What exists is kept unless `--force` is given; the same command again goes on
+where a run was interrupted. An error is one line that starts with `gsdd:`.
 
 | exit code | meaning |
 |---|---|
@@ -25,6 +26,11 @@ line that starts with `gsdd:`.
 | 2 | usage: an option, or a combination of options, that makes no run |
 | 3 | a file is not sound |
 | 130 | interrupted |
+
+**Settings.** `compress` and `train` show the options that people change most. `gsdd recipe` prints all settings as
+TOML, `--config FILE` takes such a file, and `--set NAME=VALUE` one setting. An option wins over `--set`, that over the
+file, and the file over the preset. Settings below `run.` are the command's own, and not in
+the recipe that a file records.
 
 **Completion** of commands, options, generators and files in your shell:
 
@@ -55,7 +61,15 @@ def _section(command: click.Command, context: click.Context) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     options = [each for each in command.params if isinstance(each, click.Option)]
     records = [_option(*record) for each in options if (record := each.get_help_record(context))]
-    return "\n".join([f"## {context.command_path}", _code(usage), _prose(command.help or ""), *records, ""])
+    replaced = _replaced(command.replaced) if isinstance(command, GroupedCommand) else []
+    about = [f"## {context.command_path}", _code(usage), _prose(command.help or "")]
+    return "\n".join([*about, *records, "", *replaced])
+
+
+def _replaced(options: Mapping[str, str]) -> list[str]:
+    """Tell what became of options of version 0.1.0, as a table."""
+    head = ["What became of options of version 0.1.0:", "", "| option | now |", "|---|---|"]
+    return [*head, *(f"| `{option}` | {instead} |" for option, instead in options.items()), ""]
 
 
 def _prose(text: str) -> str:

@@ -5,42 +5,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gsdd.cli.options import json_option, note, print_json, quiet_option
-from gsdd.cli.progress import StageBars
+from gsdd.cli.options import PATH
+from gsdd.cli.printer import Printer, printing
 
 if TYPE_CHECKING:
-    from gsdd.savings import Rival, Savings
+    from gsdd.inspect.savings import Rival, Savings
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("source", type=PATH)
+@click.argument("file", type=PATH)
 @click.option("--sample", default=16, show_default=True, help="Photos to re-encode for the codecs' sizes.")
 @click.option("--seed", default=0, show_default=True, help="Picks the sample.")
-@json_option
-@quiet_option
-def savings(source: Path, file: Path, sample: int, seed: int, as_json: bool, quiet: bool) -> None:
+@printing
+def savings(source: Path, file: Path, sample: int, seed: int, printer: Printer) -> None:
     """Compare FILE with the photos in SOURCE, as found and as image codecs would store them.
 
     \b
     Example:
       gsdd savings ost/ ost.gsdd
     """
-    from gsdd.savings import savings as measure_savings
+    from gsdd.inspect.savings import savings as measure
 
-    with StageBars(hidden=quiet) as bars:
-        report = measure_savings(source, file, sample=sample, seed=seed, progress=bars.update)
-    if report.note:
-        note(f"note: {report.note}", quiet)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        click.echo(table(report))
+    with printer.progress() as monitor:
+        report = measure(source, file, sample=sample, seed=seed, monitor=monitor)
+    printer.show(report.to_dict(), as_text(report))
 
 
-def table(report: "Savings") -> str:
+def as_text(report: "Savings") -> str:
     """Lay a storage report out for people."""
     return "\n".join([*_facts(report), "", *_comparison(report), "", *_legend(report)])
 

@@ -4,16 +4,14 @@ from typing import Any
 
 import click
 
-from gsdd.cli.options import json_option, print_json, quiet_option
-from gsdd.cli.table import print_table
+from gsdd.cli.printer import Printer, printing, table
 
 COLUMNS = ("name", "parameters", "small", "takes", "what it is")
 
 
 @click.command()
-@json_option
-@quiet_option
-def students(as_json: bool, quiet: bool) -> None:
+@printing
+def students(printer: Printer) -> None:
     """List the networks that train on pairs, with their parameters in full and in small; with -q, the names alone.
 
     "small" trains on two CPU cores, "full" is the size that the authors release.
@@ -22,15 +20,10 @@ def students(as_json: bool, quiet: bool) -> None:
     Example:
       gsdd students
     """
-    from gsdd.students.named import students as table
+    from gsdd.students.named import students as known
 
-    entries = [_entry(student) for student in table().values()]
-    if as_json:
-        print_json({"students": entries})
-    elif quiet:
-        click.echo("\n".join(table()))
-    else:
-        print_table([COLUMNS, *map(_row, entries)])
+    entries = [_entry(student) for student in known().values()]
+    printer.show({"students": entries}, table([COLUMNS, *map(_row, entries)]), "\n".join(known()))
 
 
 def _entry(student: Any) -> dict[str, Any]:  # noqa: ANN401 - its type is imported when the command runs

@@ -1,22 +1,20 @@
-"""`gsdd study`: the paper's tables and figures, and the comparison with rivals."""
+"""`gsdd study`: the paper's tables and figures, and the comparison with baselines."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gsdd.cli.options import OUTPUT, checkpoint_option, device_option, json_option, print_json, quiet_option
-from gsdd.cli.progress import StageBars
-from gsdd.cli.signals import StopOnSignal
+from gsdd.cli.options import FILE, OUTPUT, PATH, checkpoint_option, device_option
+from gsdd.cli.printer import Printer, printing
 
 NAMES = ("table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8", "compare", "rate")
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("experiment", type=click.Choice(NAMES))
-@click.argument("train", metavar="TRAIN", type=click.Path(path_type=Path))
-@click.argument("test", metavar="[TEST]", required=False, type=click.Path(path_type=Path))
+@click.argument("train", metavar="TRAIN", type=PATH)
+@click.argument("test", metavar="[TEST]", required=False, type=PATH)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Folder of the study; experiments may share one.")
 @click.option(
     "--scale",
@@ -33,8 +31,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--nrqm-model", type=FILE, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
 @checkpoint_option
 @device_option
-@json_option
-@quiet_option
+@printing
 def study(
     experiment: str,
     train: Path,
@@ -45,17 +42,15 @@ def study(
     nrqm_model: Path | None,
     checkpoint_seconds: float,
     device: str,
-    as_json: bool,
-    quiet: bool,
+    printer: Printer,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Run an EXPERIMENT of the paper on the photos in TRAIN, scored on those in TEST.
 
     A study is cells: a distillation, or a training with its scores. Each result is a JSON file in the study's folder,
     and the same command works out those that are missing; given twice at the same time, the two share them. The table,
-    as CSV and Markdown beside the paper's figures, and the plots are written of the cells that there are.
+    as CSV and Markdown beside the paper's figures, and the plots include all cells finished so far.
 
-    \b
     compare is the comparison with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops);
     rate compares files of some sizes with as many bytes of AVIF.
 
@@ -63,22 +58,17 @@ def study(
     Example:
       gsdd study table1 mini-ost/train mini-ost/test --scale small -o study/
     """
-    from gsdd.compressor import compress
+    from gsdd.configuration import load_toml
     from gsdd.metrics.registry import Files
     from gsdd.study.cells import Workshop
-    from gsdd.study.settings import read_settings
     from gsdd.study.study import study as run
 
-    settings = read_settings(config) if config else {}
-    with StageBars(hidden=quiet) as bars, StopOnSignal() as signals:
-        workshop = Workshop(
-            output, compress, device, checkpoint_seconds, signals.stop, bars.update, bars.note
-        )  # fmt: skip
-        outcome = run(
-            experiment, train, test, workshop, options=settings, files=Files(lpips_trunk, nrqm_model), **options
-        )
-    if as_json:
-        print_json(outcome.to_dict())
-    else:
-        click.echo("\n".join(map(str, outcome.files)) or f"{outcome.left} of {outcome.cells} cells are left")
-        bars.note(f"{outcome.cells - outcome.left} of {outcome.cells} cells are worked out")
+    settings, files = load_toml(config) if config else {}, Files(lpips_trunk, nrqm_model)
+    with printer.progress() as monitor:
+        workshop = Workshop(output, device, checkpoint_seconds, monitor)
+        outcome = run(experiment, train, test, workshop, options=settings, files=files, **options)
+    done = outcome.cells - outcome.left
+    if not printer.as_json:
+        printer.note(f"{done} of {outcome.cells} cells are worked out")
+    left = f"{outcome.left} of {outcome.cells} cells are left"
+    printer.show(outcome.to_dict(), "\n".join(map(str, outcome.files)) or left)

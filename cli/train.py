@@ -1,66 +1,85 @@
 """`gsdd train`: an SR student from pairs."""
 
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import click
 
 from gsdd.cli.options import (
-    GENERATOR,
     OUTPUT,
-    Command,
+    PATH,
+    Name,
     bad_image_option,
-    checkpoint_option,
     device_option,
+    files_argument,
     force_option,
-    json_option,
-    print_json,
-    quiet_option,
+    generator_option,
 )
-from gsdd.cli.progress import StageBars
-from gsdd.cli.signals import StopOnSignal
+from gsdd.cli.printer import Printer, printing
+from gsdd.cli.settings import TRAIN_OPTIONS, GroupedCommand
+from gsdd.configuration import About, configuration, settings
 from gsdd.students.named import students
 from gsdd.students.recipe import TrainingRecipe
 
-WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
+GROUPS = {
+    "What is trained": ("--output", "--student", "--size"),
+    "What it sees": ("--crop", "--subset", "--validation", "--generator", "--cache", "--on-bad-image"),
+    "How it is trained": ("--iterations", "--batch", "--lr", "--seed", "--config", "--set"),
+    "How it runs": ("--device", "--force"),
+    "What is printed": ("--json", "--quiet", "--help"),
+}
 
 
-def recipe_options(command: Command) -> Command:
-    """Add one option a field of `TrainingRecipe`."""
-    for entry in reversed(fields(TrainingRecipe)):
-        choices = tuple(students()) if entry.name == "student" else get_args(entry.type)
-        kind = click.Choice(choices) if choices else entry.type
-        name = "--" + entry.name.replace("_", "-")
-        shown = f"{entry.metadata['help']}  [default: {entry.default!r}]"
-        command = click.option(name, entry.name, type=kind, default=None, help=shown)(command)
-    return command
+@configuration
+class Run:
+    """What train takes beside its recipe."""
+
+    subset_size: Annotated[int, About("Side of a crop of the subset in pixels.", 1)] = 128
+    validate_every: Annotated[int, About("Steps between validations.", 1)] = 200
+    force_generator: Annotated[bool, About("Take weights that the file was not made with.")] = False
+    perceptual_trunk: Annotated[str, About("torchvision's vgg19; empty looks in torchvision's cache.")] = ""
+    checkpoint_seconds: Annotated[float, About("Least seconds between two checkpoints.", 0)] = 60.0
 
 
-@click.command()
-@click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
+@configuration
+class Settings(TrainingRecipe):
+    """All that `--set` and `--config` take."""
+
+    run: Run = Run()
+
+    @property
+    def recipe(self) -> TrainingRecipe:
+        """The part that a model records."""
+        return TrainingRecipe(**{name: value for name, value in vars(self).items() if name != "run"})
+
+
+REPLACED = TRAIN_OPTIONS.replaced({each.path.rpartition(".")[2]: each.path for each in settings(Settings())})
+
+
+@click.command(cls=GroupedCommand, groups=GROUPS, replaced=REPLACED)
+@files_argument("data", "DATA...")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The model to write, a .safetensors file.")
-@recipe_options
+@TRAIN_OPTIONS.add_to(TrainingRecipe(), student=Name(list(students())))
 @click.option("--subset", type=click.IntRange(min=1), help="Of a folder: so many random HR crops, not whole photos.")
-@click.option(
-    "--subset-size", type=click.IntRange(min=1), default=128, show_default=True, help="Side of such a crop in pixels."
-)
-@click.option("--validation", type=click.Path(path_type=Path), help="Folder of photos to measure PSNR-Y on.")
-@click.option(
-    "--validate-every", type=click.IntRange(min=1), default=200, show_default=True, help="Steps between validations."
-)
-@click.option("--generator", type=GENERATOR, help="Of a .gsdd file.  [default: the one that the file names]")
-@click.option("--force-generator", is_flag=True, help="Take weights that the file was not made with.")
-@click.option("--cache", type=OUTPUT, help="Folder that keeps the decoded pairs of a .gsdd file for the next run.")
-@click.option("--perceptual-trunk", type=WEIGHTS, help="torchvision's vgg19.  [default: torchvision's cache]")
-@checkpoint_option
+@click.option("--validation", type=PATH, help="Folder of photos to measure PSNR-Y on.")
+@generator_option("to decode a .gsdd file with")
+@click.option("--cache", type=OUTPUT, help="Folder that keeps decoded pairs for the next run.")
 @bad_image_option("skip")
 @device_option
 @force_option
-@json_option
-@quiet_option
-def train(data: Path, output: Path, as_json: bool, quiet: bool, **options: Any) -> None:  # noqa: ANN401
-    """Train a super-resolution network on DATA: a .gsdd file, a folder of photos, or the folder of a coreset.
+@printing
+def train(
+    data: tuple[Path, ...],
+    output: Path,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    validation: Path | None,
+    device: str,
+    force: bool,
+    printer: Printer,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Train a super-resolution network on DATA: .gsdd files, a folder of photos, or the folder of a coreset.
 
     Beside the model lie a log, as .json, a curve, as .png, and with --validation a folder of pictures. spandrel, and
     what is built on it, opens the model of those architectures that it knows.
@@ -69,29 +88,32 @@ def train(data: Path, output: Path, as_json: bool, quiet: bool, **options: Any) 
     Example:
       gsdd train ost.gsdd --student small --validation ost_test/ -o student.safetensors
     """
-    recipe = TrainingRecipe.from_options({entry.name: options.pop(entry.name) for entry in fields(TrainingRecipe)})
-    with StageBars(hidden=quiet) as bars, StopOnSignal() as signals:
-        document = _run(data, output, recipe, bars, signals, options)
-    if as_json:
-        print_json(document)
-    elif quiet:
-        click.echo(document["path"])
-    else:
-        click.echo(_line(document))
-
-
-def _run(
-    data: Path, output: Path, recipe: TrainingRecipe, bars: StageBars, signals: StopOnSignal, options: dict[str, Any]
-) -> dict[str, Any]:
-    from gsdd.students.job import train_file
+    chosen = Settings().changed(TRAIN_OPTIONS.given(Settings(), config, assignments, options))
+    from gsdd.students.job import train as run
     from gsdd.students.sources import Reading
 
-    names = ("subset", "subset_size", "generator", "force_generator", "cache", "on_bad_image")
-    reading = Reading(**{name: options.pop(name) for name in names})
-    report = train_file(
-        data, output, recipe, reading=reading, stop=signals.stop, progress=bars.update, note=bars.note, **options
+    names = ("subset", "generator", "cache", "on_bad_image")
+    reading = Reading(
+        **{name: options[name] for name in names},
+        subset_size=chosen.run.subset_size,
+        force_generator=chosen.run.force_generator,
     )
-    return report.to_dict()
+    with printer.progress() as monitor:
+        report = run(
+            data[0] if len(data) == 1 else data,
+            output,
+            recipe=chosen.recipe,
+            reading=reading,
+            validation=validation,
+            validate_every=chosen.run.validate_every,
+            perceptual_trunk=chosen.run.perceptual_trunk or None,
+            device=device,
+            checkpoint_seconds=chosen.run.checkpoint_seconds,
+            force=force,
+            monitor=monitor,
+        )
+    document = report.to_dict()
+    printer.show(document, _line(document), document["path"])
 
 
 def _line(document: dict[str, Any]) -> str:

@@ -6,29 +6,18 @@ from typing import Any
 import click
 
 from gsdd.cli.main import EXIT_FORMAT, code_of, complain
-from gsdd.cli.options import GENERATOR, json_option, note, print_json, quiet_option
-from gsdd.cli.progress import StageBars
+from gsdd.cli.options import are_given, decoding_options, files_argument
+from gsdd.cli.printer import Printer, printing
 from gsdd.errors import GsddError
-from gsdd.verification import verify as verify_file
+from gsdd.inspect.verification import verify as verify_file
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@files_argument()
 @click.option("--decode", is_flag=True, help="Decode each image too, and compare it with its signature in the file.")
-@click.option("--generator", type=GENERATOR, help="Weights to decode with; default: those that the file names.")
-@click.option("--force-generator", is_flag=True, help="Use other weights than those the file was made with.")
-@click.option("--device", help="Where the generator runs: cpu, cuda, cuda:1 ...  [default: cpu]")
-@json_option
-@quiet_option
-def verify(
-    files: tuple[Path, ...],
-    decode: bool,
-    generator: str | None,
-    force_generator: bool,
-    device: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+@decoding_options
+@printing
+def verify(files: tuple[Path, ...], decode: bool, printer: Printer, **options: Any) -> int:  # noqa: ANN401
     """Check every byte of each FILE against its digests, and its content for sense.
 
     With --decode, also check that this machine, its torch and its generator give the images that the file's author
@@ -40,29 +29,26 @@ def verify(
     Example:
       gsdd verify ost.gsdd --decode --device cuda
     """
-    if not decode and (generator or force_generator or device):
+    if not decode and are_given(options):
         raise click.UsageError("--generator, --force-generator and --device go with --decode.")
-    options = {"decode": decode, "generator": generator, "force_generator": force_generator, "device": device or "cpu"}
     codes, results = [], []
     for file in files:
-        code, facts = _check(file, quiet, options)
+        code, facts = _check(file, printer, {"decode": decode, **options})
         codes.append(code)
         results.append({"path": str(file), "ok": code == 0, **facts})
-        if not as_json and code == 0:
+        if not printer.as_json and code == 0:
             click.echo(_line(facts))
-    if as_json:
-        print_json({"ok": not any(codes), "files": results})
+    if printer.as_json:
+        printer.show({"ok": not any(codes), "files": results}, "")
     return max(codes)
 
 
-def _check(file: Path, quiet: bool, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _check(file: Path, printer: Printer, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     try:
-        with StageBars(hidden=quiet) as bars:
-            result = verify_file(file, progress=lambda done, total: bars.update("decode", done, total), **options)
+        with printer.progress() as monitor:
+            result = verify_file(file, monitor=monitor, **options)
     except GsddError as error:
         return code_of(error), {"error": complain(str(error))}
-    if result.decoding and result.decoding.note:
-        note(f"note: {result.decoding.note}", quiet)
     if result.problem:
         return EXIT_FORMAT, {**result.to_dict(), "error": complain(result.problem)}
     return 0, result.to_dict()

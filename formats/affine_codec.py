@@ -10,7 +10,7 @@ from gsdd.formats.codec import (
     LATENTS,
     OFFSET,
     SCALE,
-    RowsOfTensors,
+    Codec,
     Shape,
     Tensors,
     refuse_non_finite,
@@ -20,7 +20,7 @@ from gsdd.formats.tensors import Layout
 
 
 @dataclass(frozen=True)
-class AffineCodec(RowsOfTensors):
+class AffineCodec(Codec):
     """z = q * scale + offset, q in 0..255, a scale and an offset for each latent and channel."""
 
     def layouts(self, shape: Shape) -> dict[str, Layout]:

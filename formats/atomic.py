@@ -1,14 +1,16 @@
 """Output files that appear whole or not at all, and replace nothing unasked."""
 
 import errno
-import fcntl
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from gsdd.errors import OutputError
 
@@ -61,7 +63,7 @@ def check_outside(path: Path, folder: Path) -> None:
     """
     with told_as_output_error(path):
         if path.parent.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(f"{path}: lies in {folder}, which is only read from; choose a place outside it with -o")
+            raise OutputError(f"{path}: lies in {folder}, which is only read from; choose a place outside it")
 
 
 @contextmanager
@@ -88,7 +90,10 @@ def written_whole(path: Path, *, force: bool = False, previous: Path | None = No
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _give_name(part, path, force, previous)
+                if os.name == "nt":
+                    file.close()  # Windows renames no open file
+                # Still locked: nobody takes it for an orphan.
+                _give_name(part, path, force, previous)
             _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
@@ -118,12 +123,14 @@ def begin_unfinished(path: Path) -> tuple[int, Path]:
     """
     while True:
         part = path.with_name(f".{path.name}.{secrets.randbits(32)}.part")
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if part.exists():  # nobody took it for an orphan before it was locked
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            ours = lock_descriptor(descriptor, blocking=False)
+        except OSError:  # a file system without locks, where `remove_orphans` removes nothing
+            ours = True
+        if ours and part.exists():
             return descriptor, part
-        os.close(descriptor)
+        os.close(descriptor)  # somebody took it for an orphan before it was locked, and removes it
 
 
 def is_unfinished(path: Path) -> bool:
@@ -142,16 +149,18 @@ def remove_orphans(folder: Path, name: str | None = None) -> None:
         for part in list(folder.iterdir()):
             match = _UNFINISHED.fullmatch(part.name)
             if match and name in (None, match[1]):
-                with suppress(BlockingIOError), part.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    part.unlink()
+                with suppress(FileNotFoundError), part.open("rb") as file:
+                    if lock_descriptor(file.fileno(), blocking=False):
+                        part.unlink()
 
 
 def _refuse(path: Path, force: bool) -> None:
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give the name of a file")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: is a device or a pipe, not a file; give the name of a file")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise OutputError(f"{path}: is a folder; give the name of a file")
+        if not stat.S_ISREG(mode):
+            raise OutputError(f"{path}: is a device or a pipe, not a file; give the name of a file")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
     if not os.access(path.parent, os.W_OK):
@@ -182,7 +191,7 @@ def _give_name(part: Path, path: Path, force: bool, previous: Path | None) -> No
 def _sync_folder(folder: Path) -> None:
     """Make a name survive a power cut, where the file system can; without it the file is still whole or not there."""
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
@@ -190,7 +199,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path}: exists already; --force (force=True) replaces it")
+    return OutputError(f"{path}: exists already; `force=True` replaces it")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,77 +19,42 @@ Shape = tuple[int, int, int, int]
 Tensors = Mapping[str, np.ndarray]
 
 
-class Codec(Protocol):
-    """A way to store float32 latents `[N, 3, h, w]` in one or more tensors; each latent is stored for itself."""
+class Codec(ABC):
+    """A way to store float32 latents `[N, 3, h, w]` in one or more tensors; each latent is stored for itself.
 
-    @property
-    def since(self) -> int:
-        """The minor version of the format that brought it."""
-        ...
+    What is not abstract here holds for codecs whose every tensor has a row a latent.
 
-    @property
-    def has_streams(self) -> bool:
-        """Tell whether tensors that pass `check` may still be refused when they are decoded."""
-        ...
-
-    def layouts(self, shape: Shape) -> dict[str, Layout]:
-        """Name the tensors that latents of a shape become, with dtype and shape."""
-        ...
-
-    def likely_bytes(self, shape: Shape) -> int:
-        """Guess the size that is free in the layouts, as it often is with photos."""
-        ...
-
-    def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
-        """Turn finite float32 latents into tensors; RecipeError if a value cannot be stored."""
-        ...
-
-    def rounded(self, latents: np.ndarray) -> np.ndarray:
-        """Give the new float32 array that decoding gives after encoding; RecipeError as there."""
-        ...
-
-    def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
-        """Turn tensors back into a new float32 array: all latents of the shape, or some; FormatError."""
-        ...
-
-    def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
-        """Cut the tensors of latents that follow on each other out, as they are stored; nothing is decoded."""
-        ...
-
-    def check(self, tensors: Tensors, shape: Shape) -> None:
-        """Refuse tensors that do not decode to finite numbers of that shape; FormatError."""
-        ...
-
-
-class RowsOfTensors(ABC):
-    """A codec whose every tensor has a row a latent."""
+    Attributes:
+        since: the minor version of the format that brought it.
+        has_streams: whether tensors that pass `check` may still be refused when they are decoded.
+    """
 
     since: ClassVar[int] = 0
     has_streams: ClassVar[bool] = False
 
     @abstractmethod
     def layouts(self, shape: Shape) -> dict[str, Layout]:
-        """See `Codec`, and so are the rest."""
+        """Name the tensors that latents of a shape become, with dtype and shape."""
 
     @abstractmethod
     def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
-        """Turn latents into tensors."""
+        """Turn finite float32 latents into tensors; RecipeError if a value cannot be stored."""
 
     @abstractmethod
     def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
-        """Turn tensors into latents."""
+        """Turn tensors back into a new float32 array: all latents of the shape, or some; FormatError."""
+
+    @abstractmethod
+    def check(self, tensors: Tensors, shape: Shape) -> None:
+        """Refuse tensors that do not decode to finite numbers of that shape; FormatError."""
 
     def rounded(self, latents: np.ndarray) -> np.ndarray:
-        """Encode and decode."""
+        """Give the new float32 array that decoding gives after encoding; RecipeError as there."""
         n, c, h, w = latents.shape
         return self.decode(self.encode(latents), (n, c, h, w))
 
-    def rows(self, tensors: Tensors, which: slice) -> dict[str, np.ndarray]:
-        """Cut rows out of every tensor."""
-        return {name: tensors[name][which] for name in self.layouts((1, 1, 1, 1))}
-
     def likely_bytes(self, shape: Shape) -> int:
-        """Nothing is free in its layouts."""
+        """Guess the size that is free in the layouts, as it often is with photos."""
         return 0
 
 

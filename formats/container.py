@@ -25,8 +25,8 @@ CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
 _HEAD = 64
-# Of `shards.py`, which builds on this file.
-INDEX_START = b'{"bytes":['
+# The index of shards, which gsdd 0.1.0 wrote.
+_SHARDS = b'{"bytes":['
 # Latents that are decoded at once where they are only looked at.
 _LOOKED_AT = 96
 
@@ -63,13 +63,25 @@ class Contents:
         return self.document.manifest
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """What a file holds beside its manifest, before it is encoded.
+
+    Args:
+        latents: float32 `[N, 3, h, w]`, finite, class after class.
+        source_index: int32 `[N]`, for each latent the photo of its crop, counted within its class.
+        signatures: uint8, of the HR images that a reader of this file decodes; the manifest has their shape.
+    """
+
+    latents: np.ndarray
+    source_index: np.ndarray
+    signatures: np.ndarray
+
+
 def write(
     path: Path,
     manifest: Manifest,
-    latents: np.ndarray,
-    class_index: np.ndarray,
-    source_index: np.ndarray,
-    signatures: np.ndarray,
+    arrays: Arrays,
     *,
     codec: Codec | None = None,
     container: ContainerName = "safetensors",
@@ -80,10 +92,7 @@ def write(
     Args:
         path: the file to be written.
         manifest: what the file says of itself.
-        latents: float32 `[N, 3, h, w]`, finite, class after class.
-        class_index: int32 `[N]`, the class of each latent.
-        source_index: int32 `[N]`, for each latent the photo of its crop, counted within its class.
-        signatures: uint8, of the HR images that a reader of this file decodes; the manifest has their shape.
+        arrays: what it holds.
         codec: the manifest's, at the step that encoding shall have; None has it at its usual one.
         container: how the bytes are laid out.
         force: whether to replace a file of that name.
@@ -98,45 +107,20 @@ def write(
     """
     check_output(path, force=force)
     _container(container)
-    tensors = _encoded(manifest, latents, class_index, source_index, signatures, codec)
-    return write_stored(path, manifest, tensors, container=container, force=force)
+    return write_stored(path, manifest, _encoded(manifest, arrays, codec), container=container, force=force)
 
 
 def size_with(
-    manifest: Manifest,
-    latents: np.ndarray,
-    class_index: np.ndarray,
-    source_index: np.ndarray,
-    signatures: np.ndarray,
-    *,
-    codec: Codec | None = None,
-    container: ContainerName = "safetensors",
+    manifest: Manifest, arrays: Arrays, *, codec: Codec | None = None, container: ContainerName = "safetensors"
 ) -> int:
-    """Compute the size of the file that `write` with these arguments would write.
-
-    Raises:
-        FormatError: as there.
-        RecipeError: as there.
-    """
-    dump, _ = _container(container)
-    tensors = _encoded(manifest, latents, class_index, source_index, signatures, codec)
-    return sum(map(len, dump(sealed(manifest, tensors), tensors)))
+    """Compute the size of the file that `write` with these arguments would write; errors as there."""
+    return sum(map(len, _pieces(manifest, _encoded(manifest, arrays, codec), container)))
 
 
-def _encoded(
-    manifest: Manifest,
-    latents: np.ndarray,
-    class_index: np.ndarray,
-    source_index: np.ndarray,
-    signatures: np.ndarray,
-    codec: Codec | None,
-) -> dict[str, np.ndarray]:
-    _check_array("latents", latents, np.float32, manifest.latent_shape)
-    _check_array(CLASS_INDEX, class_index, np.int32, (manifest.latents,))
-    _check_array(SOURCE_INDEX, source_index, np.int32, (manifest.latents,))
-    _check_array(SIGNATURES, signatures, np.uint8, manifest.signature_shape)
-    codes = (codec or CODECS[manifest.codec]).encode(latents)
-    return {**codes, CLASS_INDEX: class_index, SOURCE_INDEX: source_index, SIGNATURES: signatures}
+def class_index(manifest: Manifest) -> np.ndarray:
+    """Give the class of each latent: class after class, int32 `[N]`."""
+    counts = [each.latents for each in manifest.classes]
+    return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
 
 
 def write_stored(
@@ -167,15 +151,7 @@ def write_stored(
         OutputError: the file exists, or cannot be written.
     """
     check_output(path, force=force)
-    dump, _ = _container(container)
-    return _write_pieces(path, dump(sealed(manifest, tensors), tensors), force, dry_run)
-
-
-def sealed(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> Document:
-    """Give the document of a file of tensors in stored form; FormatError if it and they do not fit together."""
-    document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
-    _check_values(manifest, tensors)
-    return document
+    return _write_pieces(path, _pieces(manifest, tensors, container), force, dry_run)
 
 
 def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int:
@@ -241,19 +217,6 @@ def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
     return CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
 
 
-def check_contents(contents: Contents) -> None:
-    """Refuse tensors that have the right digests and no sense, and streams that no encoder writes.
-
-    Args:
-        contents: a file whose digests were compared.
-
-    Raises:
-        FormatError: such a tensor.
-    """
-    _check_values(contents.manifest, contents.tensors)
-    check_streams(contents)
-
-
 def check_streams(contents: Contents) -> None:
     """Decode every stream of a file, a few at a time; what has no streams is whole once it was read.
 
@@ -291,6 +254,23 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
     check_output(target, force=force)
     contents = read(source)
     return _write_pieces(target, dump(contents.document, contents.tensors), force, dry_run)
+
+
+def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[str, np.ndarray]:
+    _check_array("latents", arrays.latents, np.float32, manifest.latent_shape)
+    _check_array(SOURCE_INDEX, arrays.source_index, np.int32, (manifest.latents,))
+    _check_array(SIGNATURES, arrays.signatures, np.uint8, manifest.signature_shape)
+    tensors = (codec or CODECS[manifest.codec]).encode(arrays.latents)
+    index = {CLASS_INDEX: class_index(manifest), SOURCE_INDEX: arrays.source_index}
+    return {**tensors, **index, SIGNATURES: arrays.signatures}
+
+
+def _pieces(manifest: Manifest, tensors: Mapping[str, np.ndarray], container: str) -> list[bytes | memoryview]:
+    """Lay out a file of tensors in stored form; FormatError if they and the manifest do not fit together."""
+    dump, _ = _container(container)
+    document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
+    _check_values(manifest, tensors)
+    return dump(document, tensors)
 
 
 def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry_run: bool) -> int:
@@ -333,8 +313,8 @@ def _sniff(head: bytes) -> str:
         return "safetensors"
     if head.startswith(deflated_container.START):
         return "deflated"
-    if head.startswith(INDEX_START):
-        raise FormatError("is the index of shards; open it with gsdd.open_shards, or join them with gsdd convert")
+    if head.startswith(_SHARDS):
+        raise FormatError("an index of shards is no longer read; gsdd 0.1.0 was the last version that reads it")
     raise FormatError("is not a .gsdd file: it starts as none of gsdd's containers does")
 
 
@@ -346,8 +326,7 @@ def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ..
 
 def _check_values(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> None:
     """Refuse tensors with the right digests and no sense; their shapes are right by now."""
-    counts = [each.latents for each in manifest.classes]
-    if not np.array_equal(tensors[CLASS_INDEX], np.repeat(np.arange(len(counts)), counts)):
+    if not np.array_equal(tensors[CLASS_INDEX], class_index(manifest)):
         raise FormatError(f"{CLASS_INDEX} is not class after class with the manifest's numbers of latents")
     sources = tensors[SOURCE_INDEX]
     if sources.min() < 0 or int(sources.max()) >= manifest.source.images:

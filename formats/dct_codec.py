@@ -10,8 +10,18 @@ from numpy.typing import NDArray
 
 from gsdd.errors import FormatError, RecipeError
 from gsdd.formats import cosines, entropy, spectrum
-from gsdd.formats.codec import Shape, refuse_non_finite, refuse_overflow
-from gsdd.formats.streams import StreamCodec, joined, words_of
+from gsdd.formats.codec import (
+    ALL,
+    LATENTS,
+    LENGTHS,
+    SCALE,
+    Codec,
+    Shape,
+    Tensors,
+    refuse_non_finite,
+    refuse_overflow,
+)
+from gsdd.formats.tensors import FREE, Layout
 
 DEFAULT_STEP = 1 / 16
 STEPS = (2.0**-10, 2.0)
@@ -21,7 +31,13 @@ BIT_WORTH = 0.05
 ROUND_UP_FROM = 0.6
 _LARGEST_CODE = 2047
 _LARGEST_SCALE = 2.0**100
+# Bytes of a stream before its words: what `spectrum.tables_of` takes.
+HEAD = cosines.CHANNELS
+# Codes that no encoder exceeds in a byte. What a reader allocates is bounded by it.
+_MOST_CODES = 800
+# Latents that are encoded at once, and values of a plane that are decoded at once: these stay in the processor's cache.
 _TOGETHER = 64
+_DECODED_TOGETHER = 96 * 1024
 _CENTRE = np.float32(0.5)
 # Bits that a coefficient of a photo often takes at a step of 1/16.
 _LIKELY_BITS = 2.3
@@ -30,8 +46,8 @@ _STATE_BYTES = 5
 
 
 @dataclass(frozen=True)
-class DctCodec(StreamCodec):
-    """z = 1/2 + scale * (inverse cosine transform of the codes), over channels and blocks of 8x8.
+class DctCodec(Codec):
+    """z = 1/2 + scale * (inverse cosine transform of the codes), over channels and blocks of 8x8; a stream a latent.
 
     Args:
         step: what encoding makes the scale, in units of z; decoding takes that of each latent.
@@ -41,9 +57,7 @@ class DctCodec(StreamCodec):
     step: float = DEFAULT_STEP
     steps: tuple[float, ...] = ()
     since: ClassVar[int] = 3
-    head: ClassVar[int] = cosines.CHANNELS
-    most_codes: ClassVar[int] = 800
-    largest_scale: ClassVar[float] = _LARGEST_SCALE
+    has_streams: ClassVar[bool] = True
 
     def at(self, step: float) -> "DctCodec":
         """Give the codec of another step.
@@ -59,10 +73,15 @@ class DctCodec(StreamCodec):
         """Give the codec of other steps, one a latent, which are brought into the range."""
         return replace(self, steps=tuple(steps.clip(*STEPS).tolist()))
 
+    def layouts(self, shape: Shape) -> dict[str, Layout]:
+        """Name the streams, one behind the other, and two tables: their bytes, and their steps."""
+        table = shape[:1]
+        return {LATENTS: Layout("U8", (FREE,)), LENGTHS: Layout("I32", table), SCALE: Layout("F32", table)}
+
     def likely_bytes(self, shape: Shape) -> int:
         """Take what photos often take."""
         bits = max(_LIKELY_BITS - math.log2(self.step / DEFAULT_STEP), 0.1)
-        return shape[0] * (self.head + entropy.WORD.itemsize) + int(math.prod(shape) * bits / 8)
+        return shape[0] * (HEAD + entropy.WORD.itemsize) + int(math.prod(shape) * bits / 8)
 
     def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
         """Round coefficients to multiples of the step, and code them by the spectrum that fits best."""
@@ -70,7 +89,8 @@ class DctCodec(StreamCodec):
         for _, codes, scale in self._quantised(latents):
             streams += [_stream(*each) for each in zip(codes, spectrum.fitting(codes), strict=True)]
             scales.append(scale)
-        return joined(streams, np.concatenate(scales))
+        data, lengths = np.frombuffer(b"".join(streams), np.uint8), np.array(list(map(len, streams)), np.int32)
+        return {LATENTS: data, LENGTHS: lengths, SCALE: np.concatenate(scales)}
 
     def rounded(self, latents: np.ndarray) -> np.ndarray:
         """Round coefficients, and transform them back."""
@@ -87,23 +107,35 @@ class DctCodec(StreamCodec):
         """Compute what the stream of each latent takes, to a byte or two, `[N]`; none is made."""
         bits = [spectrum.bits(codes, spectrum.fitting(codes)) for _, codes, _ in self._quantised(latents)]
         # Words are whole, and the last ones are of the coder's state.
-        return np.concatenate(bits) / 8 + (self.head + _STATE_BYTES)
+        return np.concatenate(bits) / 8 + (HEAD + _STATE_BYTES)
 
     def stream_bytes(self, latents: np.ndarray) -> int:
         """Compute what streams of latents take together, as `bytes_of`."""
         return int(self.bytes_of(latents).sum())
 
-    def decode_some(
-        self, streams: Mapping[int, np.ndarray], scale: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> None:
-        """Decode codes, and transform them back."""
-        codes = np.empty((len(streams), *cosines.coefficients(out.shape[1:])), np.int16)
-        for (number, stream), each in zip(streams.items(), codes, strict=True):
-            try:
-                _decode_stream(stream, each)
-            except FormatError as error:
-                raise FormatError(f"latent {number}: {error}") from error
-        out[:] = _dequantised(codes, scale, out.shape)
+    def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
+        """Decode the streams that are asked for, and transform them back."""
+        numbers = range(shape[0])[which]
+        latents = np.empty((len(numbers), *shape[1:]), np.float32)
+        bounds = np.concatenate([[0], np.cumsum(tensors[LENGTHS], dtype=np.int64)])
+        step = max(1, _DECODED_TOGETHER // (shape[2] * shape[3]))
+        for first in range(0, len(numbers), step):
+            some = numbers[first : first + step]
+            cut = {number: tensors[LATENTS][bounds[number] : bounds[number + 1]] for number in some}
+            scale = tensors[SCALE][list(some)]
+            latents[first : first + step] = _dequantised(_codes_of(cut, shape), scale, (len(some), *shape[1:]))
+        return latents
+
+    def check(self, tensors: Tensors, shape: Shape) -> None:
+        """Refuse streams that no encoder cuts so, and scales that lead to infinity."""
+        lengths, scale = tensors[LENGTHS].astype(np.int64), tensors[SCALE]
+        least = max(HEAD, -(-math.prod(shape[1:]) // _MOST_CODES))
+        if (lengths < least).any() or lengths.sum() != len(tensors[LATENTS]):
+            raise FormatError(f"{LENGTHS} are not those of {len(lengths)} streams in {len(tensors[LATENTS])} bytes")
+        if not (np.isfinite(scale).all() and (scale >= 0).all()):
+            raise FormatError(f"{SCALE} holds numbers that are negative or not finite")
+        if scale.max() > _LARGEST_SCALE:
+            raise FormatError(f"{SCALE} leads to latents that are not finite")
 
     def _quantised(self, latents: np.ndarray) -> Iterator[tuple[slice, NDArray[np.int16], NDArray[np.float32]]]:
         """Give codes and scales of a few latents at a time, and which they are: float64 is much larger than they."""
@@ -140,17 +172,28 @@ def _dequantised(codes: NDArray[np.int16], scale: NDArray[np.float32], shape: tu
 
 
 def _stream(codes: NDArray[np.int16], heads: NDArray[np.uint8]) -> bytes:
-    numbers = spectrum.tables_of(heads)
-    rows = [codes[numbers == number].ravel() for number in np.unique(numbers)]
-    return heads.tobytes() + entropy.encode(rows, np.unique(numbers), spectrum.TABLES).astype(entropy.WORD).tobytes()
+    tables = spectrum.tables_of(heads)
+    present = np.unique(tables)
+    return heads.tobytes() + entropy.encode([codes[tables == number].ravel() for number in present], present)
 
 
-def _decode_stream(stream: np.ndarray, codes: NDArray[np.int16]) -> None:
-    numbers = spectrum.tables_of(stream[: len(codes)])
-    present = np.unique(numbers)
-    rows = [np.empty(codes[numbers == number].size, np.int16) for number in present]
-    entropy.decode(words_of(stream[len(codes) :]), rows, present, spectrum.TABLES)
+def _codes_of(cut: Mapping[int, NDArray[np.uint8]], shape: Shape) -> NDArray[np.int16]:
+    """Decode streams, by number of latent."""
+    codes = np.empty((len(cut), *cosines.coefficients(shape)), np.int16)
+    for (number, stream), each in zip(cut.items(), codes, strict=True):
+        try:
+            _decode_stream(stream, each)
+        except FormatError as error:
+            raise FormatError(f"latent {number}: {error}") from error
+    return codes
+
+
+def _decode_stream(stream: NDArray[np.uint8], codes: NDArray[np.int16]) -> None:
+    tables = spectrum.tables_of(stream[:HEAD])
+    present = np.unique(tables)
+    rows = [np.empty(codes[tables == number].size, np.int16) for number in present]
+    entropy.decode(stream[HEAD:].tobytes(), rows, present)
     for number, row in zip(present, rows, strict=True):
-        codes[numbers == number] = row.reshape(-1, codes.shape[-1])
+        codes[tables == number] = row.reshape(-1, codes.shape[-1])
     if codes.min() < -_LARGEST_CODE:
         raise FormatError("its stream holds a code that no encoder writes")

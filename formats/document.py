@@ -35,9 +35,14 @@ class Document:
     digest: str
 
     @property
-    def is_of_our_versions(self) -> bool:
-        """Whether it has all that files of this gsdd have, and nothing that this gsdd does not know."""
-        return 1 <= int(self.version.partition(".")[2]) <= MINOR
+    def foreign(self) -> str | None:
+        """Why no new file can be made of this one: it lacks what files of this gsdd have, or has what is unknown."""
+        if 1 <= int(self.version.partition(".")[2]) <= MINOR:
+            return None
+        return (
+            f"is of format {self.version}; wanted {MAJOR}.1 to {MAJOR}.{MINOR}: older files have no signatures, "
+            "compress the photos again; newer ones need a newer gsdd"
+        )
 
 
 def seal(manifest: Manifest, tensors: Mapping[str, TensorEntry]) -> Document:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsdd.errors import FormatError
-from gsdd.formats.codec import ALL, LATENTS, RowsOfTensors, Shape, Tensors, refuse_non_finite, refuse_overflow
+from gsdd.formats.codec import ALL, LATENTS, Codec, Shape, Tensors, refuse_non_finite, refuse_overflow
 from gsdd.formats.tensors import DTYPES, Layout
 
 
 @dataclass(frozen=True)
-class FloatCodec(RowsOfTensors):
+class FloatCodec(Codec):
     """Latents rounded to a floating-point dtype, one of `DTYPES`."""
 
     name: str

@@ -12,7 +12,7 @@ from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, quote
-from gsdd.formats.codecs import CODECS
+from gsdd.formats.codecs import CODECS, GIVEN_UP
 from gsdd.formats.tensors import FREE, MAX_INTEGER, Layout
 
 CHANNELS = 3
@@ -114,6 +114,9 @@ class Manifest:
 
     def __post_init__(self) -> None:
         _check_fields("manifest", self)
+        if self.codec in GIVEN_UP:
+            last = f"gsdd {GIVEN_UP[self.codec]} was the last version that reads it"
+            raise FormatError(f"codec {quote(self.codec)} is no longer read; {last}")
         if self.codec not in CODECS:
             raise FormatError(f"codec {quote(self.codec)}; known are {', '.join(CODECS)}")
         for scale in (self.generator.scale, DEGRADATION["scale"]):

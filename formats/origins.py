@@ -1,66 +1,19 @@
-"""Where the latents of a file come from: a part of one source, or several sources that were merged.
+"""Which runs the latents of a file come from: one, or several whose files were merged.
 
-Both are told in the manifest's `run`, so that a reader that does not care passes over them.
+They are told in the manifest's `run`, so that a reader that does not care passes over them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import quote
-from gsdd.formats.manifest import Manifest, ManifestClass, ManifestSource, check_object
+from gsdd.formats.manifest import Manifest, ManifestSource, check_object
 
-PART = "part"
 # Of each class, a digest of the places that its crops have in the photos.
 CROPS = "crops_sha256"
 ORIGINS = "origins"
-
-
-@dataclass(frozen=True)
-class ManifestPart:
-    """Says that a file holds some classes of its source, and what the others are.
-
-    Attributes:
-        number: which part, from 1.
-        of: how many parts there are.
-        classes: all classes of the source, in the order of the whole file.
-
-    Raises:
-        FormatError: no such part.
-    """
-
-    number: int
-    of: int
-    classes: tuple[ManifestClass, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse what no run writes."""
-        if type(self.number) is not int or type(self.of) is not int or not 1 <= self.number <= self.of:
-            raise FormatError(f"part {quote(self.number)} of {quote(self.of)}; wanted numbers such as 1 of 3")
-
-    def __str__(self) -> str:
-        """Write the part as `--part` takes it."""
-        return f"{self.number}/{self.of}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the value of `run.part`."""
-        return asdict(self)
-
-    def numbers(self, classes: Sequence[ManifestClass]) -> tuple[int, ...]:
-        """Number latents as the file of the whole source does.
-
-        Args:
-            classes: some of the source's.
-
-        Returns:
-            The number of each of their latents.
-        """
-        first, starts = 0, {}
-        for each in self.classes:
-            starts[each.name] = first
-            first += each.latents
-        return tuple(starts[each.name] + k for each in classes for k in range(each.latents))
 
 
 @dataclass(frozen=True)
@@ -87,30 +40,6 @@ class Origin:
             "run": dict(self.run),
             "source": asdict(self.source),
         }
-
-
-def part_of(manifest: Manifest, path: object = "the manifest") -> ManifestPart | None:
-    """Read which part of its source a file is.
-
-    Args:
-        manifest: of the file.
-        path: the file, for the message.
-
-    Returns:
-        The part; None if the file has all of its source.
-
-    Raises:
-        FormatError: `run.part` is not what a run writes.
-    """
-    if PART not in manifest.run:
-        return None
-    try:
-        part = _part(manifest.run[PART])
-    except FormatError as error:
-        raise FormatError(f"{path}: run.{PART}: {error}") from error
-    if [each for each in part.classes if each in manifest.classes] != list(manifest.classes):
-        raise FormatError(f"{path}: run.{PART} does not have the classes of the file, in its order")
-    return part
 
 
 def crops_of(manifest: Manifest, path: object = "the manifest") -> Mapping[str, object]:
@@ -147,8 +76,7 @@ def origins_of(manifest: Manifest, path: object = "the manifest") -> tuple[Origi
     """
     names = [each.name for each in manifest.classes]
     if ORIGINS not in manifest.run:
-        run = {name: value for name, value in manifest.run.items() if name != PART}
-        return (Origin(tuple(names), manifest.recipe, run, manifest.source),)
+        return (Origin(tuple(names), manifest.recipe, manifest.run, manifest.source),)
     try:
         origins = tuple(map(_origin, _list(manifest.run[ORIGINS])))
     except FormatError as error:
@@ -157,12 +85,6 @@ def origins_of(manifest: Manifest, path: object = "the manifest") -> tuple[Origi
     if len(told) != len(names) or set(told) != set(names):
         raise FormatError(f"{path}: run.{ORIGINS} do not have each class of the file once")
     return origins
-
-
-def _part(value: object) -> ManifestPart:
-    said = _object(value, ManifestPart)
-    classes = tuple(ManifestClass(**_object(each, ManifestClass)) for each in _list(said["classes"]))
-    return ManifestPart(said["number"], said["of"], classes)
 
 
 def _origin(value: object) -> Origin:

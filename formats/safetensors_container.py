@@ -4,9 +4,7 @@ The header follows from the manifest alone, to the byte. The reader renders it a
 for holes, overlaps, extra tensors or hidden metadata; only then does the safetensors library see the bytes.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
@@ -63,37 +61,6 @@ def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
         return document, safetensors.numpy.load(data)
     except safetensors.SafetensorError as error:
         raise FormatError(f"safetensors refuses the file: {error}") from error
-
-
-def mapped(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
-    """Read the header of a file, and show its tensors where they lie; their bytes are read when they are used.
-
-    Args:
-        path: a file of unknown origin, in this container.
-
-    Returns:
-        As `load`; the tensors are read-only.
-
-    Raises:
-        FormatError: as there.
-        OSError: there is no such file, or it cannot be read.
-    """
-    with path.open("rb") as file:
-        head = file.read(_LENGTH)
-        header = _cut_header(head + file.read(min(int.from_bytes(head, "little"), MAX_HEADER + 1)))
-        document = parse(_text(header))
-        if header != _header(document):
-            raise FormatError("the safetensors header is not the one that its manifest calls for")
-        start, size = _LENGTH + len(header), os.fstat(file.fileno()).st_size
-        wanted = start + sum(entry.layout.nbytes for entry in document.tensors.values())
-        if size != wanted:
-            raise FormatError(f"the file has {size} bytes; its header accounts for {wanted}")
-        data, tensors = np.memmap(file, np.uint8, "r"), {}
-    for name in _order(document.tensors):
-        layout = document.tensors[name].layout
-        tensors[name] = data[start : start + layout.nbytes].view(DTYPES[layout.dtype]).reshape(layout.shape)
-        start += layout.nbytes
-    return document, tensors
 
 
 def _cut_header(data: bytes) -> bytes:

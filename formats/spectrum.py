@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsdd.formats.cosines import BLOCK
-from gsdd.formats.entropy import Tables, cost
+from gsdd.formats.entropy import LOWEST, TABLES, cost
 
-TABLES = Tables(levels=4096, count=18, fineness=2)
 # A channel's byte: five bits of level, the table at frequency 0, and three of slope.
 LEVELS, SLOPES = 32, 8
 _STEEPER = 2
@@ -27,14 +26,14 @@ def _numbers() -> NDArray[np.uint8]:
     """Compute the tables of every head, `[256, 8, 8]`."""
     heads = np.arange(LEVELS * SLOPES)[:, None, None]
     fallen = ((heads // LEVELS + _STEEPER) * octaves() + 16) // 32
-    numbers: NDArray[np.uint8] = (heads % LEVELS - fallen).clip(0, TABLES.count - 1).astype(np.uint8)
+    numbers: NDArray[np.uint8] = (heads % LEVELS - fallen).clip(0, TABLES - 1).astype(np.uint8)
     return numbers
 
 
 @cache
 def _chosen() -> NDArray[np.float32]:
     """Mark the table that each frequency has with each head, `[8 * 8 * tables, 256]`."""
-    marks = _numbers()[..., None] == np.arange(TABLES.count)
+    marks = _numbers()[..., None] == np.arange(TABLES)
     chosen: NDArray[np.float32] = marks.reshape(LEVELS * SLOPES, -1).T.astype(np.float32)
     return chosen
 
@@ -75,15 +74,15 @@ def bits(codes: NDArray[np.int16], heads: NDArray[np.uint8]) -> NDArray[np.float
 
 def bits_of(codes: NDArray[np.float64], tables: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Look up what each code takes with its table; arrays are broadcast."""
-    taken: NDArray[np.float64] = cost(TABLES)[tables, codes.astype(np.int64) - TABLES.lowest]
+    taken: NDArray[np.float64] = cost()[tables, codes.astype(np.int64) - LOWEST]
     return taken
 
 
 def _bits_by_table(codes: NDArray[np.int16]) -> NDArray[np.float32]:
     """Compute what all blocks' codes of a frequency take with each table, `[N, 3, 8, 8, tables]`."""
-    return np.stack([_of_code()[each.astype(np.int64) - TABLES.lowest].sum(3) for each in codes])
+    return np.stack([_of_code()[each.astype(np.int64) - LOWEST].sum(3) for each in codes])
 
 
 @cache
 def _of_code() -> NDArray[np.float32]:
-    return np.ascontiguousarray(cost(TABLES).T.astype(np.float32))
+    return np.ascontiguousarray(cost().T.astype(np.float32))

@@ -4,44 +4,57 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gsdd.compressor import compress
-    from gsdd.merger import merge
+    from gsdd.api import Distilled, open
+    from gsdd.distilled.merge import merge
+    from gsdd.errors import GsddError
+    from gsdd.generators.load import load_generator
+    from gsdd.monitor import Monitor
     from gsdd.pairs.dataset import DistilledPairs
-    from gsdd.pairs.distilled import Distilled, open
-    from gsdd.pairs.expand import expand
-    from gsdd.pairs.loader import ResumableLoader
     from gsdd.pairs.sampler import ResumableSampler
-    from gsdd.pairs.stream import DistilledStream
-    from gsdd.shards import Shards, open_shards
+    from gsdd.recipe import Recipe
+    from gsdd.run.compress import compress
+    from gsdd.run.execution import Execution
+    from gsdd.selection.coreset import coreset
+    from gsdd.students.evaluation import evaluate
+    from gsdd.students.job import train
+    from gsdd.students.recipe import TrainingRecipe
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+_HOMES = {
+    "Distilled": "gsdd.api",
+    "DistilledPairs": "gsdd.pairs.dataset",
+    "Execution": "gsdd.run.execution",
+    "GsddError": "gsdd.errors",
+    "Monitor": "gsdd.monitor",
+    "Recipe": "gsdd.recipe",
+    "ResumableSampler": "gsdd.pairs.sampler",
+    "TrainingRecipe": "gsdd.students.recipe",
+    "compress": "gsdd.run.compress",
+    "coreset": "gsdd.selection.coreset",
+    "evaluate": "gsdd.students.evaluation",
+    "load_generator": "gsdd.generators.load",
+    "merge": "gsdd.distilled.merge",
+    "open": "gsdd.api",
+    "train": "gsdd.students.job",
+}
 __all__ = [
     "Distilled",
     "DistilledPairs",
-    "DistilledStream",
-    "ResumableLoader",
+    "Execution",
+    "GsddError",
+    "Monitor",
+    "Recipe",
     "ResumableSampler",
-    "Shards",
+    "TrainingRecipe",
     "compress",
-    "expand",
+    "coreset",
+    "evaluate",
+    "load_generator",
     "merge",
     "open",
-    "open_shards",
+    "train",
 ]
-
-_HOMES = {
-    "Distilled": "gsdd.pairs.distilled",
-    "DistilledPairs": "gsdd.pairs.dataset",
-    "DistilledStream": "gsdd.pairs.stream",
-    "ResumableLoader": "gsdd.pairs.loader",
-    "ResumableSampler": "gsdd.pairs.sampler",
-    "compress": "gsdd.compressor",
-    "expand": "gsdd.pairs.expand",
-    "merge": "gsdd.merger",
-    "Shards": "gsdd.shards",
-    "open": "gsdd.pairs.distilled",
-    "open_shards": "gsdd.shards",
-}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -39,16 +39,19 @@ def choose(backend: str, tensor: "Tensor") -> Literal["reference", "triton"]:
 
 def _check_triton(tensor: "Tensor") -> None:
     if find_spec("triton") is None:
-        raise KernelInputError("backend 'triton': triton is not installed; pip install triton, or take 'reference'")
+        raise KernelInputError(
+            '`backend="triton"`: triton is not installed; pip install triton, or take `backend="reference"`'
+        )
     if str(tensor.dtype) not in TRITON_DTYPES:
         raise KernelInputError(
-            f"backend 'triton': got {tensor.dtype}, wanted one of {TRITON_DTYPES}; cast, or take 'reference'"
+            f'`backend="triton"`: got {tensor.dtype}, wanted one of {TRITON_DTYPES}; cast it, or take '
+            '`backend="reference"`'
         )
     if not tensor.is_cuda:
         import triton  # only who asks for kernels pays for the import
 
         if not triton.knobs.runtime.interpret:
             raise KernelInputError(
-                f"backend 'triton': got a tensor on {tensor.device}, wanted one on a GPU; move it, take 'auto', or set "
-                "TRITON_INTERPRET=1 before Python starts to interpret the kernels"
+                f'`backend="triton"`: got a tensor on {tensor.device}, wanted one on a GPU; move it, take '
+                '`backend="auto"`, or set TRITON_INTERPRET=1 before Python starts to interpret the kernels'
             )

@@ -74,8 +74,8 @@ def takes_kernel(op: str, backend: str, images: Tensor, compute: torch.dtype) ->
         return False
     if not suits:
         raise KernelInputError(
-            f"{op}: backend 'triton': got {images.shape[1]} channels, computed in {compute}, wanted 3, in "
-            "torch.float32; take 'auto' or 'reference'"
+            f'{op}: `backend="triton"`: got {images.shape[1]} channels, computed in {compute}, wanted 3, in '
+            'torch.float32; take `backend="auto"` or `backend="reference"`'
         )
     return images.numel() > 0
 

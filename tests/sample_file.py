@@ -43,7 +43,7 @@ MANIFEST = Manifest(
 def write_sample(path: Path, codec: str = "uint8", container: files.ContainerName = "safetensors") -> Path:
     manifest = replace(MANIFEST, codec=codec)
     signatures = SIGNATURES[[0, 2], ::2, ::2] if codec == "dct" else SIGNATURES
-    files.write(path, manifest, LATENTS, CLASS_INDEX, SOURCE_INDEX, signatures, container=container)
+    files.write(path, manifest, files.Arrays(LATENTS, SOURCE_INDEX, signatures), container=container)
     return path
 
 

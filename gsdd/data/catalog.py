@@ -3,21 +3,20 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from gsdd.data.folders import ClassFolder, Ignored, list_photos, relative_name
 from gsdd.data.images import BadImage, Photo, decode
 from gsdd.data.naming import printable
-from gsdd.data.parallel import decoder_warnings_ignored, in_threads
+from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import SourceError
-
-OnBadImage = Literal["skip", "fail"]
-Progress = Callable[[int, int], None]
+from gsdd.monitor import SILENT, Monitor
+from gsdd.recipe import OnBadImage
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,12 @@ def _check(look: _Look, root: Path, on_bad_image: OnBadImage) -> None:
     if look.record is None and on_bad_image == "fail":
         raise SourceError(
             f"{printable(str(root))}/{look.name}: {look.reason} (class {look.candidate.class_name});"
-            " repair it, take it out, or skip bad images"
+            ' repair it, take it out, or skip such photos: `on_bad_image="skip"`'
         )
 
 
 def _look_at_all(
-    candidates: list[_Candidate], root: Path, min_size: int, on_bad_image: OnBadImage, progress: Progress | None
+    candidates: list[_Candidate], root: Path, min_size: int, on_bad_image: OnBadImage, monitor: Monitor
 ) -> list[_Look]:
     looks = []
     work = partial(_look, root=root, min_size=min_size)
@@ -174,8 +173,7 @@ def _look_at_all(
         for look in results:
             _check(look, root, on_bad_image)
             looks.append(look)
-            if progress is not None:
-                progress(len(looks), len(candidates))
+            monitor.progress("photos", len(looks), len(candidates))
     return looks
 
 
@@ -211,14 +209,14 @@ def _candidates(folders: tuple[ClassFolder, ...]) -> list[_Candidate]:
     return [_Candidate(folder.name, file) for folder in folders for file in folder.files]
 
 
-def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", progress: Progress | None = None) -> Catalog:
+def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", monitor: Monitor = SILENT) -> Catalog:
     """Catalogue a folder of photos; reads every image file once and writes nothing.
 
     Args:
         root: a folder with one folder of photos a class, or with photos of one class.
         min_size: smallest usable width and height, in pixels.
         on_bad_image: "skip" lists photos that cannot be used in the catalog; "fail" stops at the first by name.
-        progress: is told (photos done, photos in all), in this thread.
+        monitor: is told of the photos, in this thread.
 
     Returns:
         The catalog, the same for the same files whatever the file system's order and the machine.
@@ -229,7 +227,7 @@ def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", progre
     root = Path(root)
     listing = list_photos(root)
     by_class: dict[str, list[_Look]] = {folder.name: [] for folder in listing.classes}
-    for look in _look_at_all(_candidates(listing.classes), root, min_size, on_bad_image, progress):
+    for look in _look_at_all(_candidates(listing.classes), root, min_size, on_bad_image, monitor):
         by_class[look.candidate.class_name].append(look)
     classes, skipped = [], []
     for name, looks in by_class.items():

@@ -11,15 +11,13 @@ import numpy.typing as npt
 
 from gsdd.data.catalog import Catalog, PhotoClass, PhotoRecord, decode_with_digest
 from gsdd.data.naming import printable
-from gsdd.data.parallel import decoder_warnings_ignored, in_threads
+from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError, SourceError
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import THE_REST, positive
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 Position: TypeAlias = tuple[int, int]
-
-# In a per-class count: all classes that are not named.
-THE_REST = "*"
 
 
 @dataclass(frozen=True)
@@ -30,41 +28,6 @@ class Crop:
     photo_index: int
     top: int
     left: int
-
-
-def _positive(text: str, what: str) -> int:
-    try:
-        count = int(text)
-    except ValueError as error:
-        raise RecipeError(f"{what} is {text!r}; wanted a whole number such as 100") from error
-    if count < 1:
-        raise RecipeError(f"{what} is {count}; wanted at least 1 latent a class")
-    return count
-
-
-def parse_ipc(text: str) -> int | dict[str, int]:
-    """Read latents per class as a user writes them.
-
-    Args:
-        text: `100`, or per class `sky=50,animal=200`; `*=100` is for all classes that are not named.
-
-    Returns:
-        One count for every class, or counts by class name.
-
-    Raises:
-        RecipeError: if a count is not a positive whole number, or a class is named twice.
-    """
-    if "=" not in text:
-        return _positive(text.strip(), "ipc")
-    counts: dict[str, int] = {}
-    for part in text.split(","):
-        name, equals, count = (piece.strip() for piece in part.rpartition("="))
-        if not equals or not name:
-            raise RecipeError(f"ipc has {part.strip()!r}; wanted CLASS=COUNT, as in sky=50,animal=200,*=100")
-        if name in counts:
-            raise RecipeError(f"ipc names class {name} twice")
-        counts[name] = _positive(count, f"ipc of class {name}")
-    return counts
 
 
 def latents_per_class(catalog: Catalog, ipc: int | Mapping[str, int]) -> tuple[int, ...]:
@@ -82,14 +45,14 @@ def latents_per_class(catalog: Catalog, ipc: int | Mapping[str, int]) -> tuple[i
     """
     names = [photo_class.name for photo_class in catalog.classes]
     if isinstance(ipc, int):
-        return (_positive(str(ipc), "ipc"),) * len(names)
+        return (positive(str(ipc), "ipc"),) * len(names)
     unknown = sorted(set(ipc) - {*names, THE_REST})
     if unknown:
         raise RecipeError(f"ipc names {', '.join(unknown)}; the classes of the source are {', '.join(names)}")
     missing = [name for name in names if name not in ipc and THE_REST not in ipc]
     if missing:
         raise RecipeError(f"ipc has no count for {', '.join(missing)}; name each class, or add *=COUNT for the rest")
-    return tuple(_positive(str(ipc.get(name, ipc.get(THE_REST))), f"ipc of class {name}") for name in names)
+    return tuple(positive(str(ipc.get(name, ipc.get(THE_REST))), f"ipc of class {name}") for name in names)
 
 
 def _class_key(name: str) -> int:
@@ -285,16 +248,15 @@ def read_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int) -> npt.NDA
 
 
 def read_tiles(
-    catalog: Catalog, hr_size: int, *, limit: int | None = None, seed: int = 0, classes: Sequence[int] | None = None
+    catalog: Catalog, hr_size: int, *, limit: int | None = None, seed: int = 0
 ) -> list[npt.NDArray[np.uint8]]:
-    """Read the tiles of classes.
+    """Read the tiles of every class.
 
     Args:
         catalog: the source photos.
         hr_size: side of a tile in pixels.
         limit: at most so many a class, chosen with the seed; None for all.
         seed: the run's seed.
-        classes: numbers of the classes to read; None for all.
 
     Returns:
         uint8 RGB `[M_c, 3, hr_size, hr_size]` a class.
@@ -302,6 +264,5 @@ def read_tiles(
     Raises:
         SourceError: if a photo is gone or has changed since the catalog was made.
     """
-    picked = range(len(catalog.classes)) if classes is None else classes
-    plans = [grid_crops(catalog, c, hr_size, limit=limit, seed=seed) for c in picked]
+    plans = [grid_crops(catalog, c, hr_size, limit=limit, seed=seed) for c in range(len(catalog.classes))]
     return [read_crops(catalog, tiles, hr_size) for tiles in plans]

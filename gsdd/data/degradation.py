@@ -33,6 +33,19 @@ def downscale(hr: Tensor, scale: int) -> Tensor:
     return F.interpolate(hr, size=size, mode="bicubic", antialias=True, align_corners=False)
 
 
+def low_resolution(images: Tensor, scale: int) -> Tensor:
+    """Make the LR partners of HR images: antialiased bicubic, computed from the rounded HR that trainers see.
+
+    Args:
+        images: HR, uint8 RGB `[N, 3, H, W]`.
+        scale: HR side / LR side.
+
+    Returns:
+        uint8 RGB `[N, 3, H / scale, W / scale]`.
+    """
+    return to_uint8(downscale(to_float(images), scale))
+
+
 def to_uint8(image: Tensor) -> Tensor:
     """Round to 8 bits: round(255 * clamp(x, 0, 1)), ties to even.
 

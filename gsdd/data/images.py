@@ -1,9 +1,10 @@
 """One photo: a file of any format that Pillow decodes -> upright 8-bit sRGB pixels, or the reason why not."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gsdd.data.colour import to_srgb
 from gsdd.data.naming import printable
-from gsdd.data.parallel import decoder_warnings_ignored
+from gsdd.data.threads import decoder_warnings_ignored
 from gsdd.errors import SourceError
+
+ImageFormat = Literal["png", "webp"]
 
 # Twice the size at which Pillow warns of a decompression bomb: the size at which it refuses one.
 MAX_PIXELS = 2 * (1024**3 // 4 // 3)
@@ -154,3 +157,16 @@ def read_photo(path: Path) -> Photo:
             return decode(file, name)
     except OSError as error:
         raise BadImage(name, _reason(error)) from error
+
+
+def encode(image: npt.NDArray[np.uint8], image_format: ImageFormat) -> bytes:
+    """Encode one image without loss.
+
+    Args:
+        image: uint8 RGB `[3, H, W]`.
+        image_format: "png" or "webp".
+    """
+    buffer = io.BytesIO()
+    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+    Image.fromarray(pixels).save(buffer, image_format, lossless=True)  # PNG knows no other way and passes over it
+    return buffer.getvalue()

@@ -1,7 +1,7 @@
 """Latents under Adam, taken out of a search in the middle and put back to the bit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -22,6 +22,15 @@ class AdamState:
     first: Tensor
     second: Tensor
     steps: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name the tensors, as a checkpoint keeps them."""
+        return {f"adam.{name}": value for name, value in vars(self).items()}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> "AdamState":
+        """Put the state together from what `tensors` named, among others."""
+        return cls(*(tensors[f"adam.{each.name}"] for each in fields(cls)))
 
 
 def adam_state(parameters: Sequence[Tensor], adam: torch.optim.Adam) -> AdamState:

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.embedding import Embedding, class_index
-from gsdd.distill.recipe import Recipe
 from gsdd.distill.spaces import Spaces
-from gsdd.distill.spill import Images
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import Recipe
 
 # Features of the pairs, over all draws: beyond this they are embedded again at each turn.
 PAIR_BYTES = 32 * 1024**2
@@ -23,13 +22,13 @@ class DistillationSource:
     Attributes:
         class_names: one a class.
         counts: latents a class; latents stand class after class.
-        pairs: the crop x_k of every latent, uint8 `[N, 3, H, W]`, read by rows.
+        starts: the crop x_k of every latent, uint8 `[N, 3, H, W]`.
         real: crops of each class to draw from, uint8 `[M_c, 3, H, W]`.
     """
 
     class_names: tuple[str, ...]
     counts: tuple[int, ...]
-    pairs: Images
+    starts: Tensor
     real: tuple[Tensor, ...]
 
 
@@ -55,7 +54,7 @@ class Draw:
         """
         self.embedding, self.real_means, self._keep = embedding, real_means, keep
         self._source, self._classes = source, classes
-        self._known = torch.zeros(len(source.pairs) if keep else 0, dtype=torch.bool)
+        self._known = torch.zeros(len(source.starts) if keep else 0, dtype=torch.bool)
         self._features = real_means.new_empty(0)
 
     def pair_features(self, latents: Tensor) -> Tensor:
@@ -78,7 +77,7 @@ class Draw:
         return self._features[latents]
 
     def _embed(self, latents: Tensor) -> Tensor:
-        return self.embedding.embed_crops(self._source.pairs, self._classes, latents)
+        return self.embedding.embed_crops(self._source.starts, self._classes, latents)
 
 
 class Bank:
@@ -100,9 +99,9 @@ class Bank:
 
     def __getitem__(self, number: int) -> Draw:
         """Return a draw; every process of the run calls this."""
-        if not self._recipe.bank:
+        if not self._recipe.matching.bank:
             return self._draw(number)
-        entry = number % self._recipe.bank
+        entry = number % self._recipe.matching.bank
         if entry not in self._entries:
             self._entries[entry] = self._draw(entry)
         return self._entries[entry]
@@ -112,12 +111,12 @@ class Bank:
         if self._bf16:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
-        bytes_of_pairs = self._recipe.bank * len(self._source.pairs) * means.shape[1] * means.itemsize
+        bytes_of_pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
         return Draw(embedding, means, self._source, self._classes, 0 < bytes_of_pairs <= PAIR_BYTES)
 
     def _real_batches(self, number: int) -> Sequence[Tensor]:
         batches = []
         for name, crops in zip(self._source.class_names, self._source.real, strict=True):
             stream = numpy_stream(self._recipe.seed, f"real batch of {name}", number)
-            batches.append(crops[torch.from_numpy(stream.permutation(len(crops))[: self._recipe.real_batch])])
+            batches.append(crops[torch.from_numpy(stream.permutation(len(crops))[: self._recipe.matching.real_batch])])
         return batches

@@ -89,7 +89,7 @@ def finest(size: Callable[[DctCodec], int], most: int) -> DctCodec:
     """
     if (least := size(DctCodec().at(STEPS[1]))) > most:
         raise RecipeError(
-            f"target of {most:,} bytes: so many latents take at least {least:,}; choose a larger one, or fewer (--ipc)"
+            f"target of {most:,} bytes: so many latents take at least {least:,}; choose a larger one, or lower `ipc`"
         )
     if size(DctCodec().at(STEPS[0])) <= most:
         return DctCodec().at(STEPS[0])

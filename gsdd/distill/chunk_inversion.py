@@ -4,18 +4,15 @@ import math
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gsdd.data.degradation import to_float, to_uint8
 from gsdd.distill.adam import AdamState, adam_state, restore_adam
 from gsdd.distill.coding import Coding
-from gsdd.distill.recipe import Recipe
+from gsdd.distill.distances import feature_distance, pixel_distance
+from gsdd.distill.run import Run
 from gsdd.features.extractor import FeatureExtractor
-from gsdd.generators.generator import Generator
-from gsdd.kernels.backend import Backend
 
 # Of a frozen network, in forward passes.
 BACKWARD_AND_FORWARD = 2
@@ -34,62 +31,32 @@ class BegunChunk:
     error_start: Tensor
 
 
-def feature_distance(image_features: Tensor, crop_features: Tensor) -> Tensor:
-    """Measure D_f (Eq. 4): the squared distance of features over their number.
-
-    Args:
-        image_features: psi(G(z)), floating `[N, D]`.
-        crop_features: psi(x), `[N, D]`.
-
-    Returns:
-        D_f of each image, `[N]`.
-    """
-    return (image_features - crop_features).square().mean(dim=1)
-
-
-def pixel_distance(images: Tensor, crops: Tensor) -> Tensor:
-    """Measure D_p (Eq. 5): the squared distance of pixels over their number.
-
-    Args:
-        images: G(z), floating `[N, 3, H, W]`.
-        crops: x, `[N, 3, H, W]`.
-
-    Returns:
-        D_p of each image, `[N]`.
-    """
-    return (images - crops).square().mean(dim=(1, 2, 3))
-
-
 class ChunkInversion:
     """A chunk under Adam; tells the mean loss of its last step, and how long that took or, before it, will about take.
 
     Args:
         crops: x_k, uint8 `[CHUNK, 3, H, W]`.
         latents: z before the first step, float32 `[CHUNK, 3, h, w]`.
-        generator: G, frozen.
         psi: the extractor of D_f.
-        recipe: learning rate and the weight of D_f.
-        backend: of G's activations.
-        shares: bytes that each latent may take, `[CHUNK]`; None where the file may have any size.
+        run: its generator, and of its recipe the learning rate and the weight of D_f.
+        coding: the codec in the loop; None without one.
     """
 
     def __init__(
         self,
         crops: Tensor,
         latents: Tensor,
-        generator: Generator,
         psi: FeatureExtractor,
-        recipe: Recipe,
-        backend: Backend,
-        shares: NDArray[np.float64] | None = None,
+        run: Run,
+        coding: Coding | None = None,
     ) -> None:
-        self._backend: Backend = backend
-        self._generator, self._psi, self._feature_weight = generator, psi, recipe.inversion_features
+        generator, recipe = run.generator, run.recipe.inversion
+        self._backend, self._generator, self._psi, self._coding = run.backend, generator, psi, coding
+        self._feature_weight = recipe.feature_weight
         self._pixels, self._crops = crops, to_float(crops).to(generator.device)
         self._crop_features = psi(self._crops) if self._feature_weight else None
-        self._coding = Coding(recipe, shares) if recipe.codec == "dct" else None
         self._z = latents.clone().to(generator.device).requires_grad_(True)
-        self._adam = torch.optim.Adam([self._z], lr=recipe.inversion_lr)
+        self._adam = torch.optim.Adam([self._z], lr=recipe.lr)
         began = time.monotonic()
         self.error_start = self._error()
         self.loss, self.step_seconds = math.nan, BACKWARD_AND_FORWARD * (time.monotonic() - began)

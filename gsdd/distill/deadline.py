@@ -23,6 +23,10 @@ class Deadline:
         """Return the deadline of work that may use this fraction of what is left; above 1 it is overtime."""
         return Deadline(time.monotonic() + fraction * self.left)
 
+    def earlier(self, seconds: float) -> "Deadline":
+        """Return a deadline that comes some seconds before this one."""
+        return Deadline(self.moment - seconds)
+
     @property
     def left(self) -> float:
         """Return the seconds until the moment, negative once it has passed."""

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import CROPS, mapped
-from gsdd.distill.spill import Images
-from gsdd.distill.workers import ALONE, Workers
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
 from gsdd.kernels.matching import class_means
+from gsdd.parallel.chunks import CROPS, mapped
+from gsdd.parallel.workers import ALONE, Workers
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,11 @@ class Embedding:
         return self.psi(images.to(self.device), self.omega.take(classes))
 
     @torch.no_grad()
-    def embed_crops(self, crops: Images, classes: Tensor, numbers: Tensor) -> Tensor:
+    def embed_crops(self, crops: Tensor, classes: Tensor, numbers: Tensor) -> Tensor:
         """Embed some of the stored crops; every process of the run calls this, and has the result.
 
         Args:
-            crops: uint8 `[N, 3, H, W]`, of which memory holds few at a time if a file has them.
+            crops: uint8 `[N, 3, H, W]`, on the CPU.
             classes: class of each crop, int64 `[N]`.
             numbers: which crops, int64 `[M]`, M at least 1.
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gsdd.distill.free_memory import give_back_free_memory
 from gsdd.generators.frozen import FrozenNetwork
 from gsdd.kernels.backend import Backend
+from gsdd.parallel.memory import give_back_free_memory
 
 GRAPH_BYTES = 2 * 1024**3
 

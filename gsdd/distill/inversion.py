@@ -1,29 +1,25 @@
 """GAN inversion: the latent whose image is nearest to a crop (Eq. 3-5), chunk by chunk."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.adam import AdamState
+from gsdd.distill.budget import Budget
 from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
-from gsdd.distill.chunks import CHUNK, chunk_indices
-from gsdd.distill.deadline import Deadline
-from gsdd.distill.free_memory import give_back_free_memory
-from gsdd.distill.recipe import Recipe
-from gsdd.distill.spill import Images
-from gsdd.distill.workers import ALONE, Workers
+from gsdd.distill.coding import Coding
+from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.features.extractor import FeatureExtractor
-from gsdd.generators.generator import Generator
-from gsdd.kernels.backend import Backend
+from gsdd.parallel.chunks import CHUNK, chunk_indices
+from gsdd.parallel.memory import give_back_free_memory
 from gsdd.randomness import torch_stream
-
-Progress = Callable[[int, int, float], None]
+from gsdd.recipe import Recipe
 
 # A step, and the forward pass that measures the result.
 FINISHING_STEPS = 1.5
@@ -48,6 +44,17 @@ class Inverted:
     error_start: Tensor
     error: Tensor
 
+    def parts(self) -> tuple[Tensors, Facts]:
+        """See `State`."""
+        tensors = {"inverted.latents": self.latents, "inverted.error_start": self.error_start}
+        return {**tensors, "inverted.error": self.error}, {"inverted.steps": self.steps}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "Inverted":
+        """Put together what `parts` took apart."""
+        latents, start, end = (tensors[f"inverted.{name}"] for name in ("latents", "error_start", "error"))
+        return cls(latents, facts["inverted.steps"], start, end)
+
 
 @dataclass(frozen=True)
 class InversionState:
@@ -65,6 +72,17 @@ class InversionState:
     adam: AdamState
     error_start: Tensor
 
+    def parts(self) -> tuple[Tensors, Facts]:
+        """See `State`."""
+        tensors, facts = self.done.parts() if self.done else ({}, {})
+        return {**tensors, **self.adam.tensors(), "error_start": self.error_start}, {**facts, "wanted": self.wanted}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "InversionState":
+        """Put together what `parts` took apart."""
+        done = Inverted.of(tensors, facts) if "inverted.steps" in facts else None
+        return cls(done, facts["wanted"], AdamState.of(tensors), tensors["error_start"])
+
 
 def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequence[int] | None = None) -> Tensor:
     """Choose z before the inversion.
@@ -72,7 +90,7 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequenc
     Args:
         crops: HR crops x_k, uint8 `[N, 3, H, W]`.
         scale: of the generator.
-        recipe: `start` and `seed`.
+        recipe: where z starts, and the seed.
         numbers: which latents of the run these are; None counts from 0.
 
     Returns:
@@ -80,79 +98,73 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequenc
         so that is the nearest latent known without a search.
     """
     small = downscale(to_float(crops), scale)
-    if recipe.start == "downscale":
+    if recipe.inversion.start == "downscale":
         return small
     streams = [torch_stream(recipe.seed, "start", k) for k in (range(len(crops)) if numbers is None else numbers)]
     return 0.5 + 0.1 * torch.stack([torch.randn(small.shape[1:], generator=stream) for stream in streams])
 
 
 def invert(
-    crops: Images,
-    generator: Generator,
+    crops: Tensor,
     psi: FeatureExtractor,
-    recipe: Recipe,
-    *,
-    backend: Backend = "auto",
-    numbers: Sequence[int] | None = None,
-    deadline: Deadline | None = None,
-    progress: Progress | None = None,
+    run: Run,
     resume: InversionState | None = None,
-    keep: Callable[[Callable[[], InversionState]], None] | None = None,
-    workers: Workers = ALONE,
-    shares: Sequence[float] | None = None,
+    budget: Budget | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Inverted:
     """Find z' = argmin w D_f + D_p for every crop by Adam, a chunk at a time.
 
     Args:
         crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1, read by rows.
-        generator: G, frozen.
         psi: the extractor of D_f.
-        recipe: start, steps, learning rate and the weight of D_f.
-        backend: of G's activations.
-        numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
-        deadline: when to stop. The first round finds how many steps fit; the others make as many.
-        progress: called with chunk steps done, chunk steps in all, and the mean loss of this process's chunk.
+        run: its generator, and of its recipe start, steps, learning rate and the weight of D_f. The first round of
+            chunks finds how many steps fit before the deadline; the others make as many.
         resume: where an earlier inversion of the same crops stood; it goes on from there.
-        keep: called after each step with a function that tells where the inversion stands; of several processes all
-            call that function, or none does.
-        workers: the processes of the run; each takes one chunk of a round.
-        shares: bytes that each latent may take as it is stored, `[N]`; None where the file may have any size.
+        budget: bytes that each latent may take as it is stored; None where the file may have any size.
+        numbers: which latents of the run these are; None counts from 0. A latent depends on nothing else of the others.
 
     Returns:
         z' and the steps that were made, the same in every process and for every number of them.
 
     Raises:
         ProcessLostError: another process is gone.
+        Interrupted: the journal was asked to stop.
 
     Source: GSDD paper, Eq. 3-5; Creswell and Bharath 2019.
     """
-    deadline, chunks = deadline or Deadline(), list(chunk_indices(torch.arange(len(crops))))
-
-    def begin(chunk: int) -> ChunkInversion:
-        index, _ = chunks[chunk]
-        own = index if numbers is None else torch.tensor(numbers)[index]
-        start = starting_latents(crops[index], generator.scale, recipe, own.tolist())
-        own_shares = None if shares is None else np.array(shares)[index.numpy()]
-        return ChunkInversion(crops[index], start, generator, psi, recipe, backend, own_shares)
-
+    workers, chunks = run.workers, list(chunk_indices(torch.arange(len(crops))))
     done = [resume.done] if resume and resume.done else []
-    wanted, begun = (resume.wanted, _begun(resume)) if resume else (recipe.inversion_steps, [])
-    rounds = range(len(done[0].latents) // CHUNK if done else 0, len(chunks), workers.size)
-    for first in rounds:
+    wanted, begun = (resume.wanted, _begun(resume)) if resume else (run.recipe.inversion.steps, [])
+    for first in range(len(done[0].latents) // CHUNK if done else 0, len(chunks), workers.size):
         left = len(range(first, len(chunks), workers.size))
-        budget = deadline.share((OVERTIME if done else 1) / left)
+        deadline = run.deadline.share((OVERTIME if done else 1) / left)
         members = range(first, min(first + workers.size, len(chunks)))
-        work = _Round(members, begin, begun, recipe, workers)
-        while work.steps < wanted and not workers.agree(budget.passed(FINISHING_STEPS * work.step_seconds)):
+        work = _Round(members, partial(_begin, crops, psi, run, budget, numbers), begun, run)
+        while work.steps < wanted and not workers.agree(deadline.passed(FINISHING_STEPS * work.step_seconds)):
             loss = work.step(wanted)
-            if progress:
-                progress(first * wanted + work.chunk_steps, len(chunks) * wanted, loss)
-            if keep is not None:
-                keep(partial(_state, done, wanted, work))
+            run.monitor.progress(
+                "inversion", first * wanted + work.chunk_steps, len(chunks) * wanted, loss, len(crops) / len(chunks)
+            )
+            run.journal.keep(partial(_state, done, wanted, work))
         done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
         wanted, begun = work.steps, work.waiting
         give_back_free_memory()
     return _joined(done)
+
+
+def _begin(
+    crops: Tensor,
+    psi: FeatureExtractor,
+    run: Run,
+    budget: Budget | None,
+    numbers: Sequence[int] | None,
+    chunk: int,
+) -> ChunkInversion:
+    index = list(chunk_indices(torch.arange(len(crops))))[chunk][0]
+    own = (index if numbers is None else torch.tensor(numbers)[index]).tolist()
+    start = starting_latents(crops[index], run.generator.scale, run.recipe, own)
+    coding = Coding(run.recipe, index.tolist(), budget) if run.recipe.storage.codec_name == "dct" else None
+    return ChunkInversion(crops[index], start, psi, run, coding)
 
 
 class _Round:
@@ -162,8 +174,7 @@ class _Round:
         members: their numbers.
         begin: makes a chunk before its first step.
         begun: those that were begun before, from the first member on; there may be more of them than members.
-        recipe: of the run.
-        workers: the processes, at least as many as members.
+        run: of at least as many processes as members.
     """
 
     def __init__(
@@ -171,14 +182,13 @@ class _Round:
         members: range,
         begin: Callable[[int], ChunkInversion],
         begun: list[BegunChunk],
-        recipe: Recipe,
-        workers: Workers,
+        run: Run,
     ) -> None:
-        self._recipe, self._workers = recipe, workers
+        self._recipe, self._workers = run.recipe, run.workers
         self._count, self.waiting = len(members), begun[len(members) :]
         self._steps = [int(begun[k].adam.steps) if k < len(begun) else 0 for k in range(len(members))]
-        self._mine = [begin(members[k]) for k in workers.deal(len(members))]
-        for search, chunk in zip(self._mine, begun[workers.rank :], strict=False):
+        self._mine = [begin(members[k]) for k in run.workers.deal(len(members))]
+        for search, chunk in zip(self._mine, begun[run.workers.rank :], strict=False):
             search.restore(chunk)
 
     @property
@@ -200,7 +210,7 @@ class _Round:
         for k, search in zip(self._workers.deal(self._count), self._mine, strict=True):
             if self._steps[k] < wanted:
                 # Of the steps that were asked for: where a budget cuts them, all rounds are cut in the same arithmetic.
-                search.step(self._recipe.computes_in_bf16(self._steps[k], self._recipe.inversion_steps), self._steps[k])
+                search.step(self._recipe.computes_in_bf16(self._steps[k], self._recipe.inversion.steps), self._steps[k])
         self._steps = [min(steps + 1, wanted) for steps in self._steps]
         return max((search.loss for search in self._mine), default=math.nan)
 

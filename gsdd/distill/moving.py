@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.chunks import CHUNK, chunk_indices
-from gsdd.distill.recipe import Recipe
-from gsdd.distill.workers import Workers
+from gsdd.parallel.chunks import CHUNK, chunk_indices
+from gsdd.parallel.workers import Workers
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Moving:
 
 def _turn(name: str, count: int, recipe: Recipe, number: int) -> Tensor:
     """Deal a class's latents out in rounds: in each, every latent moves once, in an order of its own."""
-    size = min(recipe.latent_batch or count, count)
+    size = min(recipe.matching.latent_batch or count, count)
     turns = -(-count // size)
     stream = numpy_stream(recipe.seed, f"moving latents of {name}", number // turns)
     order = torch.from_numpy(stream.permutation(count))

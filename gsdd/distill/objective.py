@@ -8,10 +8,9 @@ from torch import Tensor
 from gsdd.distill.bank import Bank, DistillationSource, Draw
 from gsdd.distill.embedding import class_index
 from gsdd.distill.moving import Moving
-from gsdd.distill.recipe import Recipe
-from gsdd.distill.spill import Images
-from gsdd.distill.workers import Workers
 from gsdd.kernels.matching import matching
+from gsdd.parallel.workers import Workers
+from gsdd.recipe import Recipe
 
 
 class Objective:
@@ -20,7 +19,7 @@ class Objective:
     Args:
         source: classes and pairs.
         bank: draws of (theta, omega).
-        recipe: lambda, reduction, and draws a step.
+        recipe: lambda, and draws a step.
         workers: the processes that share out the images.
     """
 
@@ -28,7 +27,7 @@ class Objective:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
         self._classes = class_index(source.counts)
 
-    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> float:
+    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Tensor | None) -> float:
         """Add dL/dHR, averaged over the draws of a step, to the images' gradients.
 
         Args:
@@ -43,23 +42,23 @@ class Objective:
 
         Source: GSDD paper, Eq. 7-9.
         """
-        draws = self._recipe.draws
+        draws = self._recipe.matching.draws
         numbers = range(number * draws, (number + 1) * draws)
         return sum(self._backward_of(self._bank[k], images, moving, pictures) for k in numbers)
 
-    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Images | None) -> float:
+    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Tensor | None) -> float:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
-        loss = self._loss(draw, leaf, moving, pictures) / self._recipe.draws
+        loss = self._loss(draw, leaf, moving, pictures) / self._recipe.matching.draws
         loss.backward()
         if leaf.grad is not None:
             for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):
                 feature.backward(gradient)
         return float(loss.detach())
 
-    def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Images | None) -> Tensor:
-        lam, counts = self._recipe.lam, moving.counts
+    def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Tensor | None) -> Tensor:
+        lam, counts = self._recipe.matching.lam, moving.counts
         pairs = draw.pair_features(moving.index) if lam else None
         resting = self._at_rest(moving)
         if pictures is not None and len(resting):
@@ -68,8 +67,7 @@ class Objective:
             features = torch.cat([features, others])[order]
             # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.
             pairs = None if pairs is None else torch.cat([pairs, others])[order]
-        total = matching(features, counts, draw.real_means, pairs, lam, backend=draw.embedding.backend).total
-        return total / features.shape[1] if self._recipe.reduction == "mean" else total
+        return matching(features, counts, draw.real_means, pairs, lam, backend=draw.embedding.backend).total
 
     def _at_rest(self, moving: Moving) -> Tensor:
         resting = torch.ones(len(self._classes), dtype=torch.bool)

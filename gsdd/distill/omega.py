@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gsdd.distill.recipe import Mode, Recipe
 from gsdd.errors import RecipeError
 from gsdd.kernels.augmentation import STRATEGIES, Augmentation, Column, op_bits
+from gsdd.recipe import Augmentation as AugmentationRecipe
+from gsdd.recipe import Mode
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ class Dsa:
     ratios: DsaRatios = DsaRatios()
 
     @classmethod
-    def from_recipe(cls, recipe: Recipe) -> "Dsa":
+    def from_recipe(cls, recipe: AugmentationRecipe) -> "Dsa":
         """Read the strategies of a recipe.
 
         Args:
-            recipe: `dsa`, such as "color_crop_flip", and `dsa_mode`.
+            recipe: strategies, such as "color_crop_flip", and mode.
 
         Returns:
             The distribution of omega.
@@ -63,12 +64,13 @@ class Dsa:
         Raises:
             RecipeError: an unknown, repeated or misplaced strategy.
         """
-        names = tuple(recipe.dsa.split("_")) if recipe.dsa else ()
+        names = tuple(recipe.strategies.split("_")) if recipe.strategies else ()
         if [name for name in STRATEGIES if name in names] != list(names):
             raise RecipeError(
-                f"recipe: dsa: got {recipe.dsa!r}, wanted some of {tuple(STRATEGIES)}, in this order, joined by _"
+                f"Augmentation.strategies: got {recipe.strategies!r}, wanted some of {', '.join(STRATEGIES)}, in this "
+                "order, joined by _"
             )
-        return cls(names, recipe.dsa_mode)
+        return cls(names, recipe.mode)
 
     def draw(self, stream: np.random.Generator, height: int, width: int) -> Augmentation:
         """Draw omega for images of one size.

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_uint8
-from gsdd.distill.chunks import CHUNK, mapped
+from gsdd.data.image_store import image_store
 from gsdd.distill.moving import Moving
-from gsdd.distill.spill import images_store
-from gsdd.distill.workers import Workers
+from gsdd.distill.run import Run
 from gsdd.generators.frozen import FrozenNetwork
-from gsdd.generators.generator import Generator
+from gsdd.parallel.chunks import CHUNK, mapped
 
 
 class Pictures:
@@ -21,9 +19,7 @@ class Pictures:
 
     Args:
         latents: z that the images are made of, float32 `[N, 3, h, w]`.
-        generator: G.
-        workers: the processes that make them together; each has all.
-        directory: where images may lie that memory shall not hold.
+        run: its processes make them together; each has all.
 
     Attributes:
         latents: those whose images these are: from them a run that goes on makes the same images again.
@@ -33,11 +29,11 @@ class Pictures:
         OutputError: the directory has no room.
     """
 
-    def __init__(self, latents: Tensor, generator: Generator, workers: Workers, directory: Path) -> None:
-        self._device, self._workers = generator.device, workers
+    def __init__(self, latents: Tensor, run: Run) -> None:
+        self._device, self._workers = run.generator.device, run.workers
         count, channels, height, width = latents.shape
-        scale = generator.scale
-        self.images = images_store((count, channels, scale * height, scale * width), directory)
+        scale = run.generator.scale
+        self.images = image_store((count, channels, scale * height, scale * width), run.directory)
         self.latents = latents.clone()
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gsdd.formats import cosines, spectrum
+from gsdd.formats import cosines, entropy, spectrum
 from gsdd.formats.dct_codec import DctCodec
 
 
@@ -52,7 +52,7 @@ def transformed(latents: Tensor) -> Tensor:
 @torch.no_grad()
 def _scales(codec: DctCodec, latents: Tensor) -> "np.ndarray[Any, np.dtype[np.float32]]":
     tables = spectrum.tables_of(codec.heads(latents.detach().cpu().float().numpy()))
-    return (2.0 ** (tables / 2 - spectrum.TABLES.fineness)).astype(np.float32)
+    return (2.0 ** (tables / 2 - entropy.FINENESS)).astype(np.float32)
 
 
 @cache

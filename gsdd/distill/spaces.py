@@ -9,12 +9,13 @@ from torch import Tensor
 
 from gsdd.distill.embedding import Embedding
 from gsdd.distill.omega import Dsa
-from gsdd.distill.recipe import Recipe
-from gsdd.distill.workers import ALONE, Workers
+from gsdd.distill.run import Run
 from gsdd.features.extractor import FeatureExtractor, FeatureSpec, feature_drawer
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
+from gsdd.parallel.workers import ALONE, Workers
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,12 @@ class Spaces:
     workers: Workers = ALONE
 
     @classmethod
-    def from_recipe(
-        cls,
-        recipe: Recipe,
-        real: tuple[Tensor, ...],
-        device: torch.device,
-        backend: Backend = "auto",
-        workers: Workers = ALONE,
-    ) -> "Spaces":
-        """Prepare the distribution that a recipe asks for.
+    def of(cls, run: Run, real: tuple[Tensor, ...]) -> "Spaces":
+        """Prepare the distribution that a run's recipe asks for.
 
         Args:
-            recipe: features, DSA and seed.
+            run: features, DSA and seed of its recipe; device, backend and processes.
             real: real crops a class, uint8 `[M_c, 3, H, W]`; some of them calibrate norms.
-            device: where embeddings compute.
-            backend: of their ops.
-            workers: the processes that embed together.
 
         Returns:
             The distribution of (theta, omega).
@@ -63,9 +54,11 @@ class Spaces:
         Raises:
             RecipeError: unreadable weights.
         """
-        draw_psi = feature_drawer(feature_spec(recipe), calibration_crops(real, recipe).to(device), backend)
-        size = (recipe.hr_size, recipe.hr_size)
-        return cls(draw_psi, Dsa.from_recipe(recipe), recipe.seed, size, device, backend, workers)
+        recipe, device = run.recipe, run.generator.device
+        draw_psi = feature_drawer(feature_spec(recipe), calibration_crops(real, recipe).to(device), run.backend)
+        size = (recipe.crops.hr_size, recipe.crops.hr_size)
+        dsa = Dsa.from_recipe(recipe.augmentation)
+        return cls(draw_psi, dsa, recipe.seed, size, device, run.backend, run.workers)
 
     def fixed_psi(self) -> FeatureExtractor:
         """Return the one psi of D_f (Eq. 4)."""
@@ -101,10 +94,10 @@ def feature_spec(recipe: Recipe) -> FeatureSpec:
         RecipeError: unknown layers, or weights that are not there.
     """
     return FeatureSpec(
-        family=recipe.features,
-        filters=recipe.feature_filters,
-        layers=tuple(recipe.feature_layers.split(",")),
-        weights=Path(recipe.feature_weights) if recipe.feature_weights else None,
+        family=recipe.features.family,
+        filters=recipe.features.filters,
+        layers=tuple(recipe.features.layers.split(",")),
+        weights=Path(recipe.features.weights) if recipe.features.weights else None,
     )
 
 
@@ -120,4 +113,4 @@ def calibration_crops(real: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
     """
     pool = torch.cat(real)
     stream = numpy_stream(recipe.seed, "calibration crops")
-    return pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.calibration])]
+    return pool[torch.from_numpy(stream.permutation(len(pool))[: recipe.features.calibration])]

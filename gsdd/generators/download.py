@@ -39,7 +39,7 @@ def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None
     if wanted.url is None:
         raise GeneratorError(
             f"generator {named.name} has no direct download; pip install {named.distribution}, or get {wanted.file} "
-            f"by hand from {named.home} and give it with --generator PATH (its sha256 is {wanted.sha256})"
+            f"by hand from {named.home} and give it with `generator=PATH` (its sha256 is {wanted.sha256})"
         )
     target = cache_dir() / wanted.file
     if not dry_run:
@@ -95,7 +95,7 @@ def _chunks(url: str) -> Iterator[bytes]:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it is the server's answer, and would keep the connection open
         raise GeneratorError(
-            f"{url}: cannot be downloaded: {error}; try again, or get it by hand and give it with --generator PATH"
+            f"{url}: cannot be downloaded: {error}; try again, or get it by hand and give it with `generator=PATH`"
         ) from error
 
 

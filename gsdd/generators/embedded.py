@@ -112,5 +112,5 @@ def _check_said(generator: Generator, made_with: ManifestGenerator, path: Path) 
     if named and made_with.fingerprint_fp16 != named.fingerprint_fp16:
         raise FingerprintError(
             f"{path}: calls its generator {made_with.name}, which has other weights; if you trust the file, give it a "
-            "generator with --generator PATH"
+            "generator with `generator=PATH`"
         )

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from gsdd.kernels.backend import Backend
 from gsdd.kernels.sign_activation import activate, carry_back
-from gsdd.kernels.storage_order import is_dense
+from gsdd.kernels.sign_activation.storage_order import is_dense
 
 Numbers = int | Sequence[int]
 # Autograd's functions keep what they like on it.

@@ -131,7 +131,7 @@ class Generator:
             step = self.scale * self.multiple_of
             raise RecipeError(
                 f"HR size {hr_size} cannot be made by generator {self.reference.name}: "
-                f"wanted a multiple of {step}, at least {self.scale * self.minimum}; choose another --hr-size"
+                f"wanted a multiple of {step}, at least {self.scale * self.minimum}; choose another `hr_size`"
             )
         return CHANNELS, side, side
 
@@ -167,7 +167,7 @@ class Generator:
             self.network.to(device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
-            raise RecipeError(f"device {str(device)!r} cannot be used: {reason}; try --device cpu") from error
+            raise RecipeError(f'device {str(device)!r} cannot be used: {reason}; try `device="cpu"`') from error
         return self
 
     def _freeze(self, network: Network) -> FrozenNetwork:

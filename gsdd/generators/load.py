@@ -76,7 +76,7 @@ def load_named(named: NamedGenerator) -> Generator:
     if generator.fingerprint != named.fingerprint:
         raise FingerprintError(
             f"{path}: not the weights of {named.name}: got fingerprint {generator.fingerprint}, wanted "
-            f"{named.fingerprint}; reinstall {named.distribution}, or give the file with --generator PATH"
+            f"{named.fingerprint}; reinstall {named.distribution}, or give the file with `generator=PATH`"
         )
     return generator
 
@@ -123,7 +123,7 @@ def check_fingerprint(generator: Generator, expected: Expected) -> str | None:
         )
     raise FingerprintError(
         f"the file was made with generator {expected.name} (fingerprint {expected.fingerprint[:16]}), and "
-        f"{reference.name} has {reference.fingerprint[:16]}; give the right one with --generator"
+        f"{reference.name} has {reference.fingerprint[:16]}; give the right one with `generator=PATH`"
     )
 
 

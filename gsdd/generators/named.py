@@ -31,7 +31,7 @@ class NamedGenerator:
     """A generator that is asked for by name.
 
     Attributes:
-        name: what `--generator` takes.
+        name: what commands and functions take.
         about: what it is for, in a few words.
         architecture: as spandrel names it.
         scale: output pixels an input pixel, along each side.

@@ -13,7 +13,7 @@ import torch
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError
 from gsdd.generators.generator import CHANNELS, SCALE
-from gsdd.generators.own_networks import recognise
+from gsdd.networks.own import recognise
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pth", ".pt", ".ckpt")
@@ -25,7 +25,7 @@ MAX_REASON = 160
 
 @dataclass(frozen=True)
 class Identified:
-    """A network that spandrel, or `gsdd.generators.own_networks`, recognised by its tensors.
+    """A network that spandrel, or `gsdd.networks.own`, recognised by its tensors.
 
     Attributes:
         network: maps [N, 3, h, w] to [N, 3, 4h, 4w].
@@ -55,7 +55,7 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise GeneratorNotFoundError(
-            f"{path}: no such file of generator weights; give the right one with --generator PATH"
+            f"{path}: no such file of generator weights; give the right one with `generator=PATH`"
         )
     if path.suffix.lower() not in SUFFIXES:
         raise GeneratorError(f"{path}: weights have the suffix {path.suffix!r}; wanted one of {', '.join(SUFFIXES)}")

@@ -11,9 +11,11 @@ from gsdd.errors import KernelInputError
 Channel = Literal["RGB", "Y"]
 
 LEVELS = 255.0
-# Luma of R, G, B in 0..255 is 16 + the weighted sum / 255: ITU-R BT.601, as in MATLAB's rgb2ycbcr.
-LUMA = (65.481, 128.553, 24.966)
-LUMA_BLACK = 16.0
+# Luma of R, G, B in 0..255 is 16 + the weighted sum / 255000: ITU-R BT.601, as in MATLAB's rgb2ycbcr. In whole
+# numbers, so that halves are rounded as halves.
+LUMA = (65_481, 128_553, 24_966)
+LUMA_UNIT = 255_000
+LUMA_BLACK = 16
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,9 @@ def compared(
 
 def _luma(levels: Tensor, rounded: bool) -> Tensor:
     weights = torch.tensor(LUMA, dtype=levels.dtype, device=levels.device)
-    luma = torch.einsum("nchw,c->nhw", levels, weights / LEVELS).unsqueeze(1) + LUMA_BLACK
-    return luma.add(0.5).floor() if rounded else luma
+    sums = torch.einsum("nchw,c->nhw", levels, weights).unsqueeze(1)
+    luma = ((sums + LUMA_UNIT // 2) / LUMA_UNIT).floor() if rounded else sums / LUMA_UNIT
+    return luma + LUMA_BLACK
 
 
 def _check_shapes(images: Tensor, references: Tensor, metric: str) -> None:

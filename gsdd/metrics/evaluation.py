@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from gsdd.data.catalog import OnBadImage, PhotoRecord, scan
-from gsdd.data.degradation import to_float, to_uint8
+from gsdd.data.catalog import PhotoRecord, scan
+from gsdd.data.degradation import low_resolution, to_float, to_uint8
 from gsdd.data.images import read_photo
 from gsdd.errors import KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
 from gsdd.generators.generator import SCALE
@@ -16,10 +16,12 @@ from gsdd.metrics.measure import Measure
 from gsdd.metrics.outputs import Outputs, Pictures
 from gsdd.metrics.registry import Files, Metric, find_metrics
 from gsdd.metrics.scores import Evaluation, PhotoScores, score
-from gsdd.pairs.decode import low_resolution
+from gsdd.monitor import SILENT, Monitor
+from gsdd.recipe import OnBadImage
 
 Upscale = Callable[[Tensor], Tensor]
-Progress = Callable[[str, int, int], None]
+# A photo `[1, 3, H, W]` -> what the model is given, and what its image is compared with; None compares it with nothing.
+Prepare = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 @runtime_checkable
@@ -30,15 +32,23 @@ class ByClass(Protocol):
         """Give the model for photos of a class, by the name of its folder."""
 
 
-def evaluate(
+def with_reference(photo: Tensor) -> tuple[Tensor, Tensor]:
+    """Make LR of a photo, uint8 `[1, 3, H, W]`, by antialiased bicubic x4, and cut the photo to LR's size times 4."""
+    height, width = (side - side % SCALE for side in photo.shape[2:])
+    reference = photo[..., :height, :width]
+    return low_resolution(reference, SCALE), reference
+
+
+def score_folder(
     upscale: Upscale,
-    test: Path,
-    metrics: Sequence[str] = ("psnr", "ssim"),
+    photos: Path,
+    metrics: Sequence[str],
     *,
     files: Files | None = None,
     outputs: Outputs | None = None,
     on_bad_image: OnBadImage = "fail",
-    progress: Progress = lambda stage, done, total: None,
+    prepare: Prepare = with_reference,
+    monitor: Monitor = SILENT,
 ) -> Evaluation:
     """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and upscale(LR) is compared with it.
 
@@ -48,12 +58,13 @@ def evaluate(
     Args:
         upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, 4h, 4w]`; if it is `ByClass` too, the
             model of the photo's class does.
-        test: a folder with one folder of photos a class, or with photos.
+        photos: a folder with one folder of photos a class, or with photos.
         metrics: names of `METRICS` or `FAMILIES`.
         files: weights that the user has.
         outputs: what to write.
         on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
-        progress: told the stage, how many photos are done, and how many there are.
+        prepare: makes LR and the reference of a photo.
+        monitor: hears how many photos are read, and evaluated.
 
     Returns:
         The scores. A metric whose weights are not here is in it with the reason, and without a number; a photo that
@@ -68,18 +79,16 @@ def evaluate(
     wanted, written = find_metrics(metrics), outputs or Outputs()
     measures = {metric.name: _load(metric, files or Files()) for metric in wanted}
     loaded = {name: measure for name, measure in measures.items() if isinstance(measure, Measure)}
-    catalog = scan(
-        test, min_size=SCALE, on_bad_image=on_bad_image, progress=lambda done, total: progress("read", done, total)
-    )
+    catalog = scan(photos, min_size=SCALE, on_bad_image=on_bad_image, monitor=monitor)
     records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
     written.check([record.path for _, record in records], catalog.root)
-    photos = []
-    for record, shown in _upscaled(upscale, records):
-        photos.append(_photo_scores(record, shown, loaded))
+    found = []
+    for record, shown in _upscaled(upscale, records, prepare):
+        found.append(_photo_scores(record, shown, loaded))
         written.write_pictures(record.path, shown)
-        progress("evaluate", len(photos), len(records))
-    scores = tuple(score(metric, measures[metric.name], photos) for metric in wanted)
-    evaluation = Evaluation(scores, tuple(photos), catalog.sha256, catalog.skipped)
+        monitor.progress("evaluate", len(found), len(records))
+    scores = tuple(score(metric, measures[metric.name], found) for metric in wanted)
+    evaluation = Evaluation(scores, tuple(found), catalog.sha256, catalog.skipped)
     written.write_table(evaluation)
     return evaluation
 
@@ -92,20 +101,21 @@ def _load(metric: Metric, files: Files) -> Measure | str:
         return str(error)
 
 
-def _upscaled(upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]]) -> Iterator[tuple[PhotoRecord, Pictures]]:
+def _upscaled(
+    upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]], prepare: Prepare
+) -> Iterator[tuple[PhotoRecord, Pictures]]:
     for class_name, record in records:
         enlarge = upscale.of_class(class_name) if isinstance(upscale, ByClass) else upscale
-        photo = torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None]
-        reference = photo[..., : _cropped(record.height), : _cropped(record.width)]
-        small = low_resolution(reference, SCALE)
+        small, reference = prepare(torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None])
         with torch.no_grad():
             image = enlarge(to_float(small))
-        if image.shape != reference.shape:
+        wanted = [*small.shape[:2], SCALE * small.shape[2], SCALE * small.shape[3]]
+        if list(image.shape) != wanted:
             raise RecipeError(
-                f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; "
-                f"wanted {list(reference.shape)}"
+                f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; wanted {wanted}"
             )
-        yield record, Pictures(small, to_uint8(image.cpu()), reference)
+        output = to_uint8(image.cpu())
+        yield record, Pictures(small, output, output if reference is None else reference)
 
 
 def _photo_scores(record: PhotoRecord, shown: Pictures, loaded: Mapping[str, Measure]) -> PhotoScores:
@@ -118,7 +128,3 @@ def _photo_scores(record: PhotoRecord, shown: Pictures, loaded: Mapping[str, Mea
     height, width = shown.reference.shape[2:]
     cropped = (width, height) != (record.width, record.height)
     return PhotoScores(record.path, width, height, cropped, values, left_out)
-
-
-def _cropped(side: int) -> int:
-    return side - side % SCALE

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError
+from gsdd.errors import MetricError, MissingExtraError
 from gsdd.formats.digest import file_digest
 from gsdd.generators.weights import quietly
 from gsdd.metrics.conventions import Convention, compared
 from gsdd.metrics.measure import Measure, read_weights
+from gsdd.metrics.trunk import cached_by_torchvision
 
 Net = Literal["alex", "vgg"]
 
@@ -46,7 +47,7 @@ def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
     """
     if importlib.util.find_spec("lpips") is None:
         raise MissingExtraError("the lpips package is not installed; pip install 'gsdd[metrics]'")
-    path = trunk or _cached(net)
+    path = trunk or cached_by_torchvision(TRUNKS[net], "LPIPS", "lpips_trunk")
     weights = read_weights(path)
     network = _with_random_trunk(net)
     _fill(network.net, weights, path, net)
@@ -60,16 +61,6 @@ def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
         return values.flatten().double()
 
     return Measure(distance, which)
-
-
-def _cached(net: Net) -> Path:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net]
-    if not path.is_file():
-        raise MissingWeightsError(
-            f"LPIPS needs torchvision's ImageNet weights of its trunk, and {path} is not there; put {TRUNKS[net]} of "
-            "download.pytorch.org/models there, or give it with --lpips-trunk FILE; st-lpips needs no such file"
-        )
-    return path
 
 
 def _with_random_trunk(net: Net) -> Any:  # noqa: ANN401 - lpips is untyped for mypy
@@ -88,5 +79,5 @@ def _fill(trunk: torch.nn.Module, weights: Mapping[str, Any], path: Path, net: N
         wanted = TRUNKS[net].split("-")[0]
         raise MetricError(
             f"{path}: not the weights of torchvision's {wanted}, the trunk of LPIPS net {net} "
-            f"({str(error).splitlines()[-1].strip()}); give {TRUNKS[net]} with --lpips-trunk FILE"
+            f"({str(error).splitlines()[-1].strip()}); give {TRUNKS[net]} as `lpips_trunk=FILE`"
         ) from error

@@ -7,11 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gsdd.errors import KernelInputError
-
-# ITU-R BT.601 in studio swing: 255000 (Y - 16) for R, G, B in 0..255, in whole numbers, so that ties are seen.
-LUMA_WEIGHTS = (65_481, 128_553, 24_966)
-LUMA_UNIT = 255_000
-LUMA_BLACK = 16
+from gsdd.metrics.conventions import Convention
 
 Border = Literal["replicate", "zero", "none"]
 
@@ -34,10 +30,7 @@ def luma(images: Tensor, shave: int) -> Tensor:
     height, width = images.shape[-2:]
     if not 0 <= 2 * shave < min(height, width):
         raise KernelInputError(f"images of {height}x{width} have nothing inside a border of {shave}; shave less")
-    weights = torch.tensor(LUMA_WEIGHTS, dtype=torch.float64, device=images.device)
-    sums = torch.einsum("nchw,c->nhw", images.double(), weights)
-    levels = ((sums + LUMA_UNIT // 2) / LUMA_UNIT).floor() + LUMA_BLACK
-    return levels[:, shave : height - shave, shave : width - shave]
+    return Convention("Y", shave, rounded=True).apply(images)[:, 0]
 
 
 def blur(images: Tensor, size: int, sigma: float, border: Border) -> Tensor:

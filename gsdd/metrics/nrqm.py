@@ -26,7 +26,7 @@ LEVELS = 3
 BLOCK = 5
 # Of the three vectors: 6 a level, 45, 25 a level.
 FEATURES = (18, 45, 75)
-REMEDY = "get model.mat from https://github.com/chaoma99/sr-metric and name it with --nrqm-model FILE"
+REMEDY = "get model.mat from https://github.com/chaoma99/sr-metric and give it as `nrqm_model=FILE`"
 # SSIM's window of 11 in a band without its border of 17.
 SMALLEST_SIDE = 45
 
@@ -78,7 +78,7 @@ def nrqm(images: Tensor, model_file: Path | None, shave: int = 0) -> Tensor:
     Source: Ma, Yang, Yang and Yang, "Learning a no-reference quality metric for single-image super-resolution", CVIU
     158, 2017.
     """
-    model = _remembered_model(_existing(model_file))
+    model = _remembered_model(existing_model(model_file))
     return torch.stack([model(nrqm_features(image)) for image in luma(images, shave)]).to(images.device)
 
 
@@ -124,10 +124,11 @@ def _check_size(image: Tensor) -> None:
         )
 
 
-def _existing(model_file: Path | None) -> Path:
+def existing_model(model_file: Path | None) -> Path:
+    """Give the model file back if it is there; MissingWeightsError says how to get it."""
     if model_file is None or not model_file.is_file():
-        found = "no model file was given" if model_file is None else f"{model_file} is not a file"
-        raise MissingWeightsError(f"NRQM: {found}; {REMEDY}")
+        got = "none was given" if model_file is None else f"{model_file} is no file"
+        raise MissingWeightsError(f"NRQM, and PI with it, need NRQM's model, and {got}; {REMEDY}")
     return model_file
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from gsdd.data.images import encode
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, remove_orphans, write_atomically
 from gsdd.metrics.scores import Evaluation
@@ -58,7 +58,7 @@ class Outputs:
         for path in self._picture_files(photos):
             check_outside(path, source)
             if path.exists() and not self.force:
-                raise OutputError(f"{path}: exists already; --force (force=True) replaces it")
+                raise OutputError(f"{path}: exists already; `force=True` replaces it")
 
     def write_table(self, evaluation: Evaluation) -> None:
         """Write a row a photo and a column a metric; the column of a metric that is missing is empty."""
@@ -77,7 +77,7 @@ class Outputs:
         for path in self._picture_files([photo]):
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_orphans(path.parent, path.name)
-            write_atomically(path, _png(_side_by_side(shown)), force=self.force)
+            write_atomically(path, encode(_side_by_side(shown).numpy(), "png"), force=self.force)
 
     def _picture_files(self, photos: Iterable[str]) -> Iterator[Path]:
         if self.pictures is not None:
@@ -90,9 +90,3 @@ def _side_by_side(shown: Pictures) -> Tensor:
     enlarged = F.interpolate(shown.small, size=(height, width), mode="nearest")
     white = torch.full((1, 3, height, GAP), WHITE, dtype=torch.uint8)
     return torch.cat([enlarged, white, shown.output, white, shown.reference], dim=3)[0]
-
-
-def _png(image: Tensor) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
-    return buffer.getvalue()

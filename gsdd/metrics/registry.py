@@ -8,13 +8,16 @@ from typing import Literal
 
 from torch import Tensor
 
-from gsdd.errors import MissingWeightsError, RecipeError
+from gsdd.errors import RecipeError
 from gsdd.formats.digest import file_digest
 from gsdd.generators.generator import SCALE
 from gsdd.metrics.conventions import Channel, Convention
 from gsdd.metrics.lpips import CONVENTION as LPIPS_CONVENTION
 from gsdd.metrics.lpips import Net, load_lpips
 from gsdd.metrics.measure import Measure
+from gsdd.metrics.niqe import niqe
+from gsdd.metrics.nrqm import existing_model, nrqm
+from gsdd.metrics.perceptual_index import perceptual_index
 from gsdd.metrics.psnr import psnr
 from gsdd.metrics.shift_tolerant_lpips import load_st_lpips
 from gsdd.metrics.ssim import ssim
@@ -42,7 +45,7 @@ class Metric:
     """A metric, its convention, and what it takes to have it.
 
     Attributes:
-        name: what `--metrics` takes and tables say.
+        name: what `metrics` takes and tables say.
         better: which values are.
         convention: what of an image it looks at.
         needs: weights that do not come with gsdd, in a few words; empty if there are none.
@@ -91,7 +94,7 @@ def _lpips(name: str, net: Net) -> Metric:
         name,
         "lower",
         LPIPS_CONVENTION,
-        "torchvision's weights of its trunk, in torchvision's cache or --lpips-trunk FILE",
+        "torchvision's weights of its trunk, in torchvision's cache or `lpips_trunk=FILE`",
         lambda files: load_lpips(net, files.lpips_trunk),
     )
 
@@ -101,38 +104,16 @@ def _st_lpips(name: str, net: Net) -> Metric:
 
 
 def _load_niqe(files: Files) -> Measure:
-    from gsdd.metrics.niqe import niqe
-
     return Measure(lambda images, _: niqe(images, PIRM.shave), f"{OURS}, official model")
 
 
-def _load_nrqm(files: Files) -> Measure:
-    from gsdd.metrics.nrqm import nrqm
+def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor]) -> Callable[[Files], Measure]:
+    def load(files: Files) -> Measure:
+        model = existing_model(files.nrqm_model)
+        about = f"{OURS}, NRQM's model sha256 {file_digest(model)[:12]}"
+        return Measure(lambda images, _: function(images, model, PIRM.shave), about)
 
-    model = _nrqm_model(files)
-    return Measure(lambda images, _: nrqm(images, model, PIRM.shave), _of_nrqm(model))
-
-
-def _load_perceptual_index(files: Files) -> Measure:
-    from gsdd.metrics.perceptual_index import perceptual_index
-
-    model = _nrqm_model(files)
-    return Measure(lambda images, _: perceptual_index(images, model, PIRM.shave), _of_nrqm(model))
-
-
-def _of_nrqm(model: Path) -> str:
-    return f"{OURS}, NRQM's model sha256 {file_digest(model)[:12]}"
-
-
-def _nrqm_model(files: Files) -> Path:
-    model = files.nrqm_model
-    if model is None or not model.is_file():
-        got = "none was given" if model is None else f"{model} is no file"
-        raise MissingWeightsError(
-            f"NRQM, and PI with it, need NRQM's model, and {got}; get model.mat from "
-            "https://github.com/chaoma99/sr-metric and give it with --nrqm-model FILE"
-        )
-    return model
+    return load
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -148,8 +129,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             _st_lpips("st-lpips", "alex"),
             _st_lpips("st-lpips-vgg", "vgg"),
             Metric("niqe", "lower", PIRM, "", _load_niqe),
-            Metric("nrqm", "higher", PIRM, "its authors' model.mat: --nrqm-model FILE", _load_nrqm),
-            Metric("pi", "lower", PIRM, "the model.mat of NRQM: --nrqm-model FILE", _load_perceptual_index),
+            Metric("nrqm", "higher", PIRM, "its authors' model.mat: `nrqm_model=FILE`", _with_nrqm(nrqm)),
+            Metric("pi", "lower", PIRM, "the model.mat of NRQM: `nrqm_model=FILE`", _with_nrqm(perceptual_index)),
         )
     }
 )

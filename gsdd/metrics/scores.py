@@ -82,12 +82,16 @@ class Evaluation:
         photos: one a photo, in the order of the catalog.
         sha256: of the folder's photos (`Catalog.sha256`).
         skipped: files that were not used, and why.
+        model: its name; empty where a function was scored.
+        about: its architecture, size and weights.
     """
 
     scores: tuple[Score, ...]
     photos: tuple[PhotoScores, ...]
     sha256: str
     skipped: tuple[Skipped, ...]
+    model: str = ""
+    about: str = ""
 
     @property
     def cropped(self) -> int:
@@ -101,6 +105,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Give the whole evaluation as JSON values; None stands for what is missing, infinite or NaN."""
         return {
+            "model": self.model,
+            "about": self.about,
             "scale": SCALE,
             "images": len(self.photos),
             "sha256": self.sha256,

@@ -19,6 +19,7 @@ from gsdd.errors import MetricError, MissingExtraError
 from gsdd.metrics.conventions import compared
 from gsdd.metrics.lpips import CONVENTION, Net
 from gsdd.metrics.measure import Measure, read_weights
+from gsdd.metrics.trunk import Trunk
 
 DISTRIBUTION = "stlpips-pytorch"
 PACKAGE = "stlpips_pytorch"
@@ -45,8 +46,7 @@ def load_st_lpips(net: Net) -> Measure:
         Ghildyal, Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022. Anti-aliased down-sampling: Zhang,
         "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
-    path = _weights_file(net)
-    network = _assemble(read_weights(path), net, path)
+    network = load_network(net)
 
     def distance(images: Tensor, references: Tensor) -> Tensor:
         ours, theirs = compared(images, references, CONVENTION, "st-lpips", SMALLEST[net])
@@ -76,28 +76,28 @@ class BlurPool(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Network:
-    """Trunk, the layers that are compared, a weight for each of their channels, and how the input is scaled."""
+class Network:
+    """The trunk, its input in [-1, 1], and a weight for each channel of the layers that are compared."""
 
-    trunk: nn.Sequential
-    taps: tuple[int, ...]
+    trunk: Trunk
     heads: tuple[Tensor, ...]
-    shift: Tensor
-    scale: Tensor
 
     @torch.no_grad()
     def distance(self, images: Tensor, references: Tensor) -> Tensor:
         """Compare float32 `[N, 3, H, W]` in [-1, 1]; float64 `[N]`."""
-        pairs = zip(self._features(images), self._features(references), self.heads, strict=True)
+        pairs = zip(self._directions(images), self._directions(references), self.heads, strict=True)
         layers = [F.conv2d((one - other).square(), head).mean(dim=(1, 2, 3)) for one, other, head in pairs]
         return torch.stack(layers).sum(dim=0).double()
 
-    def _features(self, images: Tensor) -> Iterator[Tensor]:
-        values = (images - self.shift) / self.scale
-        for number, layer in enumerate(self.trunk):
-            values = layer(values)
-            if number in self.taps:
-                yield values / (values.square().sum(dim=1, keepdim=True).sqrt() + TINY)
+    def _directions(self, images: Tensor) -> Iterator[Tensor]:
+        for values in self.trunk.features(images):
+            yield values / (values.square().sum(dim=1, keepdim=True).sqrt() + TINY)
+
+
+def load_network(net: Net) -> Network:
+    """Read the network of shift-tolerant LPIPS from its wheel; raises as `load_st_lpips` does."""
+    path = weights_file(net)
+    return _assemble(read_weights(path), net, path)
 
 
 def _alex() -> tuple[list[nn.Module], tuple[int, ...]]:
@@ -124,7 +124,7 @@ def _vgg() -> tuple[list[nn.Module], tuple[int, ...]]:
     return layers, tuple(taps)
 
 
-def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> _Network:
+def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> Network:
     with torch.device("meta"):  # the file's tensors take the places; nothing is drawn
         layers, taps = _alex() if net == "alex" else _vgg()
     trunk = nn.Sequential(*layers).eval().requires_grad_(False)
@@ -134,15 +134,17 @@ def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> _Network:
         trunk.load_state_dict(numbered, assign=True)
         trunk.to(memory_format=torch.channels_last)  # in which pooling takes a tenth of the time on a CPU
         heads = tuple(weights[f"lin{number}.model.1.weight"] for number in range(len(taps)))
-        return _Network(trunk, taps, heads, weights["scaling_layer.shift"], weights["scaling_layer.scale"])
+        scaled = Trunk(trunk, taps, weights["scaling_layer.shift"], weights["scaling_layer.scale"])
+        return Network(scaled, heads)
     except (KeyError, RuntimeError) as error:
         raise MetricError(
             f"{path}: not the weights of shift-tolerant LPIPS, net {net} ({str(error).splitlines()[-1].strip()}); "
-            f"pip install --force-reinstall {DISTRIBUTION}"
+            f"install {DISTRIBUTION} again"
         ) from error
 
 
-def _weights_file(net: Net) -> Path:
+def weights_file(net: Net) -> Path:
+    """Find the weights in the wheel; MissingExtraError says how to get it."""
     # find_spec does not import the package.
     spec = importlib.util.find_spec(PACKAGE)
     file = Path(spec.origin).parent / FILE.format(net=net) if spec is not None and spec.origin is not None else None

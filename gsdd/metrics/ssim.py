@@ -1,11 +1,10 @@
 """Structural similarity."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from gsdd.metrics.conventions import WHOLE_RGB, Convention, compared
+from gsdd.metrics.matlab import blur
 
 WINDOW = 11
 SIGMA = 1.5
@@ -33,7 +32,7 @@ def ssim(images: Tensor, references: Tensor, convention: Convention = WHOLE_RGB)
         IEEE TIP 13(4), 2004, Eq. 13 with its window, C1 and C2.
     """
     ours, theirs = compared(images, references, convention, "ssim", WINDOW)
-    # One channel at a time: a large photo has five maps of float64 at once.
+    # One channel at a time: a large photo has a few maps of float64 at once.
     planes = zip(ours.flatten(0, 1), theirs.flatten(0, 1), strict=True)
     values = torch.tensor([_similarity(one, other, convention.peak) for one, other in planes], dtype=torch.float64)
     return values.reshape(ours.shape[:2]).mean(dim=1)
@@ -41,24 +40,9 @@ def ssim(images: Tensor, references: Tensor, convention: Convention = WHOLE_RGB)
 
 def _similarity(one: Tensor, other: Tensor, peak: float) -> float:
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
-    mean, other_mean = _weighted_mean(one), _weighted_mean(other)
-    variances = _weighted_mean(one.square() + other.square()) - mean.square() - other_mean.square()
-    covariance = _weighted_mean(one * other) - mean * other_mean
+    moments = (one, other, one.square() + other.square(), one * other)
+    mean, other_mean, squares, product = (blur(moment, WINDOW, SIGMA, "none") for moment in moments)
+    variances = squares - mean.square() - other_mean.square()
+    covariance = product - mean * other_mean
     luminance = (2 * mean * other_mean + c1) / (mean.square() + other_mean.square() + c1)
     return float((luminance * (2 * covariance + c2) / (variances + c2)).mean())
-
-
-def _weighted_mean(plane: Tensor) -> Tensor:
-    """Average `[H, W]` over the window: down the rows, then along the columns."""
-    for dim in (0, 1):
-        length = plane.shape[dim] - WINDOW + 1
-        total = torch.zeros_like(plane.narrow(dim, 0, length))
-        for offset, weight in enumerate(_gaussian()):
-            total.add_(plane.narrow(dim, offset, length), alpha=weight)
-        plane = total
-    return plane
-
-
-def _gaussian() -> list[float]:
-    weights = [math.exp(-((offset - WINDOW // 2) ** 2) / (2 * SIGMA**2)) for offset in range(WINDOW)]
-    return [weight / math.fsum(weights) for weight in weights]

@@ -1,123 +1,150 @@
-"""All pairs of a file as uint8 images in memory that a trainer and its workers share."""
+"""Decoded pairs in files that every process maps by their path."""
 
+import errno
 import os
-import weakref
-from collections.abc import Callable, Iterable
-from functools import partial
+import shutil
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsdd.formats.manifest import DEGRADATION
-from gsdd.generators.generator import Generator
-from gsdd.pairs.cache_file import CacheFile
-from gsdd.pairs.decode import CHUNK
-from gsdd.pairs.distilled import Distilled
-from gsdd.pairs.filling import Chunks, Filling
-from gsdd.pairs.shared import ArrayLayout, SharedArrays, size_of
+from gsdd.distilled.latent_set import LatentSet
+from gsdd.errors import GsddError, OutputError
+from gsdd.formats.atomic import remove_orphans, told_as_output_error, written_whole
+from gsdd.pairs.decoder import SCALE, Decoder, Pixels, chunks
+from gsdd.pairs.temporary import TemporaryFolder
+
+
+class PairFile:
+    """The decoded pairs of some latents, in a file that is only read.
+
+    Args:
+        path: the file.
+        pairs: how many it holds.
+        hr_size: side of an HR image in pixels.
+
+    Raises:
+        GsddError: it is gone.
+    """
+
+    def __init__(self, path: Path, pairs: int, hr_size: int) -> None:
+        self._made_from = path, pairs, hr_size
+        try:
+            records = np.asarray(np.memmap(path, record(hr_size), "r", shape=(pairs,)))
+        except FileNotFoundError as error:
+            raise GsddError(
+                f"{path}: the decoded pairs are gone with the process that made them; make the dataset anew, or with "
+                "`cache=DIR`, which keeps them"
+            ) from error
+        self._hr, self._lr = records["hr"], records["lr"]
+
+    def pair(self, number: int) -> tuple[Pixels, Pixels]:
+        """Return LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`, not copied."""
+        return self._lr[number], self._hr[number]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PairFile, self._made_from
+
+
+def record(hr_size: int) -> np.dtype[np.void]:
+    """Lay out a pair in the file."""
+    low = hr_size // SCALE
+    return np.dtype([("hr", np.uint8, (3, hr_size, hr_size)), ("lr", np.uint8, (3, low, low))])
 
 
 class PairCache:
-    """Decodes each latent once, in the process that makes it; every other one only reads.
+    """The pairs of one or several files, all decoded when this is made.
 
     Args:
-        distilled: the latents.
-        load_generator: called only if something is to be decoded.
-        folder: keeps the pairs on disk, for the next run too; None keeps them in memory.
-        fingerprint: of the generator, if it is known without loading.
+        sets: the latents of the files, with images of one size.
+        decoder: decodes what is not there yet, and tells its monitor.
+        folder: keeps the pairs for the next run too; None is a temporary folder, which goes with this object.
 
     Raises:
         GeneratorError: no usable generator.
-        OutputError: no room in the folder.
+        OutputError: no room for the pairs.
+        Interrupted: the monitor said so; what was decoded of the file at hand is lost.
     """
 
-    def __init__(
-        self,
-        distilled: Distilled,
-        load_generator: Callable[[], Generator],
-        folder: Path | None = None,
-        fingerprint: str | None = None,
-    ) -> None:
-        self._layouts = _layouts(distilled)
-        self._filling: Filling | None = None
-        self._whole = False
-        generator = None
-        kept = self._open_kept(distilled, folder, fingerprint)
-        if kept is None:
-            generator = load_generator()
-            kept = self._open_kept(distilled, folder, generator.fingerprint)
-        self._chunks = Chunks(len(distilled), done=kept is not None)
-        if kept is not None:
-            self._images = SharedArrays(self._layouts, kept)
-        elif generator is not None:
-            self._begin(distilled, generator, folder)
+    def __init__(self, sets: Sequence[LatentSet], decoder: Decoder, folder: Path | None = None) -> None:
+        self._temporary = TemporaryFolder() if folder is None else None
+        self._starts = [0, *accumulate(map(len, sets))]
+        place = folder or self._temporary.path
+        self._files = [
+            PairFile(self._find(latents, decoder, place, start), len(latents), latents.manifest.hr_size)
+            for latents, start in zip(sets, self._starts, strict=False)
+        ]
 
-    def pair(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return a pair, waiting for it if need be.
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def pair(self, number: int) -> tuple[Pixels, Pixels]:
+        """Return a pair.
 
         Args:
-            number: which latent.
+            number: which latent, counted through all files.
 
         Returns:
-            LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied.
-
-        Raises:
-            GsddError: it cannot be decoded.
+            LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied, not to be written.
         """
-        self._chunks.wait(number // CHUNK)
-        return self._images["lr"][number], self._images["hr"][number]
-
-    def want(self, numbers: Iterable[int]) -> None:
-        """Ask for pairs to be decoded before others; `pair` then waits for them."""
-        if not self._whole:
-            self._whole = self._chunks.all_done
-            self._chunks.want({number // CHUNK for number in numbers})
-
-    def complete(self) -> None:
-        """Return once every pair is there.
-
-        Raises:
-            GsddError: they could not be decoded, or not be kept.
-        """
-        if self._filling is not None:
-            self._filling.complete()
+        file = bisect_right(self._starts, number) - 1
+        return self._files[file].pair(number - self._starts[file])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_filling": None}
+        return {**self.__dict__, "_temporary": None}
 
-    def _open_kept(self, distilled: Distilled, folder: Path | None, fingerprint: str | None) -> int | None:
-        if folder is None or fingerprint is None:
-            return None
-        return self._file(distilled, folder, fingerprint).open_whole()
+    def _find(self, latents: LatentSet, decoder: Decoder, folder: Path, start: int) -> Path:
+        """Find the pairs of a file, or decode them; `start` is how many pairs come before them."""
+        if decoder.generator is None:
+            path = _path(folder, latents, latents.manifest.generator.fingerprint)
+            if _is_whole(path, latents):
+                return path
+        path = _path(folder, latents, decoder.load(latents).fingerprint)
+        if not _is_whole(path, latents):
+            self._decode(latents, decoder, path, start)
+        return path
 
-    def _file(self, distilled: Distilled, folder: Path, fingerprint: str) -> CacheFile:
-        return CacheFile.of(folder, distilled, fingerprint, size_of(self._layouts))
-
-    def _begin(self, distilled: Distilled, generator: Generator, folder: Path | None) -> None:
-        if folder is None:
-            self._images = SharedArrays(self._layouts)
-            finish = None
-        else:
-            file = self._file(distilled, folder, generator.fingerprint)
-            descriptor, part = file.begin()
-            self._images = SharedArrays(self._layouts, descriptor)
-            weakref.finalize(self, _remove, part, os.getpid())
-            finish = partial(file.finish, descriptor, part)
-        self._filling = Filling(distilled.latents, generator, self._images, self._chunks, finish)
-        # Made last, it is called first: what the thread works on outlives it.
-        weakref.finalize(self, self._filling.stop)
-
-
-def _layouts(distilled: Distilled) -> dict[str, ArrayLayout]:
-    high = distilled.manifest.hr_size
-    low = high // int(DEGRADATION["scale"])
-    shapes = {name: (len(distilled), 3, side, side) for name, side in (("lr", low), ("hr", high))}
-    return {name: ArrayLayout("u1", shape) for name, shape in shapes.items()}
+    def _decode(self, latents: LatentSet, decoder: Decoder, path: Path, start: int) -> None:
+        with told_as_output_error(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        remove_orphans(path.parent, path.name)
+        with written_whole(path, force=True) as file:
+            _reserve(file, path.parent, _size(latents))
+            for members in chunks(latents):
+                pairs = np.empty(len(members), record(latents.manifest.hr_size))
+                pairs["hr"], pairs["lr"] = decoder.pairs(latents, members)
+                file.write(pairs.tobytes())
+                decoder.tell("decode", start + members.stop, len(self))
 
 
-def _remove(part: Path, owner: int) -> None:
-    """Remove an unfinished file; not from a forked worker, whose copy of the cache ends first."""
-    if os.getpid() == owner:
-        part.unlink(missing_ok=True)
+def _path(folder: Path, latents: LatentSet, fingerprint: str) -> Path:
+    return folder / f"{latents.latents_sha256[:24]}-{fingerprint[:24]}-x{SCALE}.pairs"
+
+
+def _size(latents: LatentSet) -> int:
+    return len(latents) * record(latents.manifest.hr_size).itemsize
+
+
+def _is_whole(path: Path, latents: LatentSet) -> bool:
+    with told_as_output_error(path.parent):
+        try:
+            return path.stat().st_size == _size(latents)
+        except FileNotFoundError:
+            return False
+
+
+def _reserve(file: IO[bytes], folder: Path, size: int) -> None:
+    """Set room aside where the system can, so that a full disk is told before the decoding and not after."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: got no room for {size / 1e6:,.0f} MB of decoded pairs ({error.strerror}); make room, or give "
+            "another folder as `cache=DIR`"
+        ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import begin_unfinished, remove_orphans
-from gsdd.pairs.distilled import Distilled
+from gsdd.distilled.latent_set import LatentSet
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CacheFile:
     size: int
 
     @classmethod
-    def of(cls, folder: Path, distilled: Distilled, fingerprint: str, size: int) -> "CacheFile":
+    def of(cls, folder: Path, distilled: LatentSet, fingerprint: str, size: int) -> "CacheFile":
         """Name the file of these latents under the generator of that fingerprint."""
         return cls(folder, f"{distilled.latents_sha256[:24]}-{fingerprint[:24]}.pairs", size)
 

@@ -13,8 +13,8 @@ from gsdd.errors import GsddError, RecipeError
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.pairs.cache import PairCache
-from gsdd.pairs.distilled import Distilled
-from gsdd.pairs.distilled import open as open_distilled
+from gsdd.distilled.latent_set import LatentSet
+from gsdd.distilled.latent_set import read_latents
 from gsdd.pairs.draws import View, ViewDraws
 from gsdd.pairs.items import Keys, PairItem, Pixels, make_known
 from gsdd.pairs.ranks import rank_and_world_size
@@ -75,7 +75,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
             raise RecipeError(f"repeat: got {repeat}, wanted at least 1")
         if get_worker_info() is not None:
             raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
-        distilled = open_distilled(path)
+        distilled = read_latents(path)
         self._names = tuple(distilled.name(number) for number in range(len(distilled)))
         self._name, self.keys, self.token = distilled.path.name, KEYS[keys], secrets.token_hex(8)
         self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
@@ -174,7 +174,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         return visit
 
     def _make_cache(
-        self, distilled: Distilled, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
+        self, distilled: LatentSet, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
     ) -> PairCache:
         def load() -> Generator:
             model, note = distilled.load_generator(generator, device=device, force=force)
@@ -186,7 +186,7 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         return PairCache(distilled, load, None if folder is None else Path(fspath(folder)), fingerprint)
 
 
-def _view_draws(distilled: Distilled, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
+def _view_draws(distilled: LatentSet, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
     scale, whole = int(DEGRADATION["scale"]), distilled.manifest.hr_size
     size = whole if gt_size is None else gt_size
     if not isinstance(size, int) or size % scale or not scale <= size <= whole:

@@ -7,18 +7,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from gsdd.data.degradation import low_resolution
+from gsdd.data.images import ImageFormat
+from gsdd.data.names import image_stems
+from gsdd.distilled.decode import CHUNK
+from gsdd.distilled.latent_set import LatentSet, read_latents
 from gsdd.errors import OutputError, RecipeError, SourceError
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.formats.remote import is_url
 from gsdd.generators.generator import Generator
-from gsdd.pairs.decode import CHUNK, low_resolution
-from gsdd.pairs.distilled import Distilled
-from gsdd.pairs.distilled import open as open_distilled
-from gsdd.pairs.names import image_stems
 from gsdd.pairs.trainers import configurations
 from gsdd.pairs.tree import (
-    ImageFormat,
     Marker,
     PairTree,
     is_free,
@@ -106,7 +106,7 @@ def expand(
         raise SourceError(
             f"{path}: expand completes what an earlier run left, so it wants a file here; download it first"
         )
-    distilled = open_distilled(path)
+    distilled = read_latents(path)
     tree = _tree_of(distilled, output, by_class, image_format)
     claim = Marker(file_digest(distilled.path), "", by_class, image_format)
     found = read_marker(tree.root)
@@ -126,14 +126,14 @@ def expand(
 
 
 def _tree_of(
-    distilled: Distilled, output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
+    distilled: LatentSet, output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
 ) -> PairTree:
     root = Path(f"{distilled.path.stem}_expanded") if output is None else Path(output)
     stems = image_stems(distilled.class_folders, distilled.class_index.tolist(), by_class=by_class)
     return PairTree(root, stems, image_format, distilled.manifest.hr_size, DEGRADATION["scale"])
 
 
-def _report(distilled: Distilled, tree: PairTree, missing: int) -> ExpandReport:
+def _report(distilled: LatentSet, tree: PairTree, missing: int) -> ExpandReport:
     return ExpandReport(
         folder=tree.root,
         pairs=len(distilled),
@@ -159,7 +159,7 @@ def _check_owner(root: Path, found: Marker | None, claim: Marker, force: bool) -
         raise OutputError(f"{root} holds {what}; choose another -o, or --force to replace them")
 
 
-def _has_weights_of(distilled: Distilled, found: Marker | None) -> bool:
+def _has_weights_of(distilled: LatentSet, found: Marker | None) -> bool:
     return found is not None and found.generator == distilled.manifest.generator.fingerprint
 
 
@@ -177,7 +177,7 @@ def _take(tree: PairTree, found: Marker | None, claim: Marker, force: bool) -> N
 
 
 def _write_pairs(
-    distilled: Distilled,
+    distilled: LatentSet,
     generator: Generator,
     tree: PairTree,
     missing: Sequence[int],
@@ -194,7 +194,7 @@ def _write_pairs(
             report(done, len(distilled))
 
 
-def _write_chunk(distilled: Distilled, generator: Generator, tree: PairTree, chunk: int) -> None:
+def _write_chunk(distilled: LatentSet, generator: Generator, tree: PairTree, chunk: int) -> None:
     # A chunk has the same members whatever is missing of it, so a resumed run computes what the first one would have.
     members = range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(distilled)))
     hr = distilled.decode(generator, members)

@@ -7,18 +7,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from gsdd.data.images import ImageFormat, encode
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import is_unfinished, remove_orphans, write_atomically
 
-ImageFormat = Literal["png", "webp"]
 MARKER = ".gsdd-expand.json"
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
 
@@ -119,19 +117,6 @@ class PairTree:
             size = f"({self.hr_size},{self.hr_size},3)"
             lines = (f"{stem}.{self.image_format} {size}\n" for stem in self.stems)
             write_atomically(self.meta_info, "".join(lines).encode(), force=True)
-
-
-def encode(image: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
-    """Encode one image without loss.
-
-    Args:
-        image: uint8 RGB `[3, H, W]`.
-        image_format: "png" or "webp".
-    """
-    buffer = BytesIO()
-    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
-    Image.fromarray(pixels).save(buffer, image_format, lossless=True)  # PNG knows no other way and passes over it
-    return buffer.getvalue()
 
 
 def read_marker(root: Path) -> Marker | None:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from gsdd.errors import RecipeError
-from gsdd.generators.categories import category_condition
 from gsdd.generators.generator import SCALE
+from gsdd.networks.categories import category_condition
 from gsdd.pairs.draws import View, permuted
 from gsdd.randomness import hashed, numpy_stream
 from gsdd.students.pairs import Pairs, Pixels
@@ -59,8 +59,8 @@ class Batches:
         for image, name in zip(self.pairs.hr, self.pairs.names, strict=True):
             if min(image.shape[1:]) < self.recipe.crop:
                 raise RecipeError(
-                    f"crop: got {self.recipe.crop}, but {name} has {image.shape[2]}x{image.shape[1]} pixels; "
-                    "take a smaller crop, or larger images"
+                    f"`TrainingRecipe.crop`: got {self.recipe.crop}, but {name} has {image.shape[2]}x{image.shape[1]} "
+                    "pixels; take a smaller crop, or larger images"
                 )
 
     def at(self, step: int, device: torch.device) -> Batch:

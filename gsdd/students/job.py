@@ -1,29 +1,32 @@
 """The job of `gsdd train`: data in, a model file out, with a log, a curve and pictures beside it."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gsdd.distill.journal import checkpoint_path
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.weights import SAFETENSORS
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import pick_device
+from gsdd.run.journal import checkpoint_path
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
 from gsdd.students.curve_picture import draw_curve, is_drawable
-from gsdd.students.journal import TrainingJournal
-from gsdd.students.perceptual import Found, find_perceptual
+from gsdd.students.journal import TrainingJournal, train_resumably
 from gsdd.students.recipe import TrainingRecipe
-from gsdd.students.sources import Reading, read_folder, read_pairs
+from gsdd.students.sources import Data, Reading, paths_of, read_folder, read_pairs
 from gsdd.students.trainer import Trainer
-from gsdd.students.training import Progress, Stop, Trained, run, trained, unseen
+from gsdd.students.training import AfterStep, Trained, find_features, trained
 from gsdd.students.validation import Validation
 
-Note = Callable[[str], None]
+STANDARD = TrainingRecipe()
+PLAIN = Reading()
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class TrainingFiles:
             OutputError: a file exists, has no folder or the wrong suffix, or lies among what is read.
         """
         if self.model.suffix.lower() != SAFETENSORS:
-            raise OutputError(f"{self.model}: students are written as {SAFETENSORS}; give -o NAME{SAFETENSORS}")
+            raise OutputError(f"{self.model}: students are written as {SAFETENSORS}; give `output=NAME{SAFETENSORS}`")
         for folder in filter(Path.is_dir, folders):
             check_outside(self.model, folder)
         check_output(self.model, force=force)
@@ -71,7 +74,7 @@ class TrainingFiles:
         for path in (self.log, self.curve):
             check_output(path, force=force or continues)
         if self.pictures.exists() and not (force or continues):
-            raise OutputError(f"{self.pictures}: exists already; --force (force=True) replaces pictures in it")
+            raise OutputError(f"{self.pictures}: exists already; `force=True` replaces pictures in it")
 
 
 @dataclass(frozen=True)
@@ -106,21 +109,19 @@ class TrainingReport:
         return {**vars(self), **paths}
 
 
-def train_file(
-    data: Path,
-    output: Path,
-    recipe: TrainingRecipe,
+def train(
+    data: Data,
+    output: str | PathLike[str],
     *,
-    reading: Reading | None = None,
-    validation: Path | None = None,
+    recipe: TrainingRecipe = STANDARD,
+    reading: Reading = PLAIN,
+    validation: str | PathLike[str] | None = None,
     validate_every: int = 200,
-    perceptual_trunk: Path | None = None,
-    device: str = "cpu",
+    perceptual_trunk: str | PathLike[str] | None = None,
+    device: str = "auto",
     checkpoint_seconds: float = 60.0,
     force: bool = False,
-    stop: Stop = lambda: False,
-    progress: Progress = unseen,
-    note: Note = lambda text: None,
+    monitor: Monitor = SILENT,
 ) -> TrainingReport:
     """Train a student on data and write it.
 
@@ -128,67 +129,53 @@ def train_file(
     there and makes the same files; validation, device, `checkpoint_seconds` and `force` may be others.
 
     Args:
-        data: a `.gsdd` file, or a folder of photos or of a coreset's crops.
+        data: a `.gsdd` file, several of them, or a folder of photos or of a coreset's crops.
         output: a .safetensors file.
         recipe: of the training.
         reading: how the data are read.
         validation: a folder of photos to validate on; None validates nothing.
         validate_every: steps between two validations.
         perceptual_trunk: torchvision's weights of VGG19; None looks in torchvision's cache.
-        device: where torch computes.
+        device: where torch computes; "auto" takes a GPU where there is one.
         checkpoint_seconds: least time between two checkpoints.
         force: replace files that exist, and a checkpoint that cannot be continued.
-        stop: asked after each step whether to stop there.
-        progress: told the stage, how much is done, how much there is, and in training the loss.
-        note: told lines for the user.
+        monitor: told how far the stages are, in training with the loss, and asked after each step whether to stop.
 
     Returns:
         What was made.
 
     Raises:
         GsddError: the data, recipe, weights or output cannot be used; nothing was written but the checkpoint.
-        Interrupted: `stop` said so; the checkpoint is written.
+        Interrupted: the monitor said so; the checkpoint is written.
     """
-    files = TrainingFiles(output)
-    read = [data, validation] if validation else [data]
-    files.check(read, force, continues=checkpoint_path(output).exists())
-    features = _features(recipe, perceptual_trunk, note)
-    how = replace(reading or Reading(), seed=recipe.seed, device=device)
-    pairs = read_pairs(data, recipe.crop, how, note, progress)
-    photos = read_folder(validation, recipe.crop, "skip", note, progress) if validation else None
-    judge = Validation(photos, validate_every, files.pictures) if photos else None
-    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(device))
+    files, judged = TrainingFiles(Path(output)), None if validation is None else Path(validation)
+    read = [*paths_of(data), *([judged] if judged else [])]
+    files.check(read, force, continues=checkpoint_path(files.model).exists())
+    features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
+    if features.note:
+        monitor.note(features.note)
+    where = pick_device(device)
+    pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
+    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
     identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}
-    journal = TrainingJournal(output, identity, seconds=checkpoint_seconds, stop=stop, force=force)
-    _continue(trainer, journal, note)
-    run(trainer, lambda trainer: _after_step(trainer, judge, journal), progress)
+    journal = TrainingJournal(files.model, identity, seconds=checkpoint_seconds, monitor=monitor, force=force)
+    validate = _validate(judged, validate_every, files, recipe, monitor)
+    train_resumably(trainer, journal, validate, monitor)
     result = trained(trainer, features)
     drawn = _write(files, result, recipe, identity, force)
     if not drawn:
-        note("no curve is drawn: matplotlib is not installed; pip install 'gsdd[study]'")
+        monitor.note("no curve is drawn: matplotlib is not installed; pip install 'gsdd[study]'")
     journal.remove()
     return _report(files, result, recipe, len(pairs), drawn)
 
 
-def _features(recipe: TrainingRecipe, file: Path | None, note: Note) -> Found:
-    if not recipe.gan_iterations:
-        return Found(None, "")
-    found = find_perceptual(recipe.perceptual, file)
-    note(found.note)
-    return found
-
-
-def _continue(trainer: Trainer, journal: TrainingJournal, note: Note) -> None:
-    state = journal.read()
-    if state is not None:
-        trainer.load(state)
-        note(f"continuing after step {state.step} of {trainer.recipe.steps}")
-
-
-def _after_step(trainer: Trainer, validation: Validation | None, journal: TrainingJournal) -> None:
-    if validation is not None:
-        validation.after_step(trainer)
-    journal.keep(trainer)
+def _validate(
+    folder: Path | None, every: int, files: TrainingFiles, recipe: TrainingRecipe, monitor: Monitor
+) -> AfterStep:
+    if folder is None:
+        return lambda trainer: None
+    photos = read_folder(folder, recipe.crop, "skip", monitor)
+    return Validation(photos, every, files.pictures).after_step
 
 
 def _write(

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 from torch import Tensor
 
-from gsdd.distill.checkpoint import differences
-from gsdd.distill.journal import checkpoint_path
 from gsdd.errors import FormatError, Interrupted, OutputError
 from gsdd.formats.atomic import written_whole
 from gsdd.formats.canonical import dumps, loads
+from gsdd.monitor import Monitor
+from gsdd.run.checkpoint import differences
+from gsdd.run.journal import checkpoint_path
 from gsdd.students.trainer import Trainer, TrainingState
+from gsdd.students.training import AfterStep, run
 
 FORMAT = 1
 DIGEST_BYTES = 32
@@ -31,15 +33,15 @@ class TrainingJournal:
         output: the file that the training will write; the checkpoint lies beside it, hidden.
         identity: what decides the result, JSON values by a name that a user knows.
         seconds: least time between two checkpoints.
-        stop: asked after each step whether to stop there.
+        monitor: asked after each step whether to stop there.
         force: start anew where there is a checkpoint that cannot be continued.
     """
 
     def __init__(
-        self, output: Path, identity: Mapping[str, Any], *, seconds: float, stop: Callable[[], bool], force: bool
+        self, output: Path, identity: Mapping[str, Any], *, seconds: float, monitor: Monitor, force: bool = False
     ) -> None:
         self.path = checkpoint_path(output)
-        self._identity, self._seconds, self._stop, self._force = identity, seconds, stop, force
+        self._identity, self._seconds, self._monitor, self._force = identity, seconds, monitor, force
         # The first step writes one at once: a place that takes no files is known before hours of work.
         self._written = -math.inf
 
@@ -69,7 +71,7 @@ class TrainingJournal:
             Interrupted: the run is to stop; the checkpoint is written.
             OutputError: it cannot be written; the one before it is untouched.
         """
-        stopped = self._stop()
+        stopped = self._monitor.should_stop()
         if stopped or time.monotonic() - self._written >= self._seconds:
             with written_whole(self.path, force=True) as file:
                 file.write(_packed(self._identity, trainer.state()))
@@ -87,14 +89,35 @@ class TrainingJournal:
         except (FormatError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise OutputError(
-                f"{self.path}: the checkpoint cannot be continued: {reason}; --force (force=True) starts anew"
+                f"{self.path}: the checkpoint cannot be continued: {reason}; `force=True` starts anew"
             ) from error
         if found := differences(identity, self._identity):
             raise OutputError(
                 f"{self.path}: the checkpoint of another run ({'; '.join(found)}); give what it was made with to "
-                "continue it; --force (force=True) starts anew"
+                "continue it; `force=True` starts anew"
             )
         return state
+
+
+def train_resumably(trainer: Trainer, journal: TrainingJournal, after_step: AfterStep, monitor: Monitor) -> None:
+    """Do all steps of a training that an earlier run of the same command has left.
+
+    Args:
+        trainer: new.
+        journal: of the training.
+        after_step: called after each step, before a checkpoint is written.
+        monitor: hears where it goes on, and how many steps are done.
+    """
+    state = journal.read()
+    if state is not None:
+        trainer.load(state)
+        monitor.note(f"continuing after step {state.step} of {trainer.recipe.steps}")
+
+    def keep(trainer: Trainer) -> None:
+        after_step(trainer)
+        journal.keep(trainer)
+
+    run(trainer, keep, monitor)
 
 
 def _packed(identity: Mapping[str, Any], state: TrainingState) -> bytes:

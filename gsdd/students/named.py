@@ -7,9 +7,10 @@ from types import MappingProxyType
 from torch import nn
 
 from gsdd.errors import RecipeError
-from gsdd.generators.generator import SCALE
 from gsdd.students.initial import initialise
 from gsdd.students.networks import bare_network
+
+NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class NamedStudent:
     """A student that is asked for by name.
 
     Attributes:
-        name: what `--student` takes.
+        name: what `student` takes.
         about: what it is, in a few words.
         architecture: the network; several names may share one.
         home: the authors' repository.
@@ -68,15 +69,14 @@ def find_student(name: str) -> NamedStudent:
     return STUDENTS[name]
 
 
-def build(name: str, seed: int, scale: int = SCALE, size: str = "full", **overrides: object) -> nn.Module:
+def build(name: str, seed: int, size: str = "full", options: Mapping[str, object] = NO_OPTIONS) -> nn.Module:
     """Build a student with its first weights.
 
     Args:
         name: a key of `students()`.
         seed: the same one gives the same weights, bit for bit; no global generator is read.
-        scale: HR pixels an LR pixel along a side; 4.
         size: "full" or "small".
-        overrides: options of the size that shall have another value, such as `blocks=8`.
+        options: of the size, that shall have another value, such as {"blocks": 8}.
 
     Returns:
         The network in train mode, on the CPU: LR float32 RGB `[N, 3, h, w]` in [0, 1] -> HR `[N, 3, 4h, 4w]`.
@@ -85,14 +85,12 @@ def build(name: str, seed: int, scale: int = SCALE, size: str = "full", **overri
         RecipeError: an argument makes no student.
     """
     student = find_student(name)
-    if scale != SCALE:
-        raise RecipeError(f"student {name} with scale {scale}: students enlarge x{SCALE}")
     if size not in student.sizes:
         raise RecipeError(f"student {name} has no size {size!r}; wanted one of {', '.join(student.sizes)}")
-    options = student.sizes[size].options
-    if unknown := overrides.keys() - options:
-        raise RecipeError(f"student {name} has no option {', '.join(sorted(unknown))}; it has {', '.join(options)}")
-    network = bare_network(student.architecture, {**options, **overrides})
+    known = student.sizes[size].options
+    if unknown := options.keys() - known:
+        raise RecipeError(f"student {name} has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    network = bare_network(student.architecture, {**known, **options})
     initialise(network, student.architecture, seed)
     return network
 

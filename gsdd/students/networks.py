@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from gsdd.generators.sftgan import SFTGAN
-from gsdd.generators.small import SmallNetwork
-from gsdd.generators.srresnet import SRResNet
 from gsdd.generators.weights import quietly
+from gsdd.networks.sftgan import SFTGAN
+from gsdd.networks.small import SmallNetwork
+from gsdd.networks.srresnet import SRResNet
 from gsdd.students.initial import Undrawn
 
 

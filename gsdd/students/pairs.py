@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gsdd.data.degradation import low_resolution
 from gsdd.errors import KernelInputError
 from gsdd.generators.generator import SCALE
-from gsdd.pairs.decode import low_resolution
 
 Pixels = NDArray[np.uint8]
 
@@ -59,6 +60,11 @@ class Pairs:
         hr = tuple(image[:, : _cut(image.shape[1]), : _cut(image.shape[2])] for image in images)
         return cls(hr, tuple(map(_low_resolution, hr)), tuple(classes), tuple(names))
 
+    def some(self, numbers: Sequence[int]) -> "Pairs":
+        """Give some of the pairs, in the order wanted."""
+        columns = (self.hr, self.lr, self.classes, self.names)
+        return Pairs(*(tuple(column[number] for number in numbers) for column in columns))
+
     def __len__(self) -> int:
         return len(self.hr)
 
@@ -71,6 +77,12 @@ class Pairs:
             digest.update(np.ascontiguousarray(hr).data)
             digest.update(np.ascontiguousarray(lr).data)
         return digest.hexdigest()
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Put pairs one after the other."""
+    columns = zip(*((part.hr, part.lr, part.classes, part.names) for part in parts), strict=True)
+    return Pairs(*(tuple(chain.from_iterable(column)) for column in columns))
 
 
 def _cut(side: int) -> int:

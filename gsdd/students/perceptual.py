@@ -1,7 +1,7 @@
 """The perceptual term: L1 between features of a network trained on photos, with what is on this machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +13,10 @@ from gsdd.errors import MetricError, MissingExtraError, MissingWeightsError, Rec
 from gsdd.features.normalisation import MEAN, STD
 from gsdd.formats.digest import file_digest
 from gsdd.metrics.measure import read_weights
-from gsdd.metrics.shift_tolerant_lpips import _assemble as assemble_shift_tolerant
-from gsdd.metrics.shift_tolerant_lpips import _weights_file as shift_tolerant_file
+from gsdd.metrics.shift_tolerant_lpips import load_network, weights_file
+from gsdd.metrics.trunk import Trunk, cached_by_torchvision
 
-Trunk = Literal["auto", "vgg19", "shift-tolerant", "none"]
+PerceptualTrunk = Literal["auto", "vgg19", "shift-tolerant", "none"]
 
 # The name under which torchvision caches its ImageNet weights.
 VGG19_FILE = "vgg19-dcbb9e9d.pth"
@@ -29,21 +29,10 @@ WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Perceptual:
-    """A frozen trunk, and which of its layers are compared.
-
-    Attributes:
-        name: which trunk, and the sha256 of its weights.
-        layers: of the trunk, in order.
-        taps: numbers of the layers whose outputs are compared.
-        mean: of its input, `[1, 3, 1, 1]`.
-        std: the same.
-    """
+    """A frozen network whose features are compared, and its name with the sha256 of its weights."""
 
     name: str
-    layers: nn.Sequential
-    taps: tuple[int, ...]
-    mean: Tensor
-    std: Tensor
+    trunk: Trunk
 
     def loss(self, images: Tensor, references: Tensor) -> Tensor:
         """Compare images with references, RGB `[N, 3, H, W]` in [0, 1]: one number.
@@ -51,20 +40,13 @@ class Perceptual:
         Source: Johnson et al., ECCV 2016; before the activation, with L1 and these weights, as Real-ESRGAN has it.
         """
         with torch.no_grad():
-            wanted = list(self._features(references))
-        pairs = zip(WEIGHTS, self._features(images), wanted, strict=True)
+            wanted = list(self.trunk.features(references))
+        pairs = zip(WEIGHTS, self.trunk.features(images), wanted, strict=True)
         return torch.stack([weight * F.l1_loss(one, other) for weight, one, other in pairs]).sum()
 
     def to(self, device: torch.device) -> "Perceptual":
         """Give the same on a device."""
-        return Perceptual(self.name, self.layers.to(device), self.taps, self.mean.to(device), self.std.to(device))
-
-    def _features(self, images: Tensor) -> Iterator[Tensor]:
-        values = (images - self.mean) / self.std
-        for number, layer in enumerate(self.layers[: self.taps[-1] + 1]):
-            values = layer(values)
-            if number in self.taps:
-                yield values
+        return Perceptual(self.name, self.trunk.to(device))
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,7 @@ class Found:
         return {"data (sha256 of the pairs)": pairs_sha256, "perceptual term": term}
 
 
-def find_perceptual(trunk: Trunk, file: Path | None = None) -> Found:
+def find_perceptual(trunk: PerceptualTrunk, file: Path | None = None) -> Found:
     """Find the features of the perceptual term. Nothing is downloaded.
 
     Args:
@@ -123,13 +105,7 @@ def _told(found: Perceptual) -> Found:
 
 
 def _cached() -> Path:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / VGG19_FILE
-    if not path.is_file():
-        raise MissingWeightsError(
-            f"{path} is not there; put {VGG19_FILE} of download.pytorch.org/models there, or give it with "
-            "--perceptual-trunk FILE"
-        )
-    return path
+    return cached_by_torchvision(VGG19_FILE, "the perceptual term", "perceptual_trunk")
 
 
 def _vgg19(path: Path) -> Perceptual:
@@ -141,10 +117,10 @@ def _vgg19(path: Path) -> Perceptual:
     except (KeyError, RuntimeError) as error:
         raise MetricError(
             f"{path}: not the weights of torchvision's vgg19 ({str(error).splitlines()[-1].strip()}); give "
-            f"{VGG19_FILE} with --perceptual-trunk FILE"
+            f"{VGG19_FILE} as `perceptual_trunk=FILE`"
         ) from error
-    name = f"vgg19, sha256 {file_digest(path)[:12]}"
-    return Perceptual(name, layers.float().eval().requires_grad_(False), VGG19_TAPS, _channels(MEAN), _channels(STD))
+    trunk = Trunk(layers.float().eval().requires_grad_(False), VGG19_TAPS, _channels(MEAN), _channels(STD))
+    return Perceptual(f"vgg19, sha256 {file_digest(path)[:12]}", trunk)
 
 
 def _vgg19_layers() -> Iterator[nn.Module]:
@@ -158,12 +134,10 @@ def _vgg19_layers() -> Iterator[nn.Module]:
 
 
 def _shift_tolerant() -> Perceptual:
-    path = shift_tolerant_file("vgg")
-    network = assemble_shift_tolerant(read_weights(path), "vgg", path)
+    trunk = load_network("vgg").trunk
     # Its own scaling is of images in [-1, 1].
-    mean, std = (network.shift + 1) / 2, network.scale / 2
-    name = f"trunk of shift-tolerant LPIPS (vgg), sha256 {file_digest(path)[:12]}"
-    return Perceptual(name, network.trunk, network.taps, mean, std)
+    scaled = replace(trunk, mean=(trunk.mean + 1) / 2, std=trunk.std / 2)
+    return Perceptual(f"trunk of shift-tolerant LPIPS (vgg), sha256 {file_digest(weights_file('vgg'))[:12]}", scaled)
 
 
 def _channels(values: tuple[float, ...]) -> Tensor:

@@ -1,21 +1,27 @@
-"""What a user trains on -> pairs in memory: a `.gsdd` file, or a folder of photos or of a coreset's crops."""
+"""What a user trains on -> pairs in memory: `.gsdd` files, or a folder of photos or of a coreset's crops."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
-from gsdd.data.catalog import Catalog, OnBadImage, PhotoRecord, decode_with_digest, scan
-from gsdd.data.crops import plan_crops, read_crops
-from gsdd.data.decisions import decisions
-from gsdd.data.parallel import decoder_warnings_ignored, in_threads
-from gsdd.errors import RecipeError, SourceError
-from gsdd.pairs.cache import PairCache
-from gsdd.pairs.distilled import open as open_distilled
-from gsdd.students.pairs import Pairs, Pixels
+import numpy as np
+from numpy.typing import NDArray
 
-Note = Callable[[str], None]
-Progress = Callable[[str, int, int], None]
-Pair = tuple[Pixels, Pixels]
+from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
+from gsdd.data.crops import Crop, plan_crops, read_crops
+from gsdd.data.decisions import decisions
+from gsdd.data.threads import decoder_warnings_ignored, in_threads
+from gsdd.distilled.decode import CHUNK
+from gsdd.distilled.latent_set import LatentSet, read_latents
+from gsdd.errors import RecipeError, SourceError
+from gsdd.generators.generator import Generator
+from gsdd.monitor import SILENT, Monitor
+from gsdd.recipe import OnBadImage
+from gsdd.students.pairs import Pairs, Pixels, joined
+from gsdd.students.recipe import TrainingRecipe
+
+Data = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -25,33 +31,37 @@ class Reading:
     Attributes:
         subset: of a folder, so many random crops in all, as evenly over the classes as can be; None is whole photos.
         subset_size: side of such a crop in pixels.
-        seed: of the crops.
-        generator: of a `.gsdd` file; a name or a path of weights, None takes the one that the file names.
-        force_generator: take weights that are not those that the file was made with.
+        generator: of `.gsdd` files; a name or a path of weights, None takes the one that a file names.
+        force_generator: take weights that are not those that a file was made with.
         cache: folder that keeps the decoded pairs of a `.gsdd` file; None keeps them in memory.
-        device: where the generator runs.
         on_bad_image: skip unusable photos of a folder, or stop at the first.
     """
 
     subset: int | None = None
     subset_size: int = 128
-    seed: int = 0
     generator: str | None = None
     force_generator: bool = False
     cache: Path | None = None
-    device: str = "cpu"
     on_bad_image: OnBadImage = "skip"
 
 
-def read_pairs(data: Path, crop: int, reading: Reading, note: Note, progress: Progress) -> Pairs:
+def paths_of(data: Data) -> tuple[Path, ...]:
+    """List the files or the folder that data are."""
+    return (Path(data),) if isinstance(data, str | PathLike) else tuple(map(Path, data))
+
+
+def read_pairs(
+    data: Data, recipe: TrainingRecipe, reading: Reading, *, device: str = "cpu", monitor: Monitor = SILENT
+) -> Pairs:
     """Read what to train on; each image is decoded once.
 
     Args:
-        data: a `.gsdd` file, a folder with one folder of photos a class, or a folder of photos.
-        crop: side of the HR crops that will be cut; smaller photos are skipped.
+        data: one or several `.gsdd` files, a folder with one folder of photos a class, or a folder of photos.
+        recipe: of the training: photos smaller than its crops are skipped, and its seed draws a subset.
         reading: how.
-        note: told what is skipped or converted, and where a generator is not exactly that of the file.
-        progress: told (stage, images done, images in all).
+        device: where the generator runs.
+        monitor: told how many images are read, what is skipped or converted, and where a generator is not exactly that
+            of the file.
 
     Returns:
         The pairs, all in memory.
@@ -62,26 +72,29 @@ def read_pairs(data: Path, crop: int, reading: Reading, note: Note, progress: Pr
         GeneratorError: no usable generator.
         RecipeError: a subset of a `.gsdd` file, or of more crops than there are.
     """
-    if data.suffix.lower() == ".csv":
-        raise SourceError(f"{data}: a list of crops has no pixels; make the coreset with -o FOLDER, and train on that")
-    if not data.is_dir():
-        return _of_file(data, reading, note, progress)
+    first, *more = paths_of(data)
+    if first.suffix.lower() == ".csv":
+        raise SourceError(
+            f"{first}: a list of crops has no pixels; make the coreset as a folder, and train on that folder"
+        )
+    if more or not first.is_dir():
+        return joined([_of_file(path, reading, device, monitor) for path in (first, *more)])
     if reading.subset is None:
-        return read_folder(data, crop, reading.on_bad_image, note, progress)
-    if reading.subset_size < crop:
-        raise RecipeError(f"subset_size: got {reading.subset_size}, wanted at least the crop of {crop}")
-    return _subset(_catalog(data, reading.subset_size, reading.on_bad_image, note, progress), reading.subset, reading)
+        return read_folder(first, recipe.crop, reading.on_bad_image, monitor)
+    if reading.subset_size < recipe.crop:
+        raise RecipeError(f"`subset_size`: got {reading.subset_size}, wanted at least the crop of {recipe.crop}")
+    catalog = _catalog(first, reading.subset_size, reading.on_bad_image, monitor)
+    return _subset(catalog, reading.subset, reading.subset_size, recipe.seed)
 
 
-def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, note: Note, progress: Progress) -> Pairs:
+def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: Monitor) -> Pairs:
     """Read whole photos.
 
     Args:
         folder: one folder of photos a class, or photos.
         smallest: least side of a usable photo, in pixels.
         on_bad_image: skip unusable photos, or stop at the first.
-        note: told what is skipped or converted.
-        progress: told (stage, photos done, photos in all).
+        monitor: told how many photos are read, and what is skipped or converted.
 
     Returns:
         The pairs, class after class.
@@ -89,60 +102,66 @@ def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, note: Not
     Raises:
         SourceError: there is no usable photo, or a bad one and `on_bad_image` is "fail".
     """
-    catalog = _catalog(folder, smallest, on_bad_image, note, progress)
+    catalog = _catalog(folder, smallest, on_bad_image, monitor)
     records = [(entry.name, record) for entry in catalog.classes for record in entry.photos]
     with decoder_warnings_ignored():
         images = list(in_threads(_pixels, [record for _, record in records]))
     return Pairs.of_images(images, [name for name, _ in records], [record.path for _, record in records])
 
 
-def _of_file(data: Path, reading: Reading, note: Note, progress: Progress) -> Pairs:
+def _of_file(data: Path, reading: Reading, device: str, monitor: Monitor) -> Pairs:
     if reading.subset is not None:
         raise RecipeError(f"{data}: a subset is of a folder of photos; train on the whole file, or give a folder")
-    distilled = open_distilled(data)
-    generator, about = distilled.load_generator(reading.generator, device=reading.device, force=reading.force_generator)
+    distilled = read_latents(data)
+    generator, about = distilled.load_generator(reading.generator, device=device, force=reading.force_generator)
     if about:
-        note(about)
-    cache = PairCache(distilled, lambda: generator, reading.cache, generator.fingerprint)
-    pairs = list(_told(map(cache.pair, range(len(distilled))), len(distilled), progress))
-    cache.complete()
+        monitor.note(about)
+    return decoded_pairs(distilled, generator, monitor)
+
+
+def decoded_pairs(distilled: LatentSet, generator: Generator, monitor: Monitor = SILENT) -> Pairs:
+    """Compute the HR images of all latents, and their LR partners.
+
+    Args:
+        distilled: the latents.
+        generator: G, as from `LatentSet.load_generator`.
+        monitor: told how many images are decoded: a large generator takes minutes.
+    """
+    images: list[Pixels] = []
+    for start in range(0, len(distilled), CHUNK):
+        images += list(distilled.decode(generator, slice(start, start + CHUNK)).numpy())
+        monitor.progress("decode", len(images), len(distilled))
     classes = [distilled.class_names[number] for number in distilled.class_index.tolist()]
-    names = map(distilled.name, range(len(distilled)))
-    return Pairs(tuple(hr for _, hr in pairs), tuple(lr for lr, _ in pairs), tuple(classes), tuple(names))
+    return Pairs.of_images(images, classes, [*map(distilled.name, range(len(distilled)))])
 
 
-def _told(pairs: Iterator[Pair], total: int, progress: Progress) -> Iterator[Pair]:
-    """Tell how many pairs have come: a large generator decodes for minutes."""
-    for done, pair in enumerate(pairs, 1):
-        progress("decode", done, total)
-        yield pair
-
-
-def _subset(catalog: Catalog, count: int, reading: Reading) -> Pairs:
+def _subset(catalog: Catalog, count: int, size: int, seed: int) -> Pairs:
     classes = len(catalog.classes)
     if count < 1:
-        raise RecipeError(f"subset: got {count}, wanted at least one crop")
+        raise RecipeError(f"`subset`: got {count}, wanted at least one crop")
     counts = [count // classes + (number < count % classes) for number in range(classes)]
-    crops = plan_crops(catalog, counts, reading.subset_size, reading.seed)
-    pixels = read_crops(catalog, crops, reading.subset_size)
-    names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in crops]
-    return Pairs.of_images(tuple(pixels), [catalog.classes[crop.class_index].name for crop in crops], names)
+    crops = plan_crops(catalog, counts, size, seed)
+    return crop_pairs(catalog, crops, read_crops(catalog, crops, size))
 
 
-def _catalog(folder: Path, smallest: int, on_bad_image: OnBadImage, note: Note, progress: Progress) -> Catalog:
-    catalog = scan(
-        folder,
-        min_size=smallest,
-        on_bad_image=on_bad_image,
-        progress=lambda done, total: progress("photos", done, total),
-    )
-    _tell(decisions(catalog), note)
+def crop_pairs(catalog: Catalog, crops: Sequence[Crop], images: NDArray[np.uint8]) -> Pairs:
+    """Name images after the classes and photos of crops, and make their LR partners.
+
+    Args:
+        catalog: the photos.
+        crops: of these photos.
+        images: uint8 RGB `[N, 3, H, W]`: the crops, or what was made of them.
+    """
+    classes = [catalog.classes[crop.class_index] for crop in crops]
+    names = [each.photos[crop.photo_index].path for each, crop in zip(classes, crops, strict=True)]
+    return Pairs.of_images(tuple(images), [each.name for each in classes], names)
+
+
+def _catalog(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: Monitor) -> Catalog:
+    catalog = scan(folder, min_size=smallest, on_bad_image=on_bad_image, monitor=monitor)
+    for line in decisions(catalog):
+        monitor.note(line)
     return catalog
-
-
-def _tell(lines: Sequence[str], note: Note) -> None:
-    for line in lines:
-        note(line)
 
 
 def _pixels(record: PhotoRecord) -> Pixels:

@@ -1,6 +1,7 @@
 """Student, averaged weights, discriminator and their optimisers: one step, and where they stand."""
 
 import copy
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gsdd.errors import RecipeError
+from gsdd.parallel.device import multiplies_bf16
 from gsdd.students.batches import Batch, Batches
 from gsdd.students.curve import Curve
 from gsdd.students.discriminator import MULTIPLE_OF, build_discriminator
@@ -46,6 +48,13 @@ class Trainer:
         perceptual: features of the second stage's perceptual term; None leaves it out.
         device: where torch computes.
 
+    Attributes:
+        step: steps done.
+        seconds: that each step in this process took.
+        student: the network.
+        averaged: its averaged weights; the same network where the recipe averages nothing.
+        curve: what is told of the training.
+
     Raises:
         RecipeError: bf16 on a device without it, crops that the discriminator cannot halve, or no such student.
     """
@@ -55,6 +64,7 @@ class Trainer:
     ) -> None:
         _check(recipe, device)
         self.recipe, self.device, self.step = recipe, device, 0
+        self.seconds: list[float] = []
         self.curve = Curve(recipe.steps)
         self._batches, self._perceptual = batches, perceptual and perceptual.to(device)
         self._conditioned = find_student(recipe.student).architecture == CONDITIONED
@@ -66,6 +76,7 @@ class Trainer:
 
     def advance(self) -> None:
         """Do the next step."""
+        began = time.monotonic()
         batch, lr = self._batches.at(self.step, self.device), learning_rate(self.recipe, self.step)
         with self._autocast():
             images = self.enlarge(self.student, batch)
@@ -73,6 +84,7 @@ class Trainer:
         self._average()
         self.curve.add(self.step, terms, lr)
         self.step += 1
+        self.seconds.append(time.monotonic() - began)
 
     def enlarge(self, network: nn.Module, batch: Batch) -> Tensor:
         """Give a network's images of a batch, `[N, 3, 4h, 4w]`."""
@@ -149,14 +161,10 @@ def _placed(network: nn.Module, device: torch.device) -> nn.Module:
 def _check(recipe: TrainingRecipe, device: torch.device) -> None:
     if recipe.gan_iterations and recipe.crop % MULTIPLE_OF:
         raise RecipeError(
-            f"recipe: crop: got {recipe.crop}, wanted a multiple of {MULTIPLE_OF}, since gan_iterations is not 0: the "
-            "discriminator halves it three times"
+            f"`TrainingRecipe.crop`: got {recipe.crop}, wanted a multiple of {MULTIPLE_OF}, since gan_iterations is "
+            "not 0: the discriminator halves it three times"
         )
-    if recipe.precision == "bf16" and not _has_bf16(device):
-        raise RecipeError(f"precision: got bf16, which the processor behind {device} does not have; take fp32")
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    if recipe.precision == "bf16" and not multiplies_bf16(device):
+        raise RecipeError(
+            f"`TrainingRecipe.precision`: got bf16, which the processor behind {device} does not have; take fp32"
+        )

@@ -1,32 +1,23 @@
-"""Pairs in memory -> a trained student: the call that a study makes thousands of times."""
+"""Pairs in memory -> a trained student."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from gsdd.errors import Interrupted
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import pick_device
 from gsdd.students.batches import Batches
 from gsdd.students.pairs import Pairs
 from gsdd.students.perceptual import Found, find_perceptual
 from gsdd.students.recipe import TrainingRecipe
 from gsdd.students.trainer import Trainer
 
-Stop = Callable[[], bool]
 AfterStep = Callable[[Trainer], None]
-STAGE = "training"
-
-
-class Progress(Protocol):
-    """Is told a stage, how much of it is done, how much there is, and where there is one the loss."""
-
-    def __call__(self, stage: str, done: int, total: int, loss: float | None = None, /) -> None: ...
-
-
-def unseen(stage: str, done: int, total: int, loss: float | None = None, /) -> None:
-    """Pass over any progress."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +35,13 @@ class Trained:
     perceptual: str = ""
 
 
-def train(
+def train_in_memory(
     pairs: Pairs,
     recipe: TrainingRecipe,
     *,
     found: Found | None = None,
-    device: str = "cpu",
-    stop: Stop | None = None,
-    progress: Progress = unseen,
+    device: str = "auto",
+    monitor: Monitor = SILENT,
 ) -> Trained:
     """Train a student; no file is read or written.
 
@@ -63,45 +53,49 @@ def train(
         recipe: of the training.
         found: the features of the perceptual term; None looks for what the recipe says, where it has a second stage.
         device: where torch computes.
-        stop: asked after each step whether to stop there.
-        progress: told how many steps are done.
+        monitor: hears how many steps are done, and is asked after each whether to stop there.
 
     Returns:
         The student.
 
     Raises:
         RecipeError: the recipe does not fit the pairs or the device.
-        Interrupted: `stop` said so; what was trained is lost.
+        Interrupted: the monitor said so; what was trained is lost.
         MetricError: weights of the perceptual term are missing or damaged.
     """
     features = found or find_features(recipe)
-    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(device))
+    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(pick_device(device)))
 
     def ask(trainer: Trainer) -> None:
-        if stop is not None and stop():
+        if monitor.should_stop():
             raise Interrupted(f"interrupted after step {trainer.step} of {recipe.steps}; nothing was kept")
 
-    run(trainer, ask, progress)
+    run(trainer, ask, monitor)
     return trained(trainer, features)
 
 
-def find_features(recipe: TrainingRecipe) -> Found:
-    """Find the features of the recipe's perceptual term; none, and nothing to tell, without a second stage."""
-    return find_perceptual(recipe.perceptual) if recipe.gan_iterations else Found(None, "")
+def find_features(recipe: TrainingRecipe, file: Path | None = None) -> Found:
+    """Find the features of the recipe's perceptual term; none, and nothing to tell, without a second stage.
+
+    Args:
+        recipe: of the training.
+        file: as for `find_perceptual`.
+    """
+    return find_perceptual(recipe.perceptual, file) if recipe.gan_iterations else Found(None, "")
 
 
-def run(trainer: Trainer, after_step: AfterStep, progress: Progress = unseen) -> None:
+def run(trainer: Trainer, after_step: AfterStep, monitor: Monitor = SILENT) -> None:
     """Do all steps that are left.
 
     Args:
         trainer: new, or with a state loaded.
         after_step: called after each; what it raises ends the run.
-        progress: told how many steps are done.
+        monitor: hears how many steps are done, and the loss.
     """
     total = trainer.recipe.steps
     while trainer.step < total:
         trainer.advance()
-        progress(STAGE, trainer.step, total, trainer.curve.last)
+        monitor.progress("training", trainer.step, total, trainer.curve.last)
         after_step(trainer)
 
 

@@ -4,21 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from gsdd.data.degradation import to_float, to_uint8
-from gsdd.data.images import read_photo
-from gsdd.errors import KernelInputError, MissingExtraError, MissingWeightsError
-from gsdd.metrics.measure import Measure
-from gsdd.metrics.registry import Files, Metric, find_metrics
+from gsdd.metrics.evaluation import score_folder
+from gsdd.metrics.registry import Files
+from gsdd.students.models import BICUBIC, find_model, weights_of
 from gsdd.study import paper
 from gsdd.study.cells import Cell, Result, Workshop
-from gsdd.study.models import BICUBIC, find_model, weights_of
 from gsdd.study.photos import Photos
 from gsdd.study.plan import Results, StudyPlan
-from gsdd.study.report import NOTHING, StudyReport, Table, mean, number
-from gsdd.study.score_cell import digests
+from gsdd.study.report import NOTHING, StudyReport, Table
+from gsdd.study.score_cell import digests, result_of
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.tables import of_every_draw
 from gsdd.study.training_cell import TrainingCell, check_model
@@ -67,84 +63,48 @@ class BlindCell:
 
     def run(self, workshop: Workshop) -> Result:
         """Enlarge and judge every photo."""
-        model = find_model(str(check_model(self.trained, workshop)) if self.trained else self.model,
-                           device=workshop.device)  # fmt: skip
-        loaded = {metric.name: _load(metric, self.files) for metric in find_metrics(self.metrics)}
-        measures = {name: each for name, each in loaded.items() if isinstance(each, Measure)}
-        values: dict[str, list[float]] = {name: [] for name in measures}
-        missing = {name: each for name, each in loaded.items() if isinstance(each, str)}
-        for class_name, small in self._photos(workshop):
-            image = to_uint8(model.of_class(class_name)(to_float(small))).cpu()
-            for name, measure in measures.items():
-                try:
-                    values[name].append(float(measure(image, image)))
-                except KernelInputError as error:  # too small, or too flat, for this metric
-                    missing[name] = str(error)
-        return {
-            "scores": {name: sum(found) / len(found) for name, found in values.items() if found},
-            "missing": {name: why for name, why in missing.items() if not values.get(name)},
-            "counted": {name: len(found) for name, found in values.items()},
-            "photos": self.photos.catalog.images,
-        }
-
-    def _photos(self, workshop: Workshop) -> Iterator[tuple[str, Tensor]]:
-        records = [(each.name, record) for each in self.photos.catalog.classes for record in each.photos]
-        for done, (class_name, record) in enumerate(records, start=1):
-            pixels = torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None]
-            yield class_name, _middle(pixels, self.size) if self.size else pixels
-            workshop.progress("judged without references", done, len(records))
+        model = str(check_model(self.trained, workshop)) if self.trained else self.model
+        found = score_folder(
+            find_model(model, device=workshop.device), self.photos.folder, self.metrics, files=self.files,
+            on_bad_image="skip", prepare=lambda photo: (_middle(photo, self.size), None), monitor=workshop.monitor,
+        )  # fmt: skip
+        return result_of(found)
 
 
 def _middle(image: Tensor, size: int) -> Tensor:
+    if not size:
+        return image
     height, width = image.shape[2:]
     top, left = max(height - size, 0) // 2, max(width - size, 0) // 2
     return image[..., top : top + size, left : left + size]
 
 
-def _load(metric: Metric, files: Files) -> Measure | str:
-    try:
-        return metric.load(files)
-    except (MissingWeightsError, MissingExtraError) as error:
-        return str(error)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A row of Table 2."""
-
-    name: str
-    volume: str
-    cells: tuple[BlindCell, ...]
-
-
-def _lines(plan: StudyPlan) -> Iterator[_Line]:
+def _rows(plan: StudyPlan) -> Iterator[tuple[str, str, tuple[BlindCell, ...]]]:
+    """Give the name, the number of training images and the cells of each row."""
     settings = plan.settings
 
     def cell(model: str, trained: TrainingCell | None = None) -> BlindCell:
         return BlindCell(model, plan.test, settings.blind_size, settings.blind_metrics, trained, plan.files)
 
-    yield _Line("bicubic", NOTHING, (cell(BICUBIC),))
+    yield "bicubic", NOTHING, (cell(BICUBIC),)
     for name, weights in settings.generators.items():
-        yield _Line(f"{name}, as its authors trained it", NOTHING, (cell(weights),))
+        yield f"{name}, as its authors trained it", NOTHING, (cell(weights),)
     generator = list(settings.generators)[-1]
     student = settings.own_students.get(generator, settings.students[0])
     scored = of_every_draw(plan, generator, settings.main_ipc, student)
     count = settings.main_ipc * plan.classes
-    yield _Line(f"student {student} on {count} distilled", str(count), tuple(cell("", each.trained) for each in scored))
+    yield f"student {student} on {count} distilled", str(count), tuple(cell("", each.trained) for each in scored)
 
 
 def table2_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     """List the cells of Table 2."""
-    return tuple(cell for line in _lines(plan) for cell in line.cells)
+    return tuple(cell for _, _, cells in _rows(plan) for cell in cells)
 
 
 def write_table2(plan: StudyPlan, results: Results) -> StudyReport:
     """Write Table 2: a row a model."""
     metrics = plan.settings.blind_metrics
-    ours = [
-        (line.name, line.volume, *(number(mean(results.score(c, m) for c in line.cells)) for m in metrics))
-        for line in _lines(plan)
-    ]
+    ours = [(name, volume, *results.texts(cells, metrics)) for name, volume, cells in _rows(plan)]
     theirs = [(name, *row.values()) for name, row in paper.table2().items()]
     size = plan.settings.blind_size
     remarks = [

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,8 +12,8 @@ from gsdd.errors import Interrupted, OutputError
 from gsdd.formats.atomic import remove_orphans, write_atomically
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
+from gsdd.monitor import SILENT, Monitor
 from gsdd.study.claims import claimed
-from gsdd.study.progress import Progress, unseen
 
 DIGITS = 10
 CELLS, MADE, MODELS, CLAIMS = "cells", "made", "models", "claims"
@@ -21,8 +21,6 @@ CELLS, MADE, MODELS, CLAIMS = "cells", "made", "models", "claims"
 WAIT_SECONDS = 0.5
 
 Result = dict[str, Any]
-# `gsdd.compress`, which lies above this room and is handed in.
-Compress = Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +29,15 @@ class Workshop:
 
     Attributes:
         folder: of the study.
-        compress: `gsdd.compress`.
         device: where torch computes.
         checkpoint_seconds: least time between two checkpoints of a cell.
-        stop: asked after each step whether to stop there.
-        progress: told stage, steps done, steps in all, and the loss.
-        note: told lines for the user.
+        monitor: told of cells and of the steps of each, and asked after a step whether to stop there.
     """
 
     folder: Path
-    compress: Compress
     device: str = "cpu"
     checkpoint_seconds: float = 60.0
-    stop: Callable[[], bool] = lambda: False
-    progress: Progress = unseen
-    note: Callable[[str], None] = lambda text: None
+    monitor: Monitor = SILENT
     _generators: dict[str, Generator] = field(default_factory=dict)
 
     def generator(self, name: str) -> Generator:
@@ -146,14 +138,14 @@ def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = N
         How many are left.
 
     Raises:
-        Interrupted: the workshop's `stop` said so; what is done is kept, and the same call goes on.
+        Interrupted: the monitor said so; what is done is kept, and the same call goes on.
         GsddError: a cell cannot be worked out.
     """
     wanted = in_order(cells)
     _make_folders(workshop)
     left, done = _left(wanted, workshop), 0
     while left and (at_most is None or done < at_most):
-        if workshop.stop():
+        if workshop.monitor.should_stop():
             raise Interrupted(f"interrupted; {len(left)} of {len(wanted)} cells are left")
         if _work_one_out(left, len(wanted), workshop):
             done += 1
@@ -182,7 +174,7 @@ def _claim_and_run(cell: Cell, left: int, total: int, workshop: Workshop) -> boo
     with claimed(workshop.folder / CLAIMS / stem(cell)) as ours:
         if not ours or read_result(cell, workshop) is not None:
             return False
-        workshop.note(f"cell {total - left + 1} of {total}: {cell.name}")
+        workshop.monitor.note(f"cell {total - left + 1} of {total}: {cell.name}")
         _write(cell, cell.run(workshop), workshop)
     return True
 

@@ -1,10 +1,10 @@
 """Processes that share a study's folder work out different cells."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import lock_descriptor
 
 from gsdd.formats.atomic import told_as_output_error
 
@@ -25,18 +25,10 @@ def claimed(path: Path) -> Iterator[bool]:
     with told_as_output_error(path):
         file = path.open("ab")
     with file:
-        ours = _locked(file, path)
+        with told_as_output_error(path):
+            ours = lock_descriptor(file.fileno(), blocking=False)
         yield ours
         if ours:
             # Who opened it meanwhile gets a claim on nothing, and sees by the result that there is nothing left to do.
             with told_as_output_error(path):
                 path.unlink(missing_ok=True)
-
-
-def _locked(file: IO[bytes], path: Path) -> bool:
-    with told_as_output_error(path):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gsdd.distill.recipe import Recipe
 from gsdd.metrics.registry import find_metrics
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
@@ -28,7 +27,7 @@ class Contender:
         label: what the table calls it.
         sources: one a draw; full data have one for all, under `EACH_DRAW`.
         ours: whether it is compared with the others.
-        choice: rows of one choice are one rival, who takes the best of them; empty for a rival of its own.
+        choice: rows of one choice are one baseline, which takes the best of them; empty for one of its own.
     """
 
     label: str
@@ -41,31 +40,33 @@ class Contender:
         return self.sources[draw] if draw in self.sources else self.sources[EACH_DRAW]
 
 
+def contender(plan: StudyPlan, make: Callable[[int], Source], *, ours: bool = False, choice: str = "") -> Contender:
+    """Give a row whose sources are made draw by draw."""
+    sources = {draw: make(draw) for draw in plan.settings.draws}
+    return Contender(sources[plan.settings.draws[0]].label, sources, ours, choice)
+
+
 def contenders(plan: StudyPlan) -> tuple[Contender, ...]:
     """List the rows, in the table's order."""
     settings, ipc, generator = plan.settings, plan.settings.main_ipc, list(plan.settings.generators)[-1]
 
-    def row(make: Callable[[int], Source], *, ours: bool = False, choice: str = "") -> Contender:
-        sources = {draw: make(draw) for draw in settings.draws}
-        return Contender(sources[settings.draws[0]].label, sources, ours, choice)
-
     def distilled(family: str) -> Callable[[int], Source]:
-        return lambda draw: plan.distilled(ipc, draw, generator, features=family)
+        return lambda draw: plan.distilled(ipc, draw, generator, {"features.family": family})
 
     def stored(quality: int) -> Callable[[int], Source]:
         return lambda draw: plan.stored(distilled(settings.families[0])(draw), quality)
 
-    rivals = {
+    baselines = {
         "full": (Contender(plan.full().label, {EACH_DRAW: plan.full()}),),
-        "random": (row(lambda draw: plan.random(ipc, draw)),),
-        "coreset": (row(lambda draw: plan.coreset(ipc, draw)),),
-        "avif": tuple(row(stored(quality), choice="AVIF, equal bytes") for quality in settings.avif_qualities),
-        "upscaled": (row(lambda draw: plan.upscaled(ipc, draw, generator)),),
+        "random": (contender(plan, lambda draw: plan.random(ipc, draw)),),
+        "coreset": (contender(plan, lambda draw: plan.coreset(ipc, draw)),),
+        "avif": tuple(contender(plan, stored(each), choice="AVIF, equal bytes") for each in settings.avif_qualities),
+        "upscaled": (contender(plan, lambda draw: plan.upscaled(ipc, draw, generator)),),
     }
     return (
-        *(each for name, rows in rivals.items() if name in settings.rivals for each in rows),
-        row(lambda draw: plan.inverted(ipc, draw, generator), ours=True),
-        *(row(distilled(family), ours=True) for family in settings.families),
+        *(each for name, rows in baselines.items() if name in settings.baselines for each in rows),
+        contender(plan, lambda draw: plan.inverted(ipc, draw, generator), ours=True),
+        *(contender(plan, distilled(family), ours=True) for family in settings.families),
     )
 
 
@@ -126,7 +127,7 @@ class Board:
         """Average the scores of a row; None where there is none."""
         return mean(self.values(row, metric).values())
 
-    def rivals(self, rows: Sequence[Contender], metric: str) -> Iterator[Contender]:
+    def baselines(self, rows: Sequence[Contender], metric: str) -> Iterator[Contender]:
         """Give the rows to compare with; of one choice the best by its mean on the test photos, in its favour."""
         choices: dict[str, list[Contender]] = {}
         for number_, row in enumerate(rows):
@@ -142,7 +143,7 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     boards = [Board(plan, results, student, contenders(plan)) for student in plan.settings.students]
     tables = [table for board in boards for table in (means(board), differences_of(board))]
     remarks = [*_how_compared(plan), *differences(plan), *conventions(plan, results, plan.settings.metrics)]
-    return StudyReport("Distilled data against their rivals", tables, remarks)
+    return StudyReport("Distilled data against baselines", tables, remarks)
 
 
 def _how_compared(plan: StudyPlan) -> Iterator[str]:
@@ -154,7 +155,7 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
         "Interval: Student's t over all pairs. Pairs of one draw share its set, and full data are the same in all "
         "draws, so pairs are not quite independent. The last columns do not rest on that: the mean difference of each "
         "draw, and Student's t over these means alone.",
-        "held: the interval excludes 0 in our favour; lost: in the rival's; tie: it holds 0.",
+        "held: the interval excludes 0 in our favour; lost: in the baseline's; tie: it holds 0.",
         "Bytes of the .gsdd leave out the generator, which is needed to read it.",
     )
     if settings.curve_every:
@@ -162,21 +163,20 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
             f"Seconds to a quality: steps until PSNR-Y on one test photo a class is {MARGIN} dB below where the first "
             f"row ends, times the seconds of a step; looked at every {settings.curve_every} steps, for the first seed."
         )
-    if "avif" in settings.rivals:
+    if "avif" in settings.baselines:
         yield (
-            "Of the AVIF qualities the rival takes the one with the best mean on the test photos themselves, metric by "
-            "metric."
+            "Of the AVIF qualities the one counts with the best mean on the test photos themselves, metric by metric."
         )
 
 
 def _begun_from(plan: StudyPlan) -> str:
     """Tell which real row has the very crops that latents begin from."""
-    crops = Recipe.from_options(plan.settings.preset, plan.settings.distillation).crops
+    crops = plan.settings.distillation_recipe().crops.method
     rows = {
         "random": "random crops",
         **({plan.settings.coreset: "the coreset"} if plan.settings.coreset == crops else {}),
     }
-    there = crops in rows and ("random" if crops == "random" else "coreset") in plan.settings.rivals
+    there = crops in rows and ("random" if crops == "random" else "coreset") in plan.settings.baselines
     return (
         f"{rows[crops]} of a draw are the crops that its latents begin from."
         if there
@@ -271,14 +271,14 @@ def differences_of(board: Board, title: str = "") -> Table:
         if ours.ours
         for line in _against(board, ours, [row for row in rows if row is not ours], metric)
     ]
-    pairs = ("n", "ours - rival", "95 % interval", "verdict")
-    head = ("ours", "rival", "metric", *pairs, "by draw", "95 % over draws", "over draws")
+    pairs = ("n", "ours - baseline", "95 % interval", "verdict")
+    head = ("ours", "baseline", "metric", *pairs, "by draw", "95 % over draws", "over draws")
     return Table(head, lines, f"{title}Student {board.student}: paired differences")
 
 
 def _against(board: Board, ours: Contender, others: Sequence[Contender], metric: str) -> Iterator[tuple[str, ...]]:
     digits = DIGITS.get(metric, 4) + 1
-    for theirs in board.rivals(others, metric):
+    for theirs in board.baselines(others, metric):
         found, groups = board.difference(ours, theirs, metric)
         if not found.pairs:
             continue

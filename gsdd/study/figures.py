@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gsdd.study import paper, plots
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
-from gsdd.study.report import NOTHING, StudyReport, Table, mean, number, score_text
+from gsdd.study.report import NOTHING, StudyReport, Table, mean, number
 from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
@@ -48,7 +48,7 @@ def write_fig7(plan: StudyPlan, results: Results) -> StudyReport:
     groups = list(_groups(plan))
     rows = [
         (g.student, g.kind, number(_seconds(results, g, "step")), number(_seconds(results, g, "read"), 2),
-         *(score_text(_score(results, g, m), m) for m in metrics))
+         *results.texts(g.cells, metrics))
         for g in groups
     ]  # fmt: skip
     remarks = [
@@ -67,13 +67,9 @@ def _seconds(results: Results, group: _Group, what: str) -> float | None:
     return mean(result["seconds"][what] for result in found if result is not None)
 
 
-def _score(results: Results, group: _Group, metric: str) -> float | None:
-    return mean(results.score(cell, metric) for cell in group.cells)
-
-
 def _fig7_picture(plan: StudyPlan, results: Results, groups: list[_Group]) -> bytes:
     metric = plan.settings.metrics[-1]
-    points = {f"{g.student}, {g.kind}": (_seconds(results, g, "step"), _score(results, g, metric)) for g in groups}
+    points = {f"{g.student}, {g.kind}": (_seconds(results, g, "step"), results.mean(g.cells, metric)) for g in groups}
     known = {name: [(x, y)] for name, (x, y) in points.items() if x is not None and y is not None}
     return plots.draw_lines(known, title="Fig. 7", x="seconds a step", y=metric, joined=False)
 
@@ -87,14 +83,14 @@ def fig8_cells(plan: StudyPlan) -> tuple[Cell, ...]:
 
 def _fig8(plan: StudyPlan, ipc: int, lam: float) -> tuple[ScoreCell, ...]:
     generator = list(plan.settings.generators)[-1]
-    return of_every_draw(plan, generator, ipc, plan.settings.students[0], lam=lam)
+    return of_every_draw(plan, generator, ipc, plan.settings.students[0], {"matching.lam": lam})
 
 
 def write_fig8(plan: StudyPlan, results: Results) -> StudyReport:
     """Write Fig. 8: a row a number of latents and lambda."""
     metrics = plan.settings.metrics
     rows = [
-        (str(ipc), f"{lam:g}", *(score_text(_at(plan, results, ipc, lam, m), m) for m in metrics), _paper(ipc, lam))
+        (str(ipc), f"{lam:g}", *results.texts(_fig8(plan, ipc, lam), metrics), _paper(ipc, lam))
         for ipc in plan.settings.shown_ipc
         for lam in plan.settings.lams
     ]  # fmt: skip
@@ -109,10 +105,6 @@ def write_fig8(plan: StudyPlan, results: Results) -> StudyReport:
     return StudyReport("Fig. 8: lambda and latents a class", [table], remarks, pictures)
 
 
-def _at(plan: StudyPlan, results: Results, ipc: int, lam: float, metric: str) -> float | None:
-    return mean(results.score(cell, metric) for cell in _fig8(plan, ipc, lam))
-
-
 def _paper(ipc: int, lam: float) -> str:
     return number(paper.FIG8_LPIPS[lam]) if ipc == 100 and lam in paper.FIG8_LPIPS else NOTHING
 
@@ -120,7 +112,7 @@ def _paper(ipc: int, lam: float) -> str:
 def _fig8_picture(plan: StudyPlan, results: Results, metric: str) -> bytes:
     lines = {}
     for ipc in plan.settings.shown_ipc:
-        values = [(lam, _at(plan, results, ipc, lam, metric)) for lam in plan.settings.lams]
+        values = [(lam, results.mean(_fig8(plan, ipc, lam), metric)) for lam in plan.settings.lams]
         lines[f"{ipc} a class"] = [(lam, value) for lam, value in values if value is not None]
     known = {name: points for name, points in lines.items() if points}
     return plots.draw_lines(known, title=f"Fig. 8, {metric}", x="lambda", y=metric)

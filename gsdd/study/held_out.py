@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsdd.distill.chunks import chunk_indices
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.kernels.matching import Matching, matching
+from gsdd.parallel.chunks import chunk_indices
 
 LAM = 0.1
 

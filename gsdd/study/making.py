@@ -2,45 +2,34 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gsdd.baselines.coreset import coreset
-from gsdd.baselines.method import Method
-from gsdd.distill.journal import remove_outlived
-from gsdd.distill.recipe import Recipe
-from gsdd.pairs.distilled import open as open_distilled
+from gsdd.distilled.latent_set import read_latents
+from gsdd.recipe import Recipe, to_record
+from gsdd.run.compress import compress
+from gsdd.run.execution import Execution
+from gsdd.run.journal import remove_outlived
+from gsdd.selection.coreset import coreset
+from gsdd.selection.method import Method
+from gsdd.students.models import weights_of
 from gsdd.study.cells import Cell, Result, Workshop
-from gsdd.study.models import weights_of
 from gsdd.study.photos import Photos
-
-# What the inverted latents are, as options of a run.
-NOT_DISTILLED: Mapping[str, Any] = {"iterations": 0}
 
 
 @dataclass(frozen=True)
 class DistillationCell:
-    """A run of `gsdd.compress`; with 0 iterations it stops at the inverted latents.
+    """A run of `gsdd.compress`; with 0 iterations of matching it stops at the inverted latents.
 
     Attributes:
         photos: the source.
-        hr_size: side of an HR crop in pixels.
-        ipc: latents a class.
-        seed: of the run.
-        generator: name or path.
-        preset: of the recipe.
-        options: fields of the recipe that are otherwise than in the preset.
+        recipe: of the run, latents a class and generator among it.
         kind: what the latents are, for file names.
     """
 
     photos: Photos
-    hr_size: int
-    ipc: int
-    seed: int
-    generator: str
-    preset: str = "quick"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe
     kind: str = "distilled"
     needs: tuple[Cell, ...] = ()
 
@@ -49,24 +38,20 @@ class DistillationCell:
     @property
     def name(self) -> str:
         """What it is, in letters that file names may have."""
-        family = f"-{self.recipe.features}" if self.recipe.iterations else ""
-        size = f"-{self.recipe.target_size}" if self.recipe.target_size else ""
-        return f"{self.kind}{family}-{Path(self.generator).stem}-ipc{self.ipc}{size}-draw{self.seed}"
-
-    @property
-    def recipe(self) -> Recipe:
-        """The whole recipe of the run."""
-        given = {**self.options, "hr_size": self.hr_size, "seed": self.seed}
-        return Recipe.from_options(self.preset, given)
+        recipe = self.recipe
+        family = f"-{recipe.features.family}" if recipe.matching.iterations else ""
+        size = f"-{recipe.storage.target}" if recipe.storage.target else ""
+        generator = f"{Path(recipe.generator).stem}-ipc{recipe.crops.ipc}"
+        return f"{self.kind}{family}-{generator}{size}-draw{recipe.seed}"
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its result."""
         return {
             "makes": "latents",
-            "generator": weights_of(self.generator),
-            "recipe": self.recipe.to_dict(),
-            "ipc": self.ipc,
+            "generator": weights_of(self.recipe.generator),
+            "recipe": to_record(self.recipe),
+            "ipc": self.recipe.crops.ipc,
             "train": self.photos.sha256,
         }
 
@@ -76,20 +61,16 @@ class DistillationCell:
         began = time.monotonic()
         made = not path.exists()
         if made:
-            self._compress(path, workshop)
+            compress(
+                self.photos.folder, path, recipe=self.recipe, device=workshop.device, monitor=workshop.monitor,
+                execution=Execution(checkpoint_seconds=workshop.checkpoint_seconds),
+            )  # fmt: skip
         remove_outlived(path)
         # Of a run that was killed after its last byte nobody knows how long it took.
         seconds = time.monotonic() - began if made else None
-        distilled = open_distilled(path)
+        distilled = read_latents(path)
         run = dict(distilled.manifest.run)
         return {"bytes": path.stat().st_size, "latents": len(distilled), "run": run, "seconds": seconds}
-
-    def _compress(self, path: Path, workshop: Workshop) -> None:
-        workshop.compress(
-            self.photos.folder, path, preset=self.preset, generator=self.generator, ipc=self.ipc,
-            hr_size=self.hr_size, seed=self.seed, device=workshop.device, stop=workshop.stop,
-            checkpoint_seconds=workshop.checkpoint_seconds, progress=workshop.progress, **self.options,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,6 +116,6 @@ class CoresetCell:
         began = time.monotonic()
         report = coreset(
             self.photos.folder, workshop.made_file(self, self.SUFFIX), ipc=self.ipc, method=self.method,
-            hr_size=self.hr_size, seed=self.seed, force=True, progress=workshop.progress,
+            hr_size=self.hr_size, seed=self.seed, force=True, monitor=workshop.monitor,
         )  # fmt: skip
         return {"crops": report.crops, "candidates": dict(report.candidates), "seconds": time.monotonic() - began}

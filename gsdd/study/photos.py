@@ -99,7 +99,7 @@ def check_apart(train: Photos, test: Photos) -> None:
         if record.sha256 in trained:
             raise RecipeError(
                 f"{test.folder}: {record.path} is {trained[record.sha256]} of {train.folder}, which is trained on; "
-                "give other test photos, or --tune for a split of the training photos"
+                "give other test photos, or `tune=True` for a split of the training photos"
             )
 
 
@@ -107,4 +107,4 @@ def _check_same_split(target: Path, links: Mapping[Path, Path]) -> None:
     """Held-out photos are every fifth, so one more photo would let those of a split before it into the training."""
     for path in sorted(target.rglob("*")):
         if not path.is_dir() and (path not in links or path.resolve() != links[path]):
-            raise OutputError(f"{path}: of a split of other photos; give another -o, or remove {target}")
+            raise OutputError(f"{path}: of a split of other photos; give another `output`, or remove {target}")

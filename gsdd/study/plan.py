@@ -1,19 +1,33 @@
 """The settings and photos of a study -> sources and cells, so that equal ones of two experiments are one cell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from gsdd.distill.recipe import Recipe
 from gsdd.metrics.registry import Files
+from gsdd.recipe import Recipe
 from gsdd.study.cells import Cell, Result, Workshop, in_order, read_result, stem
-from gsdd.study.making import NOT_DISTILLED, CoresetCell, DistillationCell
+from gsdd.study.making import CoresetCell, DistillationCell
 from gsdd.study.photos import Photos
+from gsdd.study.report import mean, score_text
 from gsdd.study.score_cell import ScoreCell
 from gsdd.study.settings import StudySettings
-from gsdd.study.sources import AllCrops, Coreset, Latents, RandomCrops, Source, StoredCrops, UpscaledCrops, WholePhotos
+from gsdd.study.sources import (
+    Source,
+    all_crops,
+    coreset_crops,
+    latents,
+    random_crops,
+    stored_crops,
+    upscaled_crops,
+    whole_photos,
+)
 from gsdd.study.storing import StoredCell
 from gsdd.study.training_cell import Looks, TrainingCell
+
+Changes = Mapping[str, Any]
+NO_CHANGES: Changes = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,53 +55,48 @@ class StudyPlan:
 
     def full(self) -> Source:
         """Give full data."""
-        if self.settings.full == "photos":
-            return WholePhotos(self.train, self.settings.hr_size)
-        return AllCrops(self.train, self.settings.hr_size)
+        return (whole_photos if self.settings.full == "photos" else all_crops)(self.train, self.settings.hr_size)
 
     def random(self, ipc: int, draw: int) -> Source:
         """Give random crops."""
-        return RandomCrops(self.train, self.settings.hr_size, ipc, draw)
+        return random_crops(self.train, self.settings.hr_size, ipc, draw)
 
     def coreset(self, ipc: int, draw: int) -> Source:
         """Give a coreset by the method of the settings."""
-        made = CoresetCell(self.train, self.settings.hr_size, ipc, draw, self.settings.coreset)
-        return Coreset(made, f"coreset, {made.method}")
+        return coreset_crops(CoresetCell(self.train, self.settings.hr_size, ipc, draw, self.settings.coreset))
 
     def upscaled(self, ipc: int, draw: int, generator: str) -> Source:
         """Give G of the down-sampled crops."""
-        crops = Recipe.from_options(self.settings.preset, self.settings.distillation).crops
-        return UpscaledCrops(self.train, self.settings.hr_size, ipc, draw, self.settings.generators[generator], crops)
+        weights, method = self.settings.generators[generator], self.settings.distillation_recipe().crops.method
+        return upscaled_crops(self.train, self.settings.hr_size, ipc, draw, weights, method)
 
-    def inverted(self, ipc: int, draw: int, generator: str, **options: Any) -> Source:  # noqa: ANN401
-        """Give G of the inverted latents; options are further fields of `Recipe`."""
-        return Latents(self.latents(ipc, draw, generator, "inverted", **{**options, **NOT_DISTILLED}), "inverted")
+    def inverted(self, ipc: int, draw: int, generator: str, changes: Changes = NO_CHANGES) -> Source:
+        """Give G of the inverted latents; changes are of the recipe, by path."""
+        recipe = self._recipe(ipc, draw, generator, {**changes, "matching.iterations": 0})
+        return latents(DistillationCell(self.train, recipe, "inverted"), "inverted")
 
-    def distilled(self, ipc: int, draw: int, generator: str, **options: Any) -> Source:  # noqa: ANN401
-        """Give G of the distilled latents; options are further fields of `Recipe`."""
-        made = self.latents(ipc, draw, generator, "distilled", **options)
-        return Latents(made, f"distilled, {made.recipe.features}")
+    def distilled(self, ipc: int, draw: int, generator: str, changes: Changes = NO_CHANGES) -> Source:
+        """Give G of the distilled latents; changes are of the recipe, by path."""
+        recipe = self._recipe(ipc, draw, generator, changes)
+        return latents(DistillationCell(self.train, recipe), f"distilled, {recipe.features.family}")
 
-    def latents(self, ipc: int, draw: int, generator: str, kind: str, **options: Any) -> DistillationCell:  # noqa: ANN401
-        """Give the cell that makes latents."""
-        return DistillationCell(
-            self.train, self.settings.hr_size, ipc, draw, self.settings.generators[generator],
-            self.settings.preset, {**self.settings.distillation, **options}, kind,
-        )  # fmt: skip
+    def _recipe(self, ipc: int, draw: int, generator: str, changes: Changes) -> Recipe:
+        own = {"crops.ipc": ipc, "seed": draw, "generator": self.settings.generators[generator]}
+        return self.settings.distillation_recipe().changed({**changes, **own})
 
-    def stored(self, rival: Source, quality: int, more: int = 0) -> Source:
-        """Give random crops as AVIF, in the bytes of a rival's file, or in more."""
-        made = rival.needs[0]
+    def stored(self, distilled: Source, quality: int, more: int = 0) -> Source:
+        """Give random crops as AVIF, in the bytes of a distilled file, or in more."""
+        made = distilled.needs[0]
         if not isinstance(made, DistillationCell):
-            raise TypeError(f"{rival.label} has no file to compare bytes with")
+            raise TypeError(f"{distilled.label} has no file to compare bytes with")
         bytes_given = "equal bytes" if not more else "in the bytes of file and generator"
-        return StoredCrops(StoredCell(made, quality, more), f"random crops as AVIF {quality}, {bytes_given}")
+        return stored_crops(StoredCell(made, quality, more), f"random crops as AVIF {quality}, {bytes_given}")
 
     def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
         """Give the cell that scores a student, and needs its training on a source."""
         every = self.settings.curve_every
         looks = Looks(self.test, every) if curve and every else None
-        trained = TrainingCell(source, self.settings.recipe(student, seed), looks)
+        trained = TrainingCell(source, self.settings.training_recipe(student, seed), looks)
         return ScoreCell(trained, self.test, self.settings.metrics, self.files)
 
 
@@ -97,15 +106,17 @@ class Results:
 
     Attributes:
         by_stem: results by the stem of their files.
+        workshop: where the cells were worked out.
     """
 
     by_stem: Mapping[str, Result]
+    workshop: Workshop
 
     @classmethod
-    def read(cls, cells: "tuple[Cell, ...]", workshop: Workshop) -> "Results":
+    def read(cls, cells: tuple[Cell, ...], workshop: Workshop) -> "Results":
         """Read the results that there are."""
         found = {stem(cell): read_result(cell, workshop) for cell in in_order(cells)}
-        return cls({name: result for name, result in found.items() if result is not None})
+        return cls({name: result for name, result in found.items() if result is not None}, workshop)
 
     def of(self, cell: Cell) -> Result | None:
         """Give the result of a cell; None where it was not worked out yet."""
@@ -116,3 +127,11 @@ class Results:
         result = self.of(cell)
         value = result["scores"].get(metric) if result else None
         return None if value is None else float(value)
+
+    def mean(self, cells: Iterable[Cell], metric: str) -> float | None:
+        """Average a score over those cells that have it."""
+        return mean(self.score(cell, metric) for cell in cells)
+
+    def texts(self, cells: Sequence[Cell], metrics: Iterable[str]) -> tuple[str, ...]:
+        """Spell the mean of each score."""
+        return tuple(score_text(self.mean(cells, metric), metric) for metric in metrics)

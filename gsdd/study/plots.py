@@ -1,17 +1,11 @@
 """Lines and grids of images as PNG files; matplotlib is loaded when something is drawn."""
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
-from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsdd.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from gsdd.students.curve_picture import new_figure, to_png
 
 Pixels = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
@@ -38,7 +32,7 @@ def draw_lines(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure = _figure((8.0, 4.5))
+    figure = new_figure((8.0, 4.5), DPI)
     axes = figure.add_subplot(title=title, xlabel=x, ylabel=y, xscale="log" if log_x else "linear")
     for name, points in lines.items():
         style = "none" if not joined else "--" if name.startswith("paper") else "-"
@@ -50,7 +44,7 @@ def draw_lines(
         axes.minorticks_off()
     if lines:
         axes.legend(fontsize="small")
-    return _png(figure)
+    return to_png(figure)
 
 
 def draw_grid(rows: Sequence[tuple[str, Sequence[Pixels]]], heads: Sequence[str], title: str) -> bytes:
@@ -68,7 +62,7 @@ def draw_grid(rows: Sequence[tuple[str, Sequence[Pixels]]], heads: Sequence[str]
         MissingExtraError: matplotlib is not installed.
     """
     columns = max(len(images) for _, images in rows)
-    figure = _figure((INCHES * columns + 1, INCHES * len(rows) + 0.8))
+    figure = new_figure((INCHES * columns + 1, INCHES * len(rows) + 0.8), DPI)
     figure.suptitle(title, fontsize="small")
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes in grid.ravel():
@@ -80,20 +74,4 @@ def draw_grid(rows: Sequence[tuple[str, Sequence[Pixels]]], heads: Sequence[str]
             axes.imshow(image.transpose(1, 2, 0), interpolation="nearest")
     for axes, head in zip(grid[0], heads, strict=False):
         axes.set_title(head, fontsize="x-small")
-    return _png(figure)
-
-
-def _figure(inches: tuple[float, float]) -> "Figure":
-    if find_spec("matplotlib") is None:
-        raise MissingExtraError("the figures of a study need matplotlib; pip install 'gsdd[study]'")
-    from matplotlib.figure import Figure
-
-    return Figure(inches, dpi=DPI, layout="constrained")
-
-
-def _png(figure: "Figure") -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    file = BytesIO()
-    FigureCanvasAgg(figure).print_png(file, metadata={"Software": "gsdd"})
-    return file.getvalue()
+    return to_png(figure)

@@ -6,7 +6,7 @@ from functools import cache
 from gsdd.distill.budget import latents_for
 from gsdd.generators.load import load_generator
 from gsdd.study.cells import Cell
-from gsdd.study.comparison import Board, Contender, differences_of, means
+from gsdd.study.comparison import Board, Contender, contender, differences_of, means
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.plots import draw_lines
 from gsdd.study.report import StudyReport, Table, number, score_text
@@ -25,18 +25,14 @@ def rows_of(plan: StudyPlan, budget: int) -> tuple[Contender, ...]:
         budget: bytes.
 
     Returns:
-        AVIF at each quality, of which the rival takes the best; inverted and distilled latents. At the largest, before
+        AVIF at each quality, the best of which counts; inverted and distilled latents. At the largest, before
         them, AVIF that may take the bytes of the generator too.
     """
     settings, generator = plan.settings, list(plan.settings.generators)[-1]
-    ipc, size = latents_for(budget, plan.classes, settings.hr_size), {"target_size": f"{budget}B"}
-
-    def row(make: Callable[[int], Source], *, ours: bool = False, choice: str = "") -> Contender:
-        sources = {draw: make(draw) for draw in settings.draws}
-        return Contender(sources[settings.draws[0]].label, sources, ours, choice)
+    ipc, size = latents_for(budget, plan.classes, settings.hr_size), {"storage.target": f"{budget}B"}
 
     def distilled(draw: int) -> Source:
-        return plan.distilled(ipc, draw, generator, features=settings.families[0], **size)
+        return plan.distilled(ipc, draw, generator, {"features.family": settings.families[0], **size})
 
     def stored(quality: int) -> Callable[[int], Source]:
         return lambda draw: plan.stored(distilled(draw), quality)
@@ -46,10 +42,10 @@ def rows_of(plan: StudyPlan, budget: int) -> tuple[Contender, ...]:
         return plan.stored(distilled(draw), middle, weights_of(plan))
 
     return (
-        *((row(stored_beside),) if budget == max(settings.budgets) else ()),
-        *(row(stored(quality), choice=AVIF) for quality in settings.avif_qualities),
-        row(lambda draw: plan.inverted(ipc, draw, generator, **size), ours=True),
-        row(distilled, ours=True),
+        *((contender(plan, stored_beside),) if budget == max(settings.budgets) else ()),
+        *(contender(plan, stored(quality), choice=AVIF) for quality in settings.avif_qualities),
+        contender(plan, lambda draw: plan.inverted(ipc, draw, generator, size), ours=True),
+        contender(plan, distilled, ours=True),
     )
 
 
@@ -107,26 +103,26 @@ def _curve(boards: Mapping[tuple[str, int], Board]) -> Table:
 
 
 def _line(board: Board, student: str, budget: int, metric: str) -> tuple[str, ...]:
-    rival, inverted, distilled = _rival(board), *board.rows[-2:]
+    baseline, inverted, distilled = _baseline(board), *board.rows[-2:]
     shown = [score_text(board.mean(row, metric), metric) for row in (distilled, inverted)]
-    if rival is None:
+    if baseline is None:
         return student, f"{budget:,}", metric, *shown, "-", "-", "-", "too few"
-    found, _ = board.difference(distilled, rival, metric)
-    best = score_text(board.mean(rival, metric), metric)
-    return student, f"{budget:,}", metric, *shown, best, rival.label, number(found.mean, 4), found.verdict
+    found, _ = board.difference(distilled, baseline, metric)
+    best = score_text(board.mean(baseline, metric), metric)
+    return student, f"{budget:,}", metric, *shown, best, baseline.label, number(found.mean, 4), found.verdict
 
 
-def _rival(board: Board) -> Contender | None:
-    """Choose the rival's file: it has one split between count and quality, not one a metric."""
+def _baseline(board: Board) -> Contender | None:
+    """Choose the file of AVIF: it has one split between count and quality, not one a metric."""
     split = [row for row in board.rows if row.choice == AVIF]
-    return next(board.rivals(split, board.plan.settings.metrics[0]), None)
+    return next(board.baselines(split, board.plan.settings.metrics[0]), None)
 
 
 def _plot(boards: Mapping[tuple[str, int], Board], metric: str) -> bytes:
     lines: dict[str, list[tuple[float, float]]] = {}
     for (student, budget), board in boards.items():
         inverted, distilled = board.rows[-2:]
-        for name, row in (("distilled", distilled), ("inverted", inverted), ("AVIF", _rival(board))):
+        for name, row in (("distilled", distilled), ("inverted", inverted), ("AVIF", _baseline(board))):
             if row is not None and (value := board.mean(row, metric)) is not None:
                 lines.setdefault(f"{name}, {student}", []).append((budget, value))
     return draw_lines(lines, title=f"Student's {metric}", x="bytes", y=metric, log_x=True)
@@ -137,7 +133,7 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
     name, weights = list(settings.generators)[-1], weights_of(plan)
     yield (
         f"{len(settings.draws)} distillations x {len(settings.seeds)} student seeds at each size; files of "
-        "`gsdd compress --target-size`, all their bytes counted but the generator's."
+        "`gsdd.compress` with a target, all their bytes counted but the generator's."
     )
     yield (
         f"Whoever has no {name} needs its weights too, once for all files: {weights:,} bytes in fp16. "
@@ -145,7 +141,7 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
     )
     yield (
         "AVIF takes as many random crops as fit into the bytes of the distilled file, in one picture, at qualities "
-        f"{', '.join(map(str, settings.avif_qualities))} (less where no crop fits). In the curve the rival is the file "
+        f"{', '.join(map(str, settings.avif_qualities))} (less where no crop fits). In the curve AVIF is the file "
         f"with the best mean {settings.metrics[0]} on the test photos themselves; the tables below have all, and take "
         "the best metric by metric."
     )

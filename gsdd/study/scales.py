@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gsdd.configuration import with_settings
 from gsdd.errors import RecipeError
 from gsdd.study.settings import COMPACT, StudySettings
 
@@ -30,7 +31,7 @@ PAPER = StudySettings(
 SMALL = StudySettings(
     generators={"compact": COMPACT},
     # Between values that were tried on a fifth of mini-ost's training photos: docs/results.md.
-    distillation={"inversion_steps": 80, "iterations": 80, "lr": 0.002, "real_batch": 64},
+    distillation={"inversion.steps": 80, "matching.iterations": 80, "matching.lr": 0.002, "matching.real_batch": 64},
     training={"iterations": 1200, "batch": 8, "crop": 96, "lr": 5e-4},
 )
 SCALES: Mapping[str, StudySettings] = MappingProxyType({"paper": PAPER, "small": SMALL})
@@ -48,7 +49,7 @@ OF_EXPERIMENTS: Mapping[tuple[str, str], Mapping[str, Any]] = MappingProxyType(
         ("fig8", "small"): {"draws": [0], "seeds": [0]},
         ("compare", "small"): {"metrics": ["psnr-y", "st-lpips"], "families": ["local-fourier", "resnet18"]},
         ("rate", "small"): {
-            "distillation": {**SMALL.distillation, "finish": 0.5},
+            "distillation": {**SMALL.distillation, "matching.finish": 0.5},
             "metrics": ["psnr-y", "st-lpips"],
             "draws": [0],
             "seeds": [0, 1, 2],
@@ -74,6 +75,7 @@ def settings_of(experiment: str, scale: str, options: Mapping[str, Any]) -> Stud
         RecipeError: no such scale, an unknown field, or a value that makes no study.
     """
     if scale not in SCALES:
-        raise RecipeError(f"scale: got {scale!r}, wanted one of {', '.join(SCALES)}")
+        raise RecipeError(f"`scale`: got {scale!r}, wanted one of {', '.join(SCALES)}")
     own = OF_EXPERIMENTS.get((experiment, scale), {})
-    return StudySettings.from_options(SCALES[scale], {**own, **options})
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in {**own, **options}.items()}
+    return with_settings(SCALES[scale], values)

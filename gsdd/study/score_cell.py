@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 
 from gsdd.formats.digest import file_digest
-from gsdd.metrics.evaluation import evaluate
+from gsdd.metrics.evaluation import score_folder
 from gsdd.metrics.registry import Files
+from gsdd.metrics.scores import Evaluation
+from gsdd.students.models import find_model
 from gsdd.study.cells import Cell, Result, Workshop
-from gsdd.study.models import find_model
 from gsdd.study.photos import Photos
 from gsdd.study.training_cell import TrainingCell, check_model
 
@@ -54,17 +55,21 @@ class ScoreCell:
     def run(self, workshop: Workshop) -> Result:
         """Score the student."""
         began = time.monotonic()
-        found = evaluate(
+        found = score_folder(
             find_model(str(check_model(self.trained, workshop)), device=workshop.device), self.test.folder,
-            self.metrics, files=self.files, on_bad_image="skip", progress=workshop.progress,
+            self.metrics, files=self.files, on_bad_image="skip", monitor=workshop.monitor,
         )  # fmt: skip
-        return {
-            "scores": {each.metric.name: each.mean for each in found.scores if each.mean is not None},
-            "missing": {each.metric.name: each.missing for each in found.scores if each.mean is None},
-            "counted": {each.metric.name: each.images for each in found.scores if each.mean is not None},
-            "photos": len(found.photos),
-            "seconds": {"evaluate": time.monotonic() - began},
-        }
+        return {**result_of(found), "seconds": {"evaluate": time.monotonic() - began}}
+
+
+def result_of(found: Evaluation) -> Result:
+    """Keep the mean of each metric, over how many photos it is, and why one is missing."""
+    return {
+        "scores": {each.metric.name: each.mean for each in found.scores if each.mean is not None},
+        "missing": {each.metric.name: each.missing for each in found.scores if each.mean is None},
+        "counted": {each.metric.name: each.images for each in found.scores if each.mean is not None},
+        "photos": len(found.photos),
+    }
 
 
 @cache

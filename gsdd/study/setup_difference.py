@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gsdd.distill.recipe import Recipe
 from gsdd.generators.named import NAMED
+from gsdd.metrics.registry import find_metrics
 from gsdd.study import paper
 from gsdd.study.plan import Results, StudyPlan
 
@@ -17,18 +17,19 @@ def differences(plan: StudyPlan) -> Iterator[str]:
     Yields:
         A line each.
     """
-    recipe = Recipe.from_options(plan.settings.preset, plan.settings.distillation)
-    training = plan.settings.recipe(plan.settings.students[0], 0)
+    recipe = plan.settings.distillation_recipe()
+    training = plan.settings.training_recipe(plan.settings.students[0], 0)
     catalog = plan.train.catalog
     yield (
         f"Photos: {catalog.images} in {plan.classes} classes, tested on {plan.test.catalog.images}"
-        f"{' that were held out of the training photos (--tune)' if plan.tuned else ''}; the paper: "
+        f"{' that were held out of the training photos (`tune`)' if plan.tuned else ''}; the paper: "
         f"{paper.SETUP['photos']}."
     )
     yield (
-        f"Distillation: {recipe.inversion_steps} steps of inversion, {recipe.iterations} of matching, features "
-        f"{recipe.features}, lambda {recipe.lam:g}; the paper: {paper.SETUP['iterations of distillation']} of "
-        f"matching, {paper.SETUP['features']}, lambda {paper.SETUP['lambda']}."
+        f"Distillation: {recipe.inversion.steps} steps of inversion, {recipe.matching.iterations} of matching, "
+        f"features {recipe.features.family}, lambda {recipe.matching.lam:g}; the paper: "
+        f"{paper.SETUP['iterations of distillation']} of matching, {paper.SETUP['features']}, lambda "
+        f"{paper.SETUP['lambda']}."
     )
     yield (
         f"Students: {training.iterations} iterations with L1"
@@ -53,8 +54,6 @@ def _generators(plan: StudyPlan) -> Iterator[str]:
 
 def conventions(plan: StudyPlan, results: Results, metrics: tuple[str, ...]) -> Iterator[str]:
     """Tell the convention of each metric, and why one is missing."""
-    from gsdd.metrics.registry import find_metrics
-
     for metric in find_metrics(metrics):
         convention = metric.convention
         yield (

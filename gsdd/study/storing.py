@@ -1,7 +1,7 @@
 """A cell that stores random crops as AVIF in the bytes of a `.gsdd` file, and keeps what comes back."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from gsdd.baselines.avif import Stored, fitting
-from gsdd.data.crops import Crop, plan_crops, read_crops
+from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_crops
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import write_atomically
+from gsdd.recipe import DEFAULT_IPC
+from gsdd.study.avif import Stored, fitting
 from gsdd.study.cells import Cell, Result, Workshop
 from gsdd.study.making import DistillationCell
 
@@ -29,12 +30,12 @@ class StoredCell:
     """The storing of random crops.
 
     Attributes:
-        rival: whose file has the bytes, and whose seed draws the crops.
+        distilled: makes the file that has the bytes; its seed draws the crops.
         quality: of AVIF, 0 to 100.
         more: bytes beyond those of the file, such as its generator's.
     """
 
-    rival: DistillationCell
+    distilled: DistillationCell
     quality: int
     more: int = 0
 
@@ -44,23 +45,23 @@ class StoredCell:
     def name(self) -> str:
         """What it is, in letters that file names may have."""
         more = f"-and-{self.more}" if self.more else ""
-        return f"avif{self.quality}-bytes-of-{self.rival.name}{more}"
+        return f"avif{self.quality}-bytes-of-{self.distilled.name}{more}"
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its result."""
         more = {"more": self.more} if self.more else {}
-        return {"makes": "avif", "quality": self.quality, "bytes of": self.rival.identity, **more}
+        return {"makes": "avif", "quality": self.quality, "bytes of": self.distilled.identity, **more}
 
     @property
     def needs(self) -> tuple[Cell, ...]:
-        """The making of the rival's file."""
-        return (self.rival,)
+        """The making of the file that has the bytes."""
+        return (self.distilled,)
 
     def run(self, workshop: Workshop) -> Result:
         """Store as many crops as fit, and keep their images as decoded."""
         began = time.monotonic()
-        budget = workshop.made_file(self.rival, DistillationCell.SUFFIX).stat().st_size + self.more
+        budget = workshop.made_file(self.distilled, DistillationCell.SUFFIX).stat().st_size + self.more
         crops, stored = self._fitting(budget)
         tensors = {
             "images": stored.images.numpy(),
@@ -91,9 +92,10 @@ class StoredCell:
             ) from error
 
     def _fitting(self, budget: int) -> tuple[list[Crop], Stored]:
-        for crops in self._more_and_more():
-            pixels = torch.from_numpy(read_crops(self.rival.photos.catalog, crops, self.rival.hr_size))
-            stored = self._stored(pixels, budget)
+        catalog, hr_size = self.distilled.photos.catalog, self.distilled.recipe.crops.hr_size
+        for factor in OFFERS:
+            crops = self._dealt(factor)
+            stored = self._stored(torch.from_numpy(read_crops(catalog, crops, hr_size)), budget)
             if stored.count < len(crops):
                 break
         return crops[: stored.count], stored
@@ -106,11 +108,10 @@ class StoredCell:
                 break
         return stored
 
-    def _more_and_more(self) -> Iterator[list[Crop]]:
+    def _dealt(self, factor: int) -> list[Crop]:
         """Deal crops class by class in turn, so that the first ones of any count are spread over the classes."""
-        rival = self.rival
-        for factor in OFFERS:
-            counts = [rival.ipc * factor] * len(rival.photos.catalog.classes)
-            plan = plan_crops(rival.photos.catalog, counts, rival.hr_size, rival.seed)
-            places = np.arange(len(plan)).reshape(len(counts), -1).T.ravel()
-            yield [plan[place] for place in places]
+        catalog, recipe = self.distilled.photos.catalog, self.distilled.recipe
+        counts = [count * factor for count in latents_per_class(catalog, recipe.crops.ipc or DEFAULT_IPC)]
+        plan = plan_crops(catalog, counts, recipe.crops.hr_size, recipe.seed)
+        places = np.arange(len(plan)).reshape(len(counts), -1).T.ravel()
+        return [plan[place] for place in places]

@@ -37,24 +37,20 @@ class Experiment:
     """
 
     cells: Callable[[StudyPlan], tuple[Cell, ...]]
-    write: Callable[[StudyPlan, Results, Workshop], StudyReport]
-
-
-def _without_workshop(write: Callable[[StudyPlan, Results], StudyReport]) -> Callable[..., StudyReport]:
-    return lambda plan, results, workshop: write(plan, results)
+    write: Callable[[StudyPlan, Results], StudyReport]
 
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "table1": Experiment(table1_cells, _without_workshop(write_table1)),
-        "table2": Experiment(table2_cells, _without_workshop(write_table2)),
-        "table3": Experiment(table3_cells, _without_workshop(write_table3)),
+        "table1": Experiment(table1_cells, write_table1),
+        "table2": Experiment(table2_cells, write_table2),
+        "table3": Experiment(table3_cells, write_table3),
         "fig3": Experiment(fig3_cells, write_fig3),
         "fig6": Experiment(fig6_cells, write_fig6),
-        "fig7": Experiment(fig7_cells, _without_workshop(write_fig7)),
-        "fig8": Experiment(fig8_cells, _without_workshop(write_fig8)),
-        "compare": Experiment(compare_cells, _without_workshop(write_compare)),
-        "rate": Experiment(rate_cells, _without_workshop(write_rate)),
+        "fig7": Experiment(fig7_cells, write_fig7),
+        "fig8": Experiment(fig8_cells, write_fig8),
+        "compare": Experiment(compare_cells, write_compare),
+        "rate": Experiment(rate_cells, write_rate),
     }
 )
 
@@ -117,11 +113,11 @@ def study(
         RecipeError: settings that make no study, or a photo that would be trained and tested on.
         SourceError: there are no usable photos.
         OutputError: the folder is no study's, or cannot be written.
-        Interrupted: the workshop's `stop` said so; what is done is kept.
+        Interrupted: the workshop's monitor said so; what is done is kept.
         GsddError: a cell cannot be worked out.
     """
     if experiment not in EXPERIMENTS:
-        raise RecipeError(f"study: got {experiment!r}, wanted one of {', '.join(EXPERIMENTS)}")
+        raise RecipeError(f"`experiment`: got {experiment!r}, wanted one of {', '.join(EXPERIMENTS)}")
     settings = settings_of(experiment, scale, options)
     _check_folder(workshop.folder, train)
     if test is not None:
@@ -135,7 +131,7 @@ def study(
         if dry_run:
             return _listed(experiment, cells, workshop)
     left = run_cells(cells, workshop, at_most)
-    report = EXPERIMENTS[experiment].write(plan, Results.read(cells, workshop), workshop)
+    report = EXPERIMENTS[experiment].write(plan, Results.read(cells, workshop))
     return StudyOutcome(experiment, len(in_order(cells)), left, report.write(workshop.folder, experiment))
 
 
@@ -143,7 +139,7 @@ def _listed(experiment: str, cells: tuple[Cell, ...], workshop: Workshop) -> Stu
     wanted = in_order(cells)
     left = [cell for cell in wanted if not workshop.result_file(cell).exists()]
     for cell in left:
-        workshop.note(cell.name)
+        workshop.monitor.note(cell.name)
     return StudyOutcome(experiment, len(wanted), len(left), ())
 
 
@@ -160,14 +156,16 @@ def _photos(train: Path, test: Path | None, tune: bool, place: Path, hr_size: in
     if tune:
         return split_for_tuning(train, place, hr_size)
     if test is None:
-        raise RecipeError("study: got no folder of test photos; give one, or --tune for a split of the training photos")
+        raise RecipeError(
+            "study: got no folder of test photos; give one, or `tune=True` for a split of the training photos"
+        )
     return train, test
 
 
 def _check_folder(folder: Path, train: Path) -> None:
     check_outside(folder / CELLS, train)
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is no folder; give another -o")
+        raise OutputError(f"{folder}: is no folder; give another `output`")
     strangers = folder.is_dir() and any(entry.name != TUNE for entry in folder.iterdir())
     if strangers and not (folder / CELLS).is_dir():
-        raise OutputError(f"{folder}: holds files and is no study's folder; give another -o")
+        raise OutputError(f"{folder}: holds files and is no study's folder; give another `output`")

@@ -1,12 +1,11 @@
 """The paper's Tables 1 and 3: scores by latents a class, and across students."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from gsdd.study import paper, plots
 from gsdd.study.cells import Cell
-from gsdd.study.plan import Results, StudyPlan
-from gsdd.study.report import NOTHING, StudyReport, Table, mean, number, score_text
+from gsdd.study.plan import NO_CHANGES, Changes, Results, StudyPlan
+from gsdd.study.report import NOTHING, StudyReport, Table, number
 from gsdd.study.score_cell import ScoreCell
 from gsdd.study.setup_difference import conventions, differences
 
@@ -17,23 +16,12 @@ OF_THE_PAPER = {"esrgan": "ESRGAN", "sftgan": "SFTGAN", "best-buddy": "DGAN", "f
                 "real-esrgan": "Real-ESRGAN", "srresnet": "SRResNet", "swinir": "SwinIR"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Column:
-    """Trainings that one number is the mean of.
-
-    Attributes:
-        head: of the column.
-        cells: one a draw and seed.
-    """
-
-    head: str
-    cells: tuple[ScoreCell, ...]
-
-
-def of_every_draw(plan: StudyPlan, generator: str, ipc: int, student: str, **options: object) -> tuple[ScoreCell, ...]:
+def of_every_draw(
+    plan: StudyPlan, generator: str, ipc: int, student: str, changes: Changes = NO_CHANGES
+) -> tuple[ScoreCell, ...]:
     """List the trainings on distilled sets, by draw and seed; the seeds are interleaved with the draws."""
     return tuple(
-        plan.scored(plan.distilled(ipc, draw, generator, **options), student, seed)
+        plan.scored(plan.distilled(ipc, draw, generator, changes), student, seed)
         for seed in plan.settings.seeds
         for draw in plan.settings.draws
     )
@@ -44,20 +32,17 @@ def on_full_data(plan: StudyPlan, student: str) -> tuple[ScoreCell, ...]:
     return tuple(plan.scored(plan.full(), student, seed) for seed in plan.settings.seeds)
 
 
-def _table1_columns(plan: StudyPlan, generator: str) -> tuple[Column, ...]:
+def _table1_columns(plan: StudyPlan, generator: str) -> dict[str, tuple[ScoreCell, ...]]:
+    """Give the trainings that each number of a column is the mean of, by the column's head."""
     student = plan.settings.own_students.get(generator, plan.settings.students[0])
-    columns = [Column(str(ipc), of_every_draw(plan, generator, ipc, student)) for ipc in plan.settings.ipc]
-    return (*columns, Column(FULL, on_full_data(plan, student)))
+    columns = {str(ipc): of_every_draw(plan, generator, ipc, student) for ipc in plan.settings.ipc}
+    return {**columns, FULL: on_full_data(plan, student)}
 
 
 def table1_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     """List the cells of Table 1: what is cheap and what the others are compared with comes first."""
-    return tuple(
-        cell
-        for generator in plan.settings.generators
-        for column in sorted(_table1_columns(plan, generator), key=lambda column: column.head != FULL)
-        for cell in column.cells
-    )
+    columns = [_table1_columns(plan, generator) for generator in plan.settings.generators]
+    return tuple(cell for each in columns for cells in (each.pop(FULL), *each.values()) for cell in cells)
 
 
 def write_table1(plan: StudyPlan, results: Results) -> StudyReport:
@@ -79,18 +64,9 @@ def write_table1(plan: StudyPlan, results: Results) -> StudyReport:
 
 def _table1_rows(plan: StudyPlan, results: Results) -> Iterator[tuple[str, ...]]:
     for generator in plan.settings.generators:
-        columns = _table1_columns(plan, generator)
+        columns = _table1_columns(plan, generator).values()
         for metric in plan.settings.metrics:
-            values = [_mean(results, column.cells, metric) for column in columns]
-            yield (generator, metric, *(score_text(value, metric) for value in values))
-
-
-def _mean(results: Results, cells: Sequence[ScoreCell], metric: str) -> float | None:
-    return mean(results.score(cell, metric) for cell in cells)
-
-
-def _scores(results: Results, cells: Sequence[ScoreCell], metrics: Sequence[str]) -> tuple[str, ...]:
-    return tuple(score_text(_mean(results, cells, metric), metric) for metric in metrics)
+            yield (generator, metric, *(results.texts(cells, [metric])[0] for cells in columns))
 
 
 def _table1_pictures(plan: StudyPlan, results: Results) -> dict[str, bytes]:
@@ -109,9 +85,9 @@ def _table1_pictures(plan: StudyPlan, results: Results) -> dict[str, bytes]:
 
 
 def _line(plan: StudyPlan, results: Results, generator: str, metric: str) -> list[tuple[float, float]]:
-    columns = _table1_columns(plan, generator)[:-1]
-    values = [(float(column.head), _mean(results, column.cells, metric)) for column in columns]
-    return [(ipc, value) for ipc, value in values if value is not None]
+    columns = _table1_columns(plan, generator)
+    values = {head: results.mean(cells, metric) for head, cells in columns.items() if head != FULL}
+    return [(float(ipc), value) for ipc, value in values.items() if value is not None]
 
 
 def table3_cells(plan: StudyPlan) -> tuple[Cell, ...]:
@@ -127,7 +103,7 @@ def write_table3(plan: StudyPlan, results: Results) -> StudyReport:
     """Write Table 3: a row a student."""
     metrics = plan.settings.metrics
     ours = [
-        (student, *_scores(results, _table3_row(plan, student), metrics), *_paper3(student))
+        (student, *results.texts(_table3_row(plan, student), metrics), *_paper3(student))
         for student in plan.settings.students
     ]
     theirs = [(name, number(row["SSIM"]), number(row["LPIPS"])) for name, row in paper.table3().items()]

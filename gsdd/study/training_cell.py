@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ import torch
 
 from gsdd.errors import OutputError
 from gsdd.generators.generator import SCALE
+from gsdd.monitor import SILENT
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
-from gsdd.students.journal import TrainingJournal
+from gsdd.students.journal import TrainingJournal, train_resumably
 from gsdd.students.pairs import Pairs
 from gsdd.students.recipe import TrainingRecipe
 from gsdd.students.sources import read_folder
 from gsdd.students.trainer import Trainer
-from gsdd.students.training import find_features, run, trained
+from gsdd.students.training import AfterStep, find_features, trained
 from gsdd.students.validation import Validation
 from gsdd.study.cells import Cell, Result, Workshop
 from gsdd.study.photos import Photos
@@ -81,77 +82,36 @@ class TrainingCell:
         began = time.monotonic()
         data = self.source.data(workshop)
         read_seconds = time.monotonic() - began
-        clock = _train(self, data.pairs, workshop)
+        trainer = _train(self, data.pairs, workshop)
         return {
             "pairs": len(data.pairs),
             "bytes": data.bytes,
             "codec": data.codec,
-            "seconds": {"read": read_seconds, "step": clock.step_seconds},
-            "curve": clock.curve,
+            # The median: what else a machine does now and then is none of a step's doing.
+            "seconds": {"read": read_seconds, "step": statistics.median(trainer.seconds) if trainer.seconds else None},
+            "curve": trainer.curve.validations,
             "threads": torch.get_num_threads(),
         }
 
 
-class _Clock:
-    """Takes the time of steps, without that of looks at the quality and of checkpoints."""
-
-    def __init__(self, looks: Callable[[Trainer], None], keep: Callable[[Trainer], None]) -> None:
-        self._looks, self._keep = looks, keep
-        self._seconds: list[float] = []
-        self._mark = time.monotonic()
-        self.curve: list[dict[str, float]] = []
-
-    def after_step(self, trainer: Trainer) -> None:
-        self._seconds.append(time.monotonic() - self._mark)
-        self._looks(trainer)
-        self.curve = trainer.curve.validations
-        self._keep(trainer)
-        self._mark = time.monotonic()
-
-    @property
-    def step_seconds(self) -> float | None:
-        """The median: what else a machine does now and then is none of a step's doing."""
-        return statistics.median(self._seconds) if self._seconds else None
-
-
-def _train(cell: TrainingCell, pairs: Pairs, workshop: Workshop) -> _Clock:
+def _train(cell: TrainingCell, pairs: Pairs, workshop: Workshop) -> Trainer:
     path, features = workshop.model_file(cell), find_features(cell.recipe)
     batches = Batches(pairs, cell.recipe)
     trainer = Trainer(batches, cell.recipe, features.perceptual, torch.device(workshop.device))
-    journal = TrainingJournal(
-        path, {**cell.identity, **features.facts(pairs.sha256)}, seconds=workshop.checkpoint_seconds,
-        stop=workshop.stop, force=False,
-    )  # fmt: skip
-    if (state := journal.read()) is not None:
-        trainer.load(state)
-    clock = _Clock(_looks(cell), journal.keep)
-    run(trainer, clock.after_step, workshop.progress)
-    clock.curve = trainer.curve.validations
+    identity = {**cell.identity, **features.facts(pairs.sha256)}
+    journal = TrainingJournal(path, identity, seconds=workshop.checkpoint_seconds, monitor=workshop.monitor)
+    train_resumably(trainer, journal, _look(cell), workshop.monitor)
     save(trained(trainer, features).network, cell.recipe.student, path, training=cell.identity, force=True)
     journal.remove()
-    return clock
+    return trainer
 
 
-def _looks(cell: TrainingCell) -> Callable[[Trainer], None]:
+def _look(cell: TrainingCell) -> AfterStep:
     if cell.looks is None:
         return lambda trainer: None
-    photos = _one_of_each_class(read_folder(cell.looks.test.folder, SCALE, "skip", _silent, _unseen))
-    return Validation(photos, cell.looks.every).after_step
-
-
-def _one_of_each_class(pairs: Pairs) -> Pairs:
-    first = [pairs.classes.index(name) for name in dict.fromkeys(pairs.classes)]
-    hr, lr = (tuple(values[number] for number in first) for values in (pairs.hr, pairs.lr))
-    classes, names = (tuple(values[number] for number in first) for values in (pairs.classes, pairs.names))
-    return Pairs(hr, lr, classes, names)
-
-
-def _silent(text: str) -> None:
-    pass
-
-
-def _unseen(stage: str, done: int, total: int) -> None:
-    pass
+    photos = read_folder(cell.looks.test.folder, SCALE, "skip", SILENT)
+    first_of_each_class = [photos.classes.index(name) for name in dict.fromkeys(photos.classes)]
+    return Validation(photos.some(first_of_each_class), cell.looks.every).after_step
 
 
 def check_model(cell: TrainingCell, workshop: Workshop) -> Path:

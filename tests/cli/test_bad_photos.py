@@ -12,7 +12,7 @@ from gsdd.cli.main import exit_code
 from gsdd.formats.container import read
 
 TINY = ["--generator", "realesr-animevideov3", "--preset", "quick", "--hr-size", "32", "--inversion-steps", "1",
-        "--iterations", "1", "--real-crops", "4", "--real-batch", "2"]  # fmt: skip
+        "--iterations", "1", "--set", "crops.real=4", "--set", "matching.real_batch=2"]  # fmt: skip
 IPC = str(len(USED_AS_THEY_ARE) + len(CONVERTED))
 
 

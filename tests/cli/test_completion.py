@@ -8,12 +8,12 @@ import pytest
 from click.shell_completion import get_completion_class
 
 from gsdd.cli.main import cli
-from gsdd.distill.recipe import PRESETS
 from gsdd.generators.named import NAMED
+from gsdd.recipe import PRESETS
 
 COMMANDS = [
-    "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "savings", "students",
-    "study", "train", "verify",
+    "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
+    "students", "study", "train", "verify",
 ]  # fmt: skip
 
 
@@ -30,8 +30,9 @@ def offered(*words: str) -> list[str]:
         (["exp"], ["expand"]),
         (["generators", ""], ["export", "fetch", "list", "show"]),
         (["compress", "--on"], ["--on-bad-image"]),
-        (["compress", "--inversion-"], ["--inversion-steps", "--inversion-lr", "--inversion-features"]),
+        (["compress", "--i"], ["--ipc", "--inversion-steps", "--iterations"]),
         (["compress", "ost", "--preset", ""], list(PRESETS)),
+        (["recipe", ""], [*PRESETS, "training"]),
         (["compress", "ost", "--generator", ""], list(NAMED)),
         (["expand", "ost.gsdd", "--generator", "realsr"], ["realsr-df2k"]),
         (["verify", "ost.gsdd", "--generator", "realesrgan-x4plus-"], ["realesrgan-x4plus-anime"]),

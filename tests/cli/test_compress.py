@@ -1,9 +1,8 @@
-"""`gsdd compress` parses, calls and prints; options come from the recipe's fields."""
+"""`gsdd compress` parses, calls and prints."""
 
 import json
 import re
 import time
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -13,11 +12,11 @@ from click.testing import CliRunner
 import gsdd
 from gsdd.cli.compress import Duration, _left_of, compress
 from gsdd.cli.main import cli, exit_code
-from gsdd.distill.recipe import Recipe
+from gsdd.formats.container import read
 
-SMALL = ["--ipc", "1", "--preset", "quick", "--crops", "random", "--generator", "realesr-animevideov3",
-         "--hr-size", "32", "--inversion-steps", "2", "--iterations", "1", "--real-batch", "4",
-         "--real-crops", "8"]  # fmt: skip
+SMALL = ["--ipc", "1", "--preset", "quick", "--set", "crops.method=random", "--generator", "realesr-animevideov3",
+         "--hr-size", "32", "--inversion-steps", "2", "--iterations", "1", "--set", "matching.real_batch=4",
+         "--set", "crops.real=8"]  # fmt: skip
 
 
 def run(*words: str | Path) -> "tuple[int, str, str]":
@@ -32,7 +31,7 @@ def test_json_is_one_document_on_stdout_and_the_rest_is_on_stderr(photos, tmp_pa
     assert document["latents"] == len(gsdd.open(tmp_path / "a.gsdd"))
     assert document["bytes"] == (tmp_path / "a.gsdd").stat().st_size
     assert "inversion" in err
-    assert "distillation" in err
+    assert "matching" in err
 
 
 def test_quiet_prints_the_path_alone(photos, tmp_path):
@@ -52,17 +51,22 @@ def test_a_dry_run_tells_people_what_a_run_costs(photos, tmp_path):
     assert code == 0
     first, *rows = out.splitlines()
     assert first.startswith(f"{tmp_path / 'a.gsdd'} (not written): ")
-    assert [row.split("  ")[1] for row in rows] == [
-        "operations", "time, estimated", "peak memory, estimated", "checkpoint",
-    ]  # fmt: skip
-    assert re.search(r"^  time, estimated +(\d+ min )?\d+ s: photos .*, inversion .*, distillation .*", rows[1])
+    assert [row.split("  ")[1] for row in rows] == ["time, estimated", "peak memory, estimated", "checkpoint"]
+    assert re.search(r"^  time, estimated +(\d+ min )?\d+ s: photos .*, inversion .*, matching .*", rows[0])
     assert rows[-1].split() == ["checkpoint", "none"]
 
 
-def test_every_field_of_the_recipe_is_an_option_with_help():
-    options = {parameter.name: parameter for parameter in compress.params}
-    for entry in fields(Recipe):
-        assert options[entry.name].help.startswith(entry.metadata["help"])
+@pytest.mark.parametrize(
+    ("name", "words", "container"),
+    [
+        ("a.h5", [], "hdf5"),
+        ("a.gsdd", [], "safetensors"),
+        ("a.h5", ["--set", "storage.container=deflated"], "deflated"),
+    ],
+)
+def test_the_suffix_chooses_the_container_unless_a_setting_does(photos, tmp_path, name, words, container):
+    assert run("compress", photos, "-o", tmp_path / name, *SMALL, "-q", *words)[0] == 0
+    assert read(tmp_path / name).container == container
 
 
 def test_an_output_that_exists_is_an_error_of_one_line(photos, tmp_path, capsys):
@@ -77,10 +81,10 @@ def test_an_output_that_exists_is_an_error_of_one_line(photos, tmp_path, capsys)
     [
         ["--ipc", "0"],
         ["--ipc", "sky="],
-        ["--lr", "inf"],
-        ["--lam", "2"],
-        ["--dsa", "x"],
-        ["--checkpoint-seconds", "nan"],
+        ["--set", "matching.lr=inf"],
+        ["--set", "matching.lam=2"],
+        ["--set", "augmentation.strategies=x"],
+        ["--set", "run.checkpoint_seconds=nan"],
     ],
 )
 def test_options_that_make_no_run_are_one_line_and_exit_code_2(photos, tmp_path, capsys, words):

@@ -59,7 +59,7 @@ def test_an_existing_target_is_kept_unless_forced(source, tmp_path, capsys):
     target = tmp_path / "b.h5"
     target.write_bytes(b"mine")
     assert exit_code(["convert", str(source), str(target)]) == 1
-    assert capsys.readouterr() == ("", f"gsdd: {target}: exists already; --force (force=True) replaces it\n")
+    assert capsys.readouterr() == ("", f"gsdd: {target}: exists already; --force replaces it\n")
     assert target.read_bytes() == b"mine"
     assert exit_code(["convert", str(source), str(target), "--force"]) == 0
     assert read(target).container == "hdf5"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from strange_photos import put
 
-from gsdd.cli import main
 from gsdd.cli.main import exit_code
 
 WORDS = ["coreset", "photos", "--ipc", "2", "--method", "gradient", "--hr-size", "64"]
@@ -16,7 +15,6 @@ FOLDER, LIST = [*WORDS, "-o", "out"], [*WORDS, "-o", "out.csv"]
 
 @pytest.fixture(autouse=True)
 def desk(tmp_path, monkeypatch, small_file) -> Path:
-    monkeypatch.setitem(main.COMMANDS, "coreset", "gsdd.cli.coreset")
     monkeypatch.chdir(tmp_path)
     Path("photos").symlink_to(small_file.parent / "photos")
     return tmp_path
@@ -86,8 +84,8 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(desk, capsys, words, c
 
 
 def test_the_options_have_the_functions_defaults():
-    from gsdd.baselines.coreset import coreset as function
     from gsdd.cli.coreset import coreset as command
+    from gsdd.selection.coreset import coreset as function
 
     wanted = {name: entry.default for name, entry in inspect.signature(function).parameters.items()}
     for name in ("hr_size", "seed", "features", "max_candidates", "leave_out", "on_bad_image"):

@@ -6,8 +6,7 @@ from pairs.small_file import copy_photos
 from PIL import Image
 
 from gsdd.cli.main import exit_code
-from gsdd.metrics.evaluation import evaluate
-from gsdd.study.models import find_model
+from gsdd.students.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def gsdd(capsys, *words):
 
 def test_the_table_has_a_line_a_metric_with_its_convention(photos, capsys):
     code, out, err = gsdd(capsys, "bicubic", photos, "--metrics", "psnr,ssim", "-q")
-    found = evaluate(find_model("bicubic"), photos, ["psnr", "ssim"])
+    found = evaluate("bicubic", photos, metrics=["psnr", "ssim"])
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == "bicubic (interpolation, a = -0.5), 7 photos"
     lines = [line.split() for line in out.splitlines()[2:7]]
@@ -49,10 +48,10 @@ def test_metrics_without_weights_are_told_as_missing_and_the_command_succeeds(ph
 def test_json_is_the_evaluation_and_names_the_model(photos, capsys):
     code, out, _ = gsdd(capsys, "realesr-animevideov3", photos, "--metrics", "psnr-y", "--json")
     document = json.loads(out)
-    found = evaluate(find_model("realesr-animevideov3"), photos, ["psnr-y"])
+    found = evaluate("realesr-animevideov3", photos, metrics=["psnr-y"])
     assert code == 0
-    assert document.pop("model") == "realesr-animevideov3"
-    assert document.pop("about").startswith("Compact 64nf 16nc, 621,424 parameters, weights ")
+    assert document["model"] == "realesr-animevideov3"
+    assert document["about"].startswith("Compact 64nf 16nc, 621,424 parameters, weights ")
     assert document == json.loads(json.dumps(found.to_dict()))
 
 

@@ -15,8 +15,8 @@ from strange_photos import put
 from gsdd.cli.main import exit_code
 from gsdd.generators.named import NAMED
 
-TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--real-crops", "4",
-        "--real-batch", "2", "--ipc", "1", "-q"]  # fmt: skip
+TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--set", "crops.real=4",
+        "--set", "matching.real_batch=2", "--ipc", "1", "-q"]  # fmt: skip
 COMPRESS = ["compress", "photos", "-o", "out.gsdd", *TINY, "--generator", COMPACT]
 EXPAND = ["expand", "small.gsdd", "-o", "out", "-q"]
 

@@ -67,6 +67,28 @@ def test_what_a_file_says_cannot_steer_the_terminal(sound, capsys):
     assert "\x1b" not in out
 
 
+def test_several_files_have_a_line_each_and_the_sum(sound, tmp_path, capsys):
+    write_sample(tmp_path / "b.h5", "fp16", "hdf5")
+    assert exit_code(["info", str(tmp_path / "*")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    sizes = [(tmp_path / name).stat().st_size for name in ("a.gsdd", "b.h5")]
+    assert lines == [
+        ["file", "latents", "classes", "HR", "codec", "bytes", "generator"],
+        [str(sound), "3", "2", "8", "uint8", f"{sizes[0]:,}", "realesr-animevideov3"],
+        [str(tmp_path / "b.h5"), "3", "2", "8", "fp16", f"{sizes[1]:,}", "realesr-animevideov3"],
+        ["2", "files", "6", "2", f"{sum(sizes):,}"],
+    ]
+    assert exit_code(["info", str(sound), str(tmp_path / "b.h5"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [each["path"] for each in document.pop("files")] == [str(sound), str(tmp_path / "b.h5")]
+    assert document == {"latents": 6, "bytes": sum(sizes), "classes": {"Gebäude": 4, "sky": 2}}
+
+
+def test_a_contact_sheet_is_of_one_file(sound, tmp_path, capsys):
+    assert exit_code(["info", str(sound), str(sound), "--contact-sheet", str(tmp_path / "s.png")]) == 2
+    assert "is of one FILE, got 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["--source", "."], ["--generator", "realesrgan-x4plus"], ["--force"]])
 def test_options_of_the_contact_sheet_alone_are_a_usage_error(sound, arguments, capsys):
     assert exit_code(["info", str(sound), *arguments]) == 2

@@ -15,8 +15,8 @@ from pairs.small_file import COMPACT
 from gsdd.cli import progress
 from gsdd.cli.main import cli, exit_code
 
-TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--real-crops", "4",
-        "--real-batch", "2", "--ipc", "1", "--generator", COMPACT]  # fmt: skip
+TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--set", "crops.real=4",
+        "--set", "matching.real_batch=2", "--ipc", "1", "--generator", COMPACT]  # fmt: skip
 COMPRESS = ["compress", "photos", "-o", "out.gsdd", *TINY]
 EXPAND = ["expand", "small.gsdd", "-o", "out"]
 CONVERT = ["convert", "small.gsdd", "out.h5"]
@@ -26,7 +26,7 @@ FETCH = ["generators", "fetch", "realesrgan-x4plus"]
 SHEET = ["info", "small.gsdd", "--contact-sheet", "out.png"]
 SHOW = ["generators", "show", COMPACT]
 READERS = [["info", "small.gsdd"], ["verify", "small.gsdd"], ["savings", "photos", "small.gsdd", "--sample", "1"], SHOW]
-LISTS = [["generators"], ["generators", "list"]]
+LISTS = [["generators"], ["generators", "list"], ["recipe", "quick"], ["recipe", "training"]]
 WRITERS = [COMPRESS, EXPAND, CONVERT, MERGE, EXPORT]
 
 
@@ -181,9 +181,9 @@ def test_names_that_are_no_text_are_printed_as_their_bytes(desk):
 
 def test_progress_in_a_log_is_whole_lines_with_rate_and_time_left(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LOG_INTERVAL", 0.01)
-    with progress.StageBars() as bars:
+    with progress.Progress() as bars:
         for step in range(1, 4):
-            bars.update("inversion", step, 9, 0.25)
+            bars.progress("inversion", step, 9, 0.25)
             time.sleep(0.02)
     first, *others = capsys.readouterr().err.splitlines()
     assert first == "inversion: 1/9 [00:00<?, ?/s]"
@@ -196,10 +196,9 @@ def test_progress_in_a_log_is_whole_lines_with_rate_and_time_left(monkeypatch, c
 
 def test_progress_tells_images_a_second_where_a_step_is_several(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LOG_INTERVAL", 0.01)
-    with progress.StageBars() as bars:
-        bars.images_a_step = {"distillation": 56}
+    with progress.Progress() as bars:
         for step in range(1, 4):
-            bars.update("distillation", step, 9, 0.25)
+            bars.progress("matching", step, 9, 0.25, images=56)
             time.sleep(0.02)
     for line in capsys.readouterr().err.splitlines()[1:]:
         steps, images = re.search(r" ([\d.]+)/s, ([\d.e+]+) images/s, loss 0.25]$", line).groups()

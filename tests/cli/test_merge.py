@@ -1,9 +1,10 @@
-"""`gsdd compress --part` and `gsdd merge`, as a user types them."""
+"""`gsdd merge`, as a user types it."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pairs.small_file import COMPACT, copy_photos
 from sample_file import write_sample
@@ -12,8 +13,9 @@ from gsdd.cli.main import exit_code
 from gsdd.formats.container import read, write_stored
 from gsdd.formats.manifest import ManifestClass
 
-TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--real-crops", "2",
-        "--real-batch", "1", "--ipc", "1", "--generator", COMPACT, "-q"]  # fmt: skip
+TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1",
+        "--set", "crops.real=2", "--set", "matching.real_batch=1", "--ipc", "1", "--generator", COMPACT,
+        "-q"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -36,24 +38,16 @@ def two() -> tuple[str, str]:
     return "old.gsdd", "new.gsdd"
 
 
-def test_parts_have_names_of_their_own_and_merge_into_the_file_of_one_run(desk, capsys):
+def test_classes_that_were_compressed_apart_are_one_file(desk, capsys):
     copy_photos(desk / "ost")
-    assert exit_code(["compress", "ost", *TINY]) == 0
-    for part in ("1/2", "2/2"):
-        assert exit_code(["compress", "ost", *TINY, "--part", part]) == 0
-    assert capsys.readouterr().out.split() == ["ost.gsdd", "ost.1-of-2.gsdd", "ost.2-of-2.gsdd"]
-    assert exit_code(["info", "ost.2-of-2.gsdd"]) == 0
-    assert "part        2/2 of the source's 3 classes\n" in capsys.readouterr().out
-    assert exit_code(["merge", "ost.2-of-2.gsdd", "ost.1-of-2.gsdd", "-o", "m.gsdd", "-q"]) == 0
-    assert Path("m.gsdd").read_bytes() == Path("ost.gsdd").read_bytes()
-
-
-@pytest.mark.parametrize("part", ["3/2", "9/9", "one"])
-def test_what_is_no_part_is_a_usage_error_in_one_line(desk, capsys, part):
-    copy_photos(desk / "ost")
-    assert exit_code(["compress", "ost", *TINY, "--part", part]) == 2
-    assert capsys.readouterr().err.startswith("gsdd: part: got ")
-    assert [path.name for path in desk.iterdir()] == ["ost"]
+    (desk / "rest").mkdir()
+    (desk / "ost" / "thing").rename(desk / "rest" / "thing")
+    for folder in ("ost", "rest"):
+        assert exit_code(["compress", folder, *TINY]) == 0
+    assert exit_code(["merge", "ost.gsdd", "rest.gsdd", "-o", "m.gsdd", "-q"]) == 0
+    assert capsys.readouterr().out.split() == ["ost.gsdd", "rest.gsdd", "m.gsdd"]
+    apart = [read(Path(name)).tensors["latents"] for name in ("ost.gsdd", "rest.gsdd")]
+    assert np.array_equal(read(Path("m.gsdd")).tensors["latents"], np.concatenate(apart))
 
 
 def test_json_tells_what_was_merged(two, capsys):

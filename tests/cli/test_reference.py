@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import pytest
 
 from gsdd.cli.main import cli
 from gsdd.cli.reference import reference
@@ -22,4 +23,17 @@ def test_the_page_names_every_command_and_every_option_with_its_default():
         for option in cli.get_command(context, name).params:
             if isinstance(option, click.Option):
                 assert f"`{', '.join(option.opts)}" in section
-    assert "- `--preset [quick|standard|paper]`: What the options below are unless given. [default: standard]" in page
+    assert "- `--preset [quick|standard|paper]`: Supplies every setting that is not given. [default: standard]" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("compress", "| `--codec-step` | give --set storage.step=VALUE |"),
+        ("compress", "| `--target-size` | give --target 200KB |"),
+        ("train", "| `--gan-iterations` | give --set gan_iterations=VALUE |"),
+    ],
+)
+def test_the_page_maps_options_of_before_to_settings(name, row):
+    section = reference().partition(f"## gsdd {name}\n")[2].partition("\n## ")[0]
+    assert row in section.splitlines()

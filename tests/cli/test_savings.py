@@ -5,8 +5,8 @@ import pytest
 from pairs.small_file import copy_photos, write_small_file
 
 from gsdd.cli.main import exit_code
-from gsdd.cli.savings import table
-from gsdd.savings import savings
+from gsdd.cli.savings import as_text
+from gsdd.inspect.savings import savings
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_the_table_tells_the_figures_of_the_report(photos, file, capsys):
     report = savings(photos, file, sample=2)
     assert exit_code(["savings", str(photos), str(file), "--sample", "2", "-q"]) == 0
     printed = capsys.readouterr()
-    assert printed.out == table(report) + "\n"
+    assert printed.out == as_text(report) + "\n"
     assert printed.err == ""
     assert "images kept  12 for 7: -71.4% saved by count (the paper's 93.2 % is such a count)" in printed.out
     assert f"{report.bits_per_hr_pixel:.2f} bits for each pixel of its 12 HR images of 64x64" in printed.out
@@ -43,7 +43,7 @@ def test_the_command_samples_as_many_photos_as_the_function():
 
 
 def test_every_line_of_the_table_fits_a_terminal(photos, file):
-    assert max(map(len, table(savings(photos, file, sample=2)).splitlines())) <= 120
+    assert max(map(len, as_text(savings(photos, file, sample=2)).splitlines())) <= 120
 
 
 def test_json_is_the_report(photos, file, capsys):

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
@@ -13,10 +12,11 @@ from killed.seen import contents
 from pairs.small_file import copy_photos
 
 from gsdd.cli.train import train
+from gsdd.configuration import settings
 from gsdd.students.recipe import TrainingRecipe
 
 TINY = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32"]
-LONG = ["--size", "small", "--iterations", "100", "--batch", "2", "--crop", "32", "--checkpoint-seconds", "0"]
+LONG = ["--size", "small", "--iterations", "100", "--batch", "2", "--crop", "32", "--set", "run.checkpoint_seconds=0"]
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,18 @@ def test_quiet_prints_the_path_alone(source, tmp_path):
 
 
 def test_people_get_a_line(source, tmp_path):
-    code, out, _ = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--subset", "5", "--subset-size", "40")
+    code, out, _ = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--subset", "5", "--set", "run.subset_size=40")
     assert code == 0
     assert "small, " in out
     assert "4 steps on 5 pairs" in out
 
 
-def test_every_field_of_the_recipe_is_an_option_with_help():
-    options = {parameter.name: parameter for parameter in train.params}
-    for entry in fields(TrainingRecipe):
-        assert options[entry.name].help.startswith(entry.metadata["help"])
+def test_every_setting_of_the_recipe_is_taken(source, tmp_path):
+    every = [f"{each.path}={each.value}" for each in settings(TrainingRecipe()) if each.value is not None]
+    words = [word for text in every for word in ("--set", text)]
+    target = tmp_path / "m.safetensors"
+    assert run(source, "-o", target, *words, *TINY, "--set", "beta1=0.5", "-q")[0] == 0
+    assert json.loads(target.with_suffix(".json").read_text())["training"]["beta1"] == 0.5
 
 
 def started(source, target):

@@ -32,6 +32,12 @@ def test_each_sound_file_has_a_line_with_its_digest(sound, tmp_path, capsys):
     assert err == ""
 
 
+def test_a_glob_is_the_files_that_it_finds(sound, tmp_path, capsys):
+    other = write_sample(tmp_path / "other.gsdd")
+    assert exit_code(["verify", str(tmp_path / "*.gsdd")]) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [str(other), str(sound)]
+
+
 def test_a_file_has_one_digest_in_either_container(sound, tmp_path):
     assert read(sound).document.digest == read(write_sample(tmp_path / "a.h5", container="hdf5")).document.digest
 

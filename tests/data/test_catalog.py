@@ -11,10 +11,11 @@ from photos import photo_root
 from PIL import ExifTags, Image
 from strange_photos import picture, put
 
-from gsdd.data import parallel
+from gsdd.data import threads
 from gsdd.data.catalog import scan
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
+from gsdd.monitor import Monitor
 
 
 def paths(catalog) -> list[list[str]]:
@@ -235,7 +236,7 @@ def test_the_catalog_depends_on_neither_threads_nor_file_system_order(tmp_path, 
             put(tmp_path / folder / "B" / f"{number}.png", number, height=20 + 40 * (number % 3))
         put(tmp_path / folder / "a" / "0.png")
     threaded = scan(tmp_path / "one", min_size=8)
-    monkeypatch.setattr(parallel, "MAX_THREADS", 1)
+    monkeypatch.setattr(threads, "MAX_THREADS", 1)
     single = scan(tmp_path / "two", min_size=8)
     assert (threaded.classes, threaded.skipped, threaded.sha256) == (single.classes, single.skipped, single.sha256)
     assert paths(single)[0] == [f"B/{n}.png" for n in sorted(map(str, range(12)))]
@@ -246,8 +247,13 @@ def test_progress_is_told_in_the_callers_thread(tmp_path):
     for number in range(5):
         put(tmp_path / "sky" / f"{number}.png", number)
     seen = []
-    scan(tmp_path, min_size=8, progress=lambda done, total: seen.append((done, total, threading.current_thread())))
-    assert seen == [(done, 5, threading.main_thread()) for done in range(1, 6)]
+
+    class Watches(Monitor):
+        def progress(self, stage, done, total, loss=None, images=0.0) -> None:
+            seen.append((stage, done, total, threading.current_thread()))
+
+    scan(tmp_path, min_size=8, monitor=Watches())
+    assert seen == [("photos", done, 5, threading.main_thread()) for done in range(1, 6)]
 
 
 def test_what_pillow_only_warns_of_is_used_in_silence(tmp_path, monkeypatch):

@@ -11,8 +11,9 @@ from photos import photo_root
 from PIL import Image
 
 from gsdd.data.catalog import Catalog, PhotoClass, PhotoRecord, scan
-from gsdd.data.crops import Crop, grid_crops, latents_per_class, parse_ipc, plan_crops, read_crops
+from gsdd.data.crops import Crop, grid_crops, latents_per_class, plan_crops, read_crops
 from gsdd.errors import RecipeError, SourceError
+from gsdd.recipe import parse_ipc
 
 
 def catalog(**classes: list[tuple[int, int]]) -> Catalog:

@@ -1,29 +1,20 @@
 """Eq. 3-5: the search for a crop's latent."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
-from small_job import RECIPE, SIDE, crops, generator, source
+from recipes import changed
+from small_job import RECIPE, SIDE, Losses, crops, generator, inverted, job, psi_of
 
 from gsdd.data.degradation import to_float
-from gsdd.distill.chunk_inversion import ChunkInversion, feature_distance, pixel_distance
-from gsdd.distill.chunks import CHUNK
+from gsdd.distill.chunk_inversion import ChunkInversion
 from gsdd.distill.deadline import Deadline
+from gsdd.distill.distances import feature_distance, pixel_distance
 from gsdd.distill.inversion import invert, starting_latents
-from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import decode
 from gsdd.metrics.psnr import psnr, psnr_of_error
-from gsdd.pairs.decode import decode
-
-
-def psi_of(photos):
-    return Spaces.from_recipe(RECIPE, source(photos).real, torch.device("cpu")).fixed_psi()
-
-
-def inverted(photos, recipe, count=3, **more):
-    pairs = crops(photos)[:count]
-    return invert(pairs, generator(), psi_of(photos), recipe, **more)
+from gsdd.parallel.chunks import CHUNK
 
 
 def test_d_f_is_the_squared_norm_over_the_number_of_features():
@@ -40,7 +31,7 @@ def test_d_p_is_the_squared_norm_over_the_number_of_values():
 
 def test_a_step_is_adam_on_eq_3(photos):
     """Adam's first step moves every value by lr against the gradient's sign, whatever the gradient's size."""
-    recipe = replace(RECIPE, inversion_steps=1, inversion_lr=0.01, inversion_features=0.5)
+    recipe = changed(RECIPE, inversion_steps=1, inversion_lr=0.01, inversion_features=0.5)
     pairs, psi = crops(photos)[:3], psi_of(photos)
     z = starting_latents(pairs, 4, recipe).requires_grad_(True)
     x, image = to_float(pairs), generator()(z)
@@ -54,14 +45,14 @@ def test_a_step_is_adam_on_eq_3(photos):
 def test_the_start_is_the_down_sampled_crop_or_noise_that_depends_on_the_seed_alone(photos):
     pairs = crops(photos)[:3]
     assert starting_latents(pairs, 4, RECIPE).shape == (3, 3, SIDE // 4, SIDE // 4)
-    noise = replace(RECIPE, start="noise")
+    noise = changed(RECIPE, start="noise")
     drawn = starting_latents(pairs, 4, noise)
     assert torch.equal(drawn[1:], starting_latents(crops(photos)[5:7], 4, noise, numbers=[1, 2]))
-    assert not torch.equal(drawn, starting_latents(pairs, 4, replace(noise, seed=1)))
+    assert not torch.equal(drawn, starting_latents(pairs, 4, changed(noise, seed=1)))
 
 
 def test_inversion_brings_the_image_nearer_to_its_crop(photos):
-    recipe = replace(RECIPE, inversion_steps=30)
+    recipe = changed(RECIPE, inversion_steps=30)
     pairs = crops(photos)[:3]
     result = inverted(photos, recipe)
     before = psnr(decode(generator(), starting_latents(pairs, 4, recipe)), pairs)
@@ -76,24 +67,24 @@ def test_a_latent_does_not_depend_on_how_many_others_there_are(photos):
 
 
 def test_no_steps_leave_the_start(photos):
-    recipe = replace(RECIPE, inversion_steps=0)
+    recipe = changed(RECIPE, inversion_steps=0)
     assert torch.equal(inverted(photos, recipe).latents, starting_latents(crops(photos)[:3], 4, recipe))
 
 
 def test_a_latent_depends_on_its_number_and_not_on_its_place(photos):
-    recipe = replace(RECIPE, start="noise")
-    some = invert(crops(photos)[1:3], generator(), psi_of(photos), recipe, numbers=[1, 2])
+    recipe = changed(RECIPE, start="noise")
+    some = invert(crops(photos)[1:3], psi_of(photos), job(recipe), numbers=[1, 2])
     assert torch.equal(inverted(photos, recipe).latents[1:], some.latents)
 
 
 def test_a_deadline_ends_every_chunk_early_and_says_how_far_it_got(photos):
-    recipe = replace(RECIPE, inversion_steps=10_000)
+    recipe = changed(RECIPE, inversion_steps=10_000)
     began = time.monotonic()
     result = inverted(photos, recipe, 9, deadline=Deadline.after(2.0))
     assert time.monotonic() - began < 4
     assert 0 < result.steps < 10_000
     # Every chunk made as many steps: the run can be repeated.
-    again = inverted(photos, replace(RECIPE, inversion_steps=result.steps), 9)
+    again = inverted(photos, changed(RECIPE, inversion_steps=result.steps), 9)
     assert torch.equal(again.latents, result.latents)
 
 
@@ -109,8 +100,8 @@ def test_where_later_chunks_are_slower_than_the_first_all_of_them_make_steps(pho
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(ChunkInversion, "step", step)
     pairs = crops(photos)[:1].expand(10 * CHUNK, -1, -1, -1)
-    recipe = replace(RECIPE, inversion_steps=90)
-    found = invert(pairs, generator(), psi_of(photos), recipe, deadline=Deadline.after(100.0))
+    recipe = changed(RECIPE, inversion_steps=90)
+    found = invert(pairs, psi_of(photos), job(recipe, deadline=Deadline.after(100.0)))
     assert 3 <= found.steps <= 10
     assert now < 105
 
@@ -123,6 +114,6 @@ def test_a_deadline_that_has_come_leaves_the_start(photos):
 
 
 def test_progress_counts_every_chunks_steps(photos):
-    seen = []
-    inverted(photos, RECIPE, 2 * CHUNK + 1, progress=lambda done, total, loss: seen.append((done, total)))
-    assert seen == [(k, 15) for k in range(1, 16)]
+    told = Losses()
+    inverted(photos, RECIPE, 2 * CHUNK + 1, monitor=told)
+    assert told.seen == [(k, 15) for k in range(1, 16)]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from gsdd.distill.omega import Dsa
-from gsdd.distill.recipe import Recipe
 from gsdd.errors import RecipeError
 from gsdd.kernels.augmentation import OPS, STRATEGIES, Column, op_bits
 from gsdd.randomness import numpy_stream
+from gsdd.recipe import Augmentation
 
-ALL = Dsa.from_recipe(Recipe())
+ALL = Dsa.from_recipe(Augmentation())
 
 
 def draws(dsa: Dsa, count: int, height: int = 33, width: int = 64):
@@ -70,10 +70,10 @@ def test_mode_multiple_sets_every_strategy_but_an_unlucky_flip():
 
 
 def test_no_strategies_leave_images_alone():
-    assert {int(row.ops[0]) for row in draws(Dsa.from_recipe(Recipe(dsa="")), 5)} == {0}
+    assert {int(row.ops[0]) for row in draws(Dsa.from_recipe(Augmentation(strategies="")), 5)} == {0}
 
 
 @pytest.mark.parametrize("text", ["colour", "crop_crop", "crop-flip", "_", "scale_color"])
 def test_unknown_strategies_are_refused(text):
-    with pytest.raises(RecipeError, match="dsa"):
-        Dsa.from_recipe(Recipe(dsa=text))
+    with pytest.raises(RecipeError, match="strategies"):
+        Dsa.from_recipe(Augmentation(strategies=text))

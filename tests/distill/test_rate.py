@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from recipes import preset
 
 from gsdd.distill.budget import Budget, finest, latents_for, meeting, near
 from gsdd.distill.coding import Coding
 from gsdd.distill.rate import rate, transformed
-from gsdd.distill.recipe import Recipe, parse_size
 from gsdd.errors import RecipeError
 from gsdd.formats import cosines, spectrum
 from gsdd.formats.dct_codec import STEPS, DctCodec
+from gsdd.recipe import Storage, parse_target
 
-RECIPE = Recipe.from_options("quick", {"codec": "dct", "codec_step": 0.05, "inversion_steps": 10})
+RECIPE = preset(codec="dct", codec_step=0.05, inversion_steps=10)
 
 
 def latents(n: int = 6, side: int = 16, seed: int = 0) -> torch.Tensor:
@@ -78,7 +79,7 @@ def test_the_search_sees_latents_as_they_will_be_stored_in_its_last_half():
 def test_the_search_gives_each_latent_the_bytes_that_it_began_with():
     start, later = latents(side=32), latents(side=32, seed=1)
     shares = DctCodec(0.05).bytes_of(start.numpy())
-    coding = Coding(RECIPE, shares)
+    coding = Coding(RECIPE, range(len(start)), Budget(0, 0, 0.05, tuple(shares)))
     coding.begin(later, 0)
     taken = coding.codec.bytes_of(later.numpy())
     assert taken == pytest.approx(shares, rel=0.03)
@@ -134,25 +135,26 @@ def test_steps_are_kept_where_the_file_has_its_size_and_else_all_change_alike():
     [("8KB", 8000), ("1.5 MB", 1_500_000), ("64KiB", 65_536), ("12000", 12_000), ("200kb", 200_000), ("1G", 10**9)],
 )
 def test_sizes_are_read_as_people_write_them(text, size):
-    assert parse_size(text) == size
-    assert Recipe.from_options("quick", {"target_size": text}).target_bytes(7) == size
+    assert parse_target(text) == (size, False)
+    assert preset(target=text).target_bytes(7) == size
 
 
-@pytest.mark.parametrize("text", ["", "KB", "-8KB", "8XB", "0", "8 8KB", "nan", "9" * 400])
+@pytest.mark.parametrize("text", ["KB", "-8KB", "8XB", "0", "8 8KB", "nan", "9" * 400, "0bpp", "-1bpp", "bpp"])
 def test_what_is_no_size_is_refused(text):
-    with pytest.raises(RecipeError, match="target_size: got"):
-        parse_size(text)
+    with pytest.raises(RecipeError, match=r"Storage\.target`: got"):
+        Storage(target=text)
 
 
 def test_a_target_takes_the_codec_that_can_meet_it():
-    assert Recipe.from_options("quick", {"target_bpp": 0.4}).codec == "dct"
-    assert Recipe.from_options("quick", {"target_bpp": 0.4}).target_bytes(140) == int(0.4 * 140 * 128**2 / 8)
+    recipe = preset(target="0.4bpp")
+    assert recipe.storage.codec_name == "dct"
+    assert recipe.target_bytes(140) == int(0.4 * 140 * 128**2 / 8)
+    assert recipe.crops.ipc is None
+    assert preset(target="0.4bpp", ipc=3).crops.ipc == 3
     with pytest.raises(RecipeError, match="which only 'dct' meets"):
-        Recipe.from_options("quick", {"target_size": "8KB", "codec": "uint8"})
+        Storage(target="8KB", codec="uint8")
     with pytest.raises(RecipeError, match="which chooses the steps itself"):
-        Recipe.from_options("quick", {"target_bpp": 0.4, "codec_step": 0.1})
-    with pytest.raises(RecipeError, match="got both, wanted one"):
-        Recipe.from_options("quick", {"target_size": "8KB", "target_bpp": 0.4})
+        Storage(target="0.4bpp", step=0.1)
 
 
 def test_the_number_of_latents_goes_with_the_size():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gsdd.errors import OutputError
+from gsdd.formats import atomic
 from gsdd.formats.atomic import check_output, check_outside, write_atomically, written_whole
 
 
@@ -27,7 +28,7 @@ def test_the_file_has_the_permissions_that_the_umask_gives(tmp_path):
 def test_an_existing_name_is_refused_and_kept(tmp_path, make):
     path = tmp_path / "a.gsdd"
     make(path)
-    with pytest.raises(OutputError, match=r"a\.gsdd: exists already; --force"):
+    with pytest.raises(OutputError, match=r"a\.gsdd: exists already; `force=True`"):
         write_atomically(path, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["a.gsdd"]
     assert path.is_symlink() or path.read_bytes() == b"old"
@@ -114,6 +115,53 @@ def test_two_writers_of_one_name_do_not_meet(tmp_path):
         first.write(b"first")
         second.write(b"second")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gsdd": b"first"}
+
+
+WRITE_OFTEN = """
+import pathlib, sys
+from gsdd.errors import OutputError
+from gsdd.formats.atomic import check_output, write_atomically
+path, data, force = pathlib.Path(sys.argv[1]), sys.argv[2].encode() * 5000, sys.argv[3] == "force"
+for _ in range(int(sys.argv[4])):
+    try:
+        check_output(path, force=force)
+        write_atomically(path, data, force=force)
+        print("written")
+    except OutputError as error:
+        print(error)
+    if force:
+        assert len(set(path.read_bytes())) == 1
+"""
+
+
+@pytest.mark.parametrize(("how", "times"), [("force", 60), ("keep", 1)])
+def test_many_processes_that_write_one_name_at_once_do_not_disturb_each_other(tmp_path, how, times):
+    path = tmp_path / "a.gsdd"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE_OFTEN, path, name, how, str(times)], stdout=subprocess.PIPE, text=True
+        )
+        for name in "abcdef"
+    ]
+    told = [line for writer in writers for line in writer.communicate()[0].splitlines()]
+    assert [writer.returncode for writer in writers] == [0] * 6
+    if how == "force":
+        assert told == ["written"] * 6 * times
+    else:
+        assert sorted(told) == [f"{path}: exists already; `force=True` replaces it"] * 5 + ["written"]
+    assert [each.name for each in tmp_path.iterdir()] == ["a.gsdd"]
+    assert len(path.read_bytes()) == 5000
+
+
+def test_a_file_system_without_locks_is_written_to_and_nothing_is_removed_there(tmp_path, monkeypatch):
+    def no_locks(descriptor: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(atomic, "lock_descriptor", no_locks)
+    (tmp_path / ".a.gsdd.1.part").write_bytes(b"perhaps of a living process")
+    check_output(tmp_path / "a.gsdd")
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gsdd", ".a.gsdd.1.part"}
 
 
 def test_what_killed_processes_left_goes_and_what_a_living_one_writes_stays(tmp_path):

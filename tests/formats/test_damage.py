@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SIGNATURES, SOURCE_INDEX, write_sample
+from sample_file import LATENTS, MANIFEST, SIGNATURES, SOURCE_INDEX, write_sample
 
 from gsdd.cli.main import exit_code
 from gsdd.formats import container as files
@@ -54,9 +54,8 @@ def large(request, tmp_path) -> Path:
     """A file with more payload bytes than are flipped."""
     latents = np.tile(LATENTS, (1, 1, 32, 32)) + np.linspace(0, 1, 64, dtype=np.float32)
     path = tmp_path / "large.gsdd"
-    files.write(
-        path, replace(MANIFEST, hr_size=256), latents, CLASS_INDEX, SOURCE_INDEX, SIGNATURES, container=request.param
-    )
+    arrays = files.Arrays(latents, SOURCE_INDEX, SIGNATURES)
+    files.write(path, replace(MANIFEST, hr_size=256), arrays, container=request.param)
     return path
 
 

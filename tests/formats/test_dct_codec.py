@@ -1,6 +1,7 @@
 """Cosine coefficients of latents: what they keep, what they cost, and what is refused. test_spec.py decodes them."""
 
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gsdd.errors import FormatError, RecipeError
 from gsdd.formats import cosines, entropy, spectrum
 from gsdd.formats.codecs import CODECS
-from gsdd.formats.dct_codec import DEFAULT_STEP, STEPS, DctCodec
+from gsdd.formats.dct_codec import DEFAULT_STEP, HEAD, STEPS, DctCodec
 
 SHAPES = [(70, 3, 8, 8), (2, 3, 1, 1), (2, 3, 9, 20), (2, 3, 25, 25), (40, 3, 32, 32)]
 
@@ -69,12 +70,16 @@ def test_any_latent_is_decoded_without_the_streams_of_the_others():
         stream = slice(ends[k] - tensors["latents.lengths"][k], ends[k])
         others["latents"][stream] = tensors["latents"][stream]
         assert codec.decode(others, shape, slice(k, k + 1)).tobytes() == whole[k : k + 1].tobytes()
+    assert codec.decode(tensors, shape, slice(3, 39, 7)).tobytes() == whole[3:39:7].tobytes()
 
 
 def test_a_latent_is_stored_alike_alone_and_among_others():
     codec, z = DctCodec(0.03), latents((9, 3, 16, 16))
-    rows, alone = codec.rows(codec.encode(z), slice(2, 5)), codec.encode(z[2:5])
-    assert {name: each.tolist() for name, each in rows.items()} == {name: each.tolist() for name, each in alone.items()}
+    among, alone = codec.encode(z), codec.encode(z[2:5])
+    ends = np.cumsum(among["latents.lengths"])
+    assert alone["latents"].tolist() == among["latents"][ends[1] : ends[4]].tolist()
+    for table in ("latents.lengths", "latents.scale"):
+        assert alone[table].tolist() == among[table][2:5].tolist()
 
 
 def test_coarser_steps_take_fewer_bytes_and_the_count_of_them_is_right_without_a_stream():
@@ -95,7 +100,7 @@ def test_streams_take_what_the_tables_say_that_fit_best():
     for other in np.random.default_rng(0).integers(0, 256, (30, *heads.shape)).astype(np.uint8):
         assert (spectrum.bits(codes, other) >= best - 1e-2).all()
     lengths = codec.encode(z)["latents.lengths"]
-    assert (np.abs(lengths - best / 8 - codec.head - 5) <= 5).all()
+    assert (np.abs(lengths - best / 8 - HEAD - 5) <= 5).all()
 
 
 def test_rounding_goes_where_an_error_costs_less_than_a_bit_is_worth():
@@ -112,7 +117,7 @@ def test_rounding_goes_where_an_error_costs_less_than_a_bit_is_worth():
 def test_tables_are_students_t_with_three_degrees_of_freedom_in_whole_numbers():
     scipy_stats = pytest.importorskip("scipy.stats")
     value = np.arange(-2048, 2048)
-    for number, row in enumerate(entropy.weights(spectrum.TABLES)):
+    for number, row in enumerate(entropy.weights()):
         assert row.sum() == 2**24
         density = scipy_stats.t.pdf(value, 3, scale=2 ** (number / 2 - 2) / np.sqrt(3))
         assert row / 2**24 == pytest.approx(density / density.sum(), rel=1e-2, abs=4096 / 2**23)
@@ -164,6 +169,53 @@ def test_streams_that_no_encoder_writes_are_refused_with_the_latent_named():
             assert str(error).startswith("latent 1: its stream")
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "text"),
+    [
+        ("lengths", [-1, 10**6, 99, 99, 99], "are not those of 5 streams"),
+        ("lengths", [0, 0, 0, 0, 0], "are not those of 5 streams"),
+        ("lengths", [2**31 - 1] * 5, "are not those of 5 streams"),
+        ("scale", [-1, 1, 1, 1, 1], "negative or not finite"),
+        ("scale", [np.nan] * 5, "negative or not finite"),
+        ("scale", [1e38] * 5, "leads to latents that are not finite"),
+    ],
+)
+def test_tables_that_no_encoder_writes_are_refused_before_anything_is_decoded(table, values, text):
+    codec, shape = DctCodec(), (5, 3, 16, 16)
+    tensors = codec.encode(latents(shape))
+    tensors[f"latents.{table}"] = np.array(values, tensors[f"latents.{table}"].dtype)
+    with pytest.raises(FormatError, match=text):
+        codec.check(tensors, shape)
+
+
+def test_streams_that_claim_more_codes_than_their_bytes_can_hold_are_refused():
+    with pytest.raises(FormatError, match="are not those of 5 streams"):
+        DctCodec().check(DctCodec().encode(latents((5, 3, 8, 8))), (5, 3, 2048, 2048))
+
+
+@pytest.mark.parametrize("words", [[0], [1, 2, 3, 0]])
+def test_words_that_no_encoder_ends_with_are_refused(words):
+    with pytest.raises(FormatError, match="its stream"):
+        entropy.decode(np.array(words, "<u4").tobytes(), np.empty((3, 4), np.int16), [0, 0, 0])
+
+
+@pytest.mark.parametrize(("more", "text"), [(36, "does not end where its codes do"), (3, "does not begin as one")])
+def test_bytes_that_are_left_over_are_refused(more, text):
+    rows = np.zeros((3, 4), np.int16)
+    with pytest.raises(FormatError, match=text):
+        entropy.decode(bytes([7] * more) + entropy.encode(rows, [0, 0, 0]), rows, [0, 0, 0])
+
+
+def test_decoding_takes_little_memory_beside_the_latents_however_long_their_streams_are():
+    codec, shape = DctCodec(), (2, 3, 1024, 1024)
+    tensors = codec.encode(np.full(shape, 0.5, np.float32))
+    tracemalloc.start()
+    decoded = codec.decode(tensors, shape)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * decoded.nbytes
 
 
 def test_no_latent_however_odd_is_coded_in_fewer_bytes_than_a_reader_wants():

@@ -8,7 +8,7 @@ import threading
 import pytest
 from sample_file import write_sample
 
-import gsdd
+from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import FormatError, MissingExtraError, SourceError
 
 
@@ -28,7 +28,7 @@ def server(tmp_path):
 
 
 def test_a_url_opens_as_the_file_does(server, tmp_path):
-    remote, local = gsdd.open(f"{server}/ost.gsdd"), gsdd.open(tmp_path / "ost.gsdd")
+    remote, local = read_latents(f"{server}/ost.gsdd"), read_latents(tmp_path / "ost.gsdd")
     assert remote.manifest == local.manifest
     assert remote.latents.tolist() == local.latents.tolist()
     assert remote.name(0) == local.name(0)
@@ -36,13 +36,13 @@ def test_a_url_opens_as_the_file_does(server, tmp_path):
 
 def test_a_damaged_or_missing_remote_file_is_named(server):
     with pytest.raises(FormatError, match=r"http://.*/cut\.gsdd: "):
-        gsdd.open(f"{server}/cut.gsdd")
+        read_latents(f"{server}/cut.gsdd")
     with pytest.raises(SourceError, match=r"http://.*/nowhere\.gsdd: cannot be fetched"):
-        gsdd.open(f"{server}/nowhere.gsdd")
+        read_latents(f"{server}/nowhere.gsdd")
 
 
 def test_a_protocol_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     monkeypatch.delitem(sys.modules, "fsspec.implementations.http", raising=False)
     with pytest.raises(MissingExtraError, match=r"gsdd\[remote\]"):
-        gsdd.open("https://nowhere.invalid/ost.gsdd")
+        read_latents("https://nowhere.invalid/ost.gsdd")

@@ -158,7 +158,7 @@ def scaled(state: dict[str, torch.Tensor], scale: int) -> dict[str, torch.Tensor
 
 
 def test_a_file_that_is_not_there_says_how_to_give_another():
-    with pytest.raises(GeneratorNotFoundError, match=r"no/such\.pth: no such file .*--generator PATH"):
+    with pytest.raises(GeneratorNotFoundError, match=r"no/such\.pth: no such file .*`generator=PATH`"):
         load_generator("no/such.pth")
 
 

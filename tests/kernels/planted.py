@@ -6,7 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
-from gsdd.kernels.launch_triton import Launch
+from gsdd.kernels.launch import Launch
 
 
 @triton.jit

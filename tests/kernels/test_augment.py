@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gsdd.errors import KernelInputError
 from gsdd.kernels.augment import augment, image_means
-from gsdd.kernels.augment_plan import plan
+from gsdd.kernels.augment.plan import plan_of
 from gsdd.kernels.augmentation import Augmentation, Column
 
 SHAPES = [(8, 8), (9, 9), (10, 16), (17, 9), (7, 1), (1, 6), (1, 1)]
@@ -231,7 +231,7 @@ def test_what_reads_zero_does_not_spread_what_is_not_finite():
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by opcheck's own reading of .grad
 def test_torch_library_accepts_the_ops():
     x, _, mixed = batch(4, 3)
-    rows = plan(mixed, 4, 3)
+    rows = plan_of(mixed, 4, 3)
     wanted = [None, list(STD), None, torch.bfloat16, True, "reference"]
     torch.library.opcheck(torch.ops.gsdd.augment.default, (x.requires_grad_(), mixed.ops, rows, *wanted))
     back = (x.detach(), mixed.ops, rows, list(STD), torch.float32, True, "reference")

@@ -109,8 +109,8 @@ class TestReference:
 
     @pytest.mark.parametrize("elements", [1, 200, 700, 10**6])
     def test_the_size_of_a_block_changes_nothing(self, monkeypatch, elements):
-        monkeypatch.setattr("gsdd.kernels.class_statistics_reference.BLOCK_ELEMENTS", elements)
-        monkeypatch.setattr("gsdd.kernels.class_statistics_reference.AUGMENTED_BYTES", 30 * elements)
+        monkeypatch.setattr("gsdd.kernels.class_statistics.reference.BLOCK_ELEMENTS", elements)
+        monkeypatch.setattr("gsdd.kernels.class_statistics.reference.AUGMENTED_BYTES", 30 * elements)
         assert_equals_unfused(photos_of(5, 13, 11), omega(13, 11, *EVERY[-5:]), *filters(6, 3), (2, 3), 2)
 
     def test_takes_much_less_memory_than_the_composition(self):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,28 @@ WIDE_BYTES = 8
 # What each kernel moves of images, features and gradients side by side, where its inputs lie so; the rest is gathered,
 # or a number or a vector a program.
 WIDE = {
-    "augment_triton.image_means_kernel": {"images"},
-    "augment_triton.augment_kernel": {"out"},
-    "augment_backward_triton.levels_kernel": {"grad"},
-    "augment_backward_triton.augment_backward_kernel": {"out"},
-    "class_statistics_triton.partial_sums_kernel": set(),
-    "class_statistics_triton.class_sums_kernel": {"partial"},
-    "class_statistics_backward_triton.levels_kernel": set(),
-    "class_statistics_backward_triton.gradient_kernel": {"out"},
-    "matching_triton.sum_rows": {"features", "pairs"},
-    "matching_triton.sum_pooled_rows": {"features"},
-    "matching_triton.finish_classes": {"sums", "real_means"},
-    "matching_backward_triton.spread_rows": {"features", "pairs", "gradient"},
-    "matching_backward_triton.spread_pooled_rows": {"gradient"},
-    "sign_activation_triton.activate": {"x", "y"},
-    "sign_activation_triton.carry_back": {"grad", "x_grad"},
+    "augment.triton.image_means_kernel": {"images"},
+    "augment.triton.augment_kernel": {"out"},
+    "augment.triton_backward.levels_kernel": {"grad"},
+    "augment.triton_backward.augment_backward_kernel": {"out"},
+    "class_statistics.triton.partial_sums_kernel": set(),
+    "class_statistics.triton.class_sums_kernel": {"partial"},
+    "class_statistics.triton_backward.levels_kernel": set(),
+    "class_statistics.triton_backward.gradient_kernel": {"out"},
+    "matching.triton.sum_rows": {"features", "pairs"},
+    "matching.triton.sum_pooled_rows": {"features"},
+    "matching.triton.finish_classes": {"sums", "real_means"},
+    "matching.triton_backward.spread_rows": {"features", "pairs", "gradient"},
+    "matching.triton_backward.spread_pooled_rows": {"gradient"},
+    "sign_activation.triton.activate": {"x", "y"},
+    "sign_activation.triton.carry_back": {"grad", "x_grad"},
     "planted.spiller": {"source", "target"},
     "planted.copy": {"source", "target"},
 }
 # Kernels that gather where pixels move, and load side by side where they stay.
 WIDE_WHERE_PIXELS_STAY = {
-    "augment_triton.augment_kernel": {"images"},
-    "augment_backward_triton.augment_backward_kernel": {"grad"},
+    "augment.triton.augment_kernel": {"images"},
+    "augment.triton_backward.augment_backward_kernel": {"grad"},
 }
 
 
@@ -92,8 +93,8 @@ def test_contiguous_data_moves_at_least_8_bytes_at_a_time(shipped):
 
 
 def test_every_kernel_and_both_architectures_are_there(shipped):
-    on_disk = {file for file in (ROOT / "kernels").glob("*_triton.py") if "tl.store(" in file.read_text()}
-    assert on_disk == {file for file in on_disk if "def shipped(" in file.read_text()}
+    on_disk = {file for file in (ROOT / "kernels").rglob("triton*.py") if "tl.store(" in file.read_text()}
+    assert on_disk and on_disk == {file for file in on_disk if "def shipped(" in file.read_text()}
     kernels = {f"{one['module']}.{one['kernel']}" for one in shipped}
     assert kernels == {kernel for kernel in WIDE if not kernel.startswith("planted.")}
     assert {one["architecture"] for one in shipped} == {80, 90}
@@ -125,8 +126,13 @@ def test_the_tool_refuses_to_pretend_where_kernels_are_interpreted():
     assert "TRITON_INTERPRET" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_the_table_in_the_docs_has_a_row_for_every_launch(shipped):
-    text = (ROOT / "docs" / "kernels.md").read_text()
-    table = text.partition("<!-- compiled: begin -->\n")[2].partition("<!-- compiled: end -->")[0]
-    rows = [tuple(line.strip("| ").split(" | ")[:2]) for line in table.splitlines()[2:]]
-    assert rows == list(dict.fromkeys((one["module"], one["name"]) for one in shipped))
+def test_the_page_of_each_op_has_a_row_for_every_kernel_and_counts_its_launches(shipped):
+    ops = {one["module"].partition(".")[0] for one in shipped}
+    assert {page.parent.name for page in (ROOT / "kernels").glob("*/README.md")} == ops
+    for op in ops:
+        text = (ROOT / "kernels" / op / "README.md").read_text()
+        table = text.partition("<!-- compiled: begin -->\n")[2].partition("<!-- compiled: end -->")[0]
+        rows = [line.strip("| ").split(" | ")[:2] for line in table.splitlines()[2:]]
+        names = {(one["kernel"], one["name"]) for one in shipped if one["module"].startswith(f"{op}.")}
+        launches = Counter(f"`{kernel}`" for kernel, _ in names)
+        assert len(rows) == len(launches) and {kernel: int(count) for kernel, count in rows} == launches

@@ -9,7 +9,7 @@ from memory import allocations, peak_bytes, poisoned
 from torch.profiler import profile
 from triton.runtime.errors import InterpreterError
 
-from gsdd.kernels.launch_triton import Launch, interpreted
+from gsdd.kernels.launch import Launch, interpreted
 
 LENGTH = 24
 

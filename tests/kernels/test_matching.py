@@ -214,12 +214,13 @@ def test_torch_accepts_the_ops(backend, shape):
     features = draws(1, *shape, dtype=torch.float32).requires_grad_(True)
     real, pairs = draws(2, 3, 5, dtype=torch.float32), draws(3, 8, 5, dtype=torch.float32)
     ops, counts = torch.ops.gsdd, list(COUNTS)
-    torch.library.opcheck(ops.class_means.default, (features, counts, backend))
+    torch.library.opcheck(ops.matching.default, (features, None, None, counts, backend))
     for given in (pairs, None):
         torch.library.opcheck(ops.matching.default, (features, real, given, counts, backend))
     upstream = real, real[:, 0].contiguous(), real[:, 1].contiguous()
     like = list(shape), torch.float32, False, backend
-    torch.library.opcheck(ops.class_means_backward.default, (real, counts, *like))
+    of_means = real, real.new_empty(0), real.new_empty(0)
+    torch.library.opcheck(ops.matching_backward.default, (*of_means, None, None, None, None, counts, *like))
     torch.library.opcheck(ops.matching_backward.default, (*upstream, real, real, pairs, pairs, counts, *like))
 
 

@@ -20,7 +20,10 @@ from line_server import answer_lines
 
 from gsdd.cli.main import exit_code
 
-IMPORTED = ("spandrel", "gsdd.cli.compress", "gsdd.compressor", "gsdd.cli.expand", "gsdd.pairs.expand", "gsdd.report")
+IMPORTED = (
+    "spandrel", "gsdd.cli.compress", "gsdd.run.compress", "gsdd.cli.expand", "gsdd.pairs.expand",
+    "gsdd.inspect.contact_sheet",
+)  # fmt: skip
 
 
 def kill_at(event: str, path: str, nth: int) -> None:

@@ -9,8 +9,8 @@ from killed.seen import contents, damaged, kills_at_random, tree
 from gsdd.formats import container
 
 SMALL = ["--generator", "realesr-animevideov3", "--hr-size", "32", "--inversion-steps", "3", "--iterations", "2",
-         "--crops", "random", "--real-batch", "4", "--real-crops", "8", "--ipc", "3", "--checkpoint-seconds", "0",
-         "-q"]  # fmt: skip
+         "--set", "crops.method=random", "--set", "matching.real_batch=4", "--set", "crops.real=8", "--ipc", "3",
+         "--set", "run.checkpoint_seconds=0", "-q"]  # fmt: skip
 CHECKPOINT, PREVIOUS = ".o.gsdd.checkpoint", ".o.gsdd.checkpoint.previous"
 ON_THE_WAY = re.compile(rf"o\.gsdd|\.o\.gsdd\.\d+\.part|{CHECKPOINT}|{PREVIOUS}|\.{CHECKPOINT}\.\d+\.part")
 # The first checkpoint takes one, each further one two: the newest becomes the previous, the new one the newest.

@@ -3,8 +3,8 @@
 import pytest
 from killed.seen import contents
 
-OPTIONS = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32", "--validate-every", "2"]
-OPTIONS += ["--checkpoint-seconds", "0", "-q"]
+OPTIONS = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32", "-q"]
+OPTIONS += ["--set", "run.validate_every=2", "--set", "run.checkpoint_seconds=0"]
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gsdd.data.degradation import to_float, to_uint8
+from gsdd.data.degradation import low_resolution, to_float, to_uint8
 from gsdd.data.folders import list_photos
 from gsdd.data.images import read_photo
-from gsdd.pairs.decode import low_resolution
 
 
 def real_pairs(root: Path, count: int = 3, height: int = 92, width: int = 120) -> tuple[torch.Tensor, torch.Tensor]:

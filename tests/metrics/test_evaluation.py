@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from gsdd.data.catalog import scan
 from gsdd.errors import OutputError, RecipeError, SourceError
-from gsdd.metrics.evaluation import evaluate
+from gsdd.metrics.evaluation import score_folder
 from gsdd.metrics.niqe import niqe
 from gsdd.metrics.nrqm import nrqm
 from gsdd.metrics.outputs import Outputs
@@ -41,7 +41,7 @@ def folder(photos, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluation(folder):
-    return evaluate(enlarge, folder, ["psnr", "ssim", "nrqm", "st-lpips"])
+    return score_folder(enlarge, folder, ["psnr", "ssim", "nrqm", "st-lpips"])
 
 
 def by_hand(file):
@@ -96,7 +96,7 @@ def test_the_metrics_come_in_the_order_asked_for_with_their_conventions(evaluati
 
 
 def test_a_photo_that_is_too_small_for_a_metric_is_left_out_of_its_mean_and_named(folder):
-    found = evaluate(enlarge, folder, ["niqe", "psnr"])
+    found = score_folder(enlarge, folder, ["niqe", "psnr"])
     assert [score.images for score in found.scores] == [0, 3, 3]
     assert found.mean("niqe") is None
     assert "96x96" in found.scores[0].missing
@@ -105,7 +105,7 @@ def test_a_photo_that_is_too_small_for_a_metric_is_left_out_of_its_mean_and_name
 
 def test_equal_images_have_a_psnr_that_json_does_not_hold(tmp_path):
     Image.new("RGB", (40, 40), (90, 120, 30)).save(tmp_path / "flat.png")
-    found = evaluate(enlarge, tmp_path, ["psnr-y", "ssim-y"])
+    found = score_folder(enlarge, tmp_path, ["psnr-y", "ssim-y"])
     assert found.mean("psnr-y") == float("inf")
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert (document["metrics"][0]["mean"], document["photos"][0]["psnr-y"]) == (None, None)
@@ -134,7 +134,7 @@ def test_the_document_says_all_that_a_number_depends_on(folder, evaluation):
 
 def test_the_table_has_a_row_a_photo_and_an_empty_cell_for_what_is_missing(folder, tmp_path):
     table = tmp_path / "scores.csv"
-    found = evaluate(enlarge, folder, ["psnr", "pi"], outputs=Outputs(table=table))
+    found = score_folder(enlarge, folder, ["psnr", "pi"], outputs=Outputs(table=table))
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert list(rows[0]) == ["path", "width", "height", "cropped", "psnr-y", "psnr-rgb", "pi"]
     assert [float(row["psnr-y"]) for row in rows] == [photo.values["psnr-y"] for photo in found.photos]
@@ -142,7 +142,7 @@ def test_the_table_has_a_row_a_photo_and_an_empty_cell_for_what_is_missing(folde
 
 
 def test_pictures_show_lr_output_and_hr_beside_each_other(folder, evaluation, tmp_path):
-    evaluate(enlarge, folder, ["psnr-y"], outputs=Outputs(pictures=tmp_path / "seen"))
+    score_folder(enlarge, folder, ["psnr-y"], outputs=Outputs(pictures=tmp_path / "seen"))
     photo = evaluation.photos[0]
     with Image.open(tmp_path / "seen" / f"{photo.path}.png") as picture:
         pixels = np.asarray(picture)
@@ -165,9 +165,9 @@ def test_nothing_is_replaced_unless_forced_and_nothing_is_computed_before_that_i
     mine.write_text("mine")
     calls = []
     with pytest.raises(OutputError, match="exists already"):
-        evaluate(lambda small: calls.append(small), folder, ["psnr-y"], outputs=outputs)
+        score_folder(lambda small: calls.append(small), folder, ["psnr-y"], outputs=outputs)
     assert (mine.read_text(), calls) == ("mine", [])
-    evaluate(enlarge, folder, ["psnr-y"], outputs=Outputs(outputs.table, outputs.pictures, force=True))
+    score_folder(enlarge, folder, ["psnr-y"], outputs=Outputs(outputs.table, outputs.pictures, force=True))
     assert mine.stat().st_size > 100
 
 
@@ -175,22 +175,22 @@ def test_nothing_is_replaced_unless_forced_and_nothing_is_computed_before_that_i
 def test_the_photos_folder_is_only_read_from(folder, outputs):
     inside = Outputs(*(part and folder / part for part in (outputs.table, outputs.pictures)))
     with pytest.raises(OutputError, match="only read from"):
-        evaluate(enlarge, folder, ["psnr-y"], outputs=inside)
+        score_folder(enlarge, folder, ["psnr-y"], outputs=inside)
 
 
 def test_a_bad_photo_is_named_and_stops_the_run_or_is_listed(folder, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     (tmp_path / "good.png").write_bytes(next(folder.rglob("*.png")).read_bytes())
     with pytest.raises(SourceError, match=r"broken\.png: not an image"):
-        evaluate(enlarge, tmp_path, ["psnr-y"])
-    found = evaluate(enlarge, tmp_path, ["psnr-y"], on_bad_image="skip")
+        score_folder(enlarge, tmp_path, ["psnr-y"])
+    found = score_folder(enlarge, tmp_path, ["psnr-y"], on_bad_image="skip")
     assert [photo.path for photo in found.photos] == ["good.png"]
     assert [(item.path, item.reason) for item in found.skipped] == [("broken.png", "not an image that Pillow can read")]
 
 
 def test_a_model_of_another_scale_is_refused(folder):
     with pytest.raises(RecipeError, match=r"the model made \[1, 3, 50, 60\] of LR \[1, 3, 25, 30\]; wanted"):
-        evaluate(lambda small: F.interpolate(small, scale_factor=2), folder, ["psnr-y"])
+        score_folder(lambda small: F.interpolate(small, scale_factor=2), folder, ["psnr-y"])
 
 
 def test_metrics_without_a_reference_look_at_the_output_inside_the_border_as_pirm_does(photos, tmp_path):
@@ -222,6 +222,6 @@ def test_an_unknown_metric_is_refused_with_those_that_there_are(names, got):
 
 def test_no_random_state_is_read_or_set(folder):
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
-    evaluate(enlarge, folder, ["psnr", "ssim", "st-lpips"], files=Files())
+    score_folder(enlarge, folder, ["psnr", "ssim", "st-lpips"], files=Files())
     assert torch.equal(torch.get_rng_state(), states[0])
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])

@@ -81,7 +81,7 @@ def test_the_trunk_is_named_by_its_digest(trunk, measure):
 
 def test_without_a_trunk_nothing_is_downloaded_and_the_reason_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(MissingWeightsError, match=r"alexnet-owt-7be5be79.pth is not there.*--lpips-trunk FILE"):
+    with pytest.raises(MissingWeightsError, match=r"alexnet-owt-7be5be79.pth is not there.*`lpips_trunk=FILE`"):
         load_lpips("alex")
     assert list(tmp_path.rglob("*")) == []
 

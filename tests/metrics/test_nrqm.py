@@ -62,7 +62,7 @@ def test_a_batch_is_measured_image_by_image(model_file):
 
 @pytest.mark.parametrize("file", [None, "nowhere.mat"])
 def test_without_a_model_file_there_is_no_number(file, tmp_path):
-    with pytest.raises(MissingWeightsError, match="--nrqm-model"):
+    with pytest.raises(MissingWeightsError, match="`nrqm_model=FILE`"):
         nrqm(scene("chelsea").photo, file and tmp_path / file)
 
 

@@ -18,5 +18,5 @@ def test_it_is_the_mean_of_niqe_and_of_what_nrqm_lacks_to_10_inside_the_border(t
 
 
 def test_without_nrqm_s_model_there_is_no_number():
-    with pytest.raises(MissingWeightsError, match="--nrqm-model"):
+    with pytest.raises(MissingWeightsError, match="`nrqm_model=FILE`"):
         perceptual_index(scene("coffee").photo, None)

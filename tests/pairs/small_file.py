@@ -13,13 +13,13 @@ from PIL import Image
 from gsdd.data.catalog import scan
 from gsdd.data.crops import plan_crops, read_crops
 from gsdd.data.degradation import downscale, to_float
-from gsdd.distill.recipe import Recipe
+from gsdd.recipe import Recipe, to_record
 from gsdd.formats import container
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
-from gsdd.pairs.signature import decode_signatures
+from gsdd.distilled.signature import decode_signatures
 
 COMPACT = "realesr-animevideov3"
 PHOTOS = {
@@ -64,20 +64,22 @@ def write_small_file(
     crops = plan_crops(catalog, counts, hr_size, seed)
     images = to_float(torch.from_numpy(read_crops(catalog, crops, hr_size)))
     classes = [(name, 1) for name in class_names] or [*zip([c.name for c in catalog.classes], counts, strict=True)]
+    recipe = Recipe().changed(
+        {"crops.hr_size": hr_size, "crops.method": "random", "inversion.steps": 2, "seed": seed}
+    )
     manifest = Manifest(
         generator=ManifestGenerator(**asdict((generator or compact_generator()).reference)),
         hr_size=hr_size,
         codec="uint8",
         classes=tuple(ManifestClass(name, count) for name, count in classes),
-        recipe=Recipe(hr_size=hr_size, seed=seed, crops="random", inversion_steps=2).to_dict(),
+        recipe=to_record(recipe),
         run={},
         source=ManifestSource(catalog.images, catalog.bytes, catalog.sha256, len(catalog.skipped), 0, "unknown"),
         training={},
     )
-    class_index = np.repeat(np.arange(len(classes), dtype=np.int32), [count for _, count in classes])
     source_index = np.array([crop.photo_index for crop in crops], dtype=np.int32)
     latents = downscale(images, 4).numpy()
     kept = torch.from_numpy(CODECS["uint8"].rounded(latents))
     signatures = decode_signatures(generator or compact_generator(), kept).numpy()
-    container.write(path, manifest, latents, class_index, source_index, signatures)
+    container.write(path, manifest, container.Arrays(latents, source_index, signatures))
     return path

@@ -23,7 +23,7 @@ from gsdd.errors import GsddError, OutputError
 from gsdd.generators.generator import Generator
 from gsdd.pairs.cache import PairCache
 from gsdd.pairs.cache_file import CacheFile
-from gsdd.pairs.decode import low_resolution
+from gsdd.data.degradation import low_resolution
 
 CHUNK = 8
 

@@ -20,7 +20,7 @@ from gsdd.data.catalog import scan
 from gsdd.data.degradation import to_float
 from gsdd.errors import FingerprintError, FormatError, GeneratorNotFoundError, GsddError, RecipeError
 from gsdd.generators.export import export
-from gsdd.pairs.decode import low_resolution
+from gsdd.data.degradation import low_resolution
 
 SIZE, COUNT = 64, 35
 

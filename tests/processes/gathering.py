@@ -2,7 +2,7 @@
 
 import torch
 
-from gsdd.distill.workers import joined
+from gsdd.parallel.workers import joined
 
 DTYPES = (torch.uint8, torch.int64, torch.bfloat16, torch.float16, torch.float32, torch.float64)
 

@@ -22,7 +22,7 @@ from torch.distributed import TCPStore
 
 from gsdd.cli.main import exit_code
 
-IMPORTED = ("spandrel", "gsdd.cli.compress", "gsdd.compressor", "torchvision.models", "torch.distributed")
+IMPORTED = ("spandrel", "gsdd.cli.compress", "gsdd.run.compress", "torchvision.models", "torch.distributed")
 
 
 def child(request: dict, rank: int, port: int, output: int) -> None:

@@ -9,16 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+from recipes import words
 
-from gsdd.distill.checkpoint import read
+from gsdd.run.checkpoint import read
 
-SMALL = ["--preset", "quick", "--generator", "realesr-animevideov3", "--real-batch", "4", "--real-crops", "8",
-         "--feature-filters", "32", "--checkpoint-seconds", "0", "-q"]  # fmt: skip
+SMALL = ["--preset", "quick", "--device", "cpu", "-q", *words(generator="realesr-animevideov3", real_batch=4,
+         real_crops=8, feature_filters=32, checkpoint_seconds=0)]  # fmt: skip
 # Nine latents in two chunks. At this size torch shares even the mean of one image out to threads, and the colors of
 # a class of one latent take that mean.
-WHOLE = [*SMALL, "--hr-size", "112", "--inversion-steps", "1", "--iterations", "1", "--ipc", "animal=7,*=1",
-         "--dsa", "color", "--calibration", "4"]  # fmt: skip
-LONG = [*SMALL, "--hr-size", "32", "--inversion-steps", "10", "--iterations", "0", "--ipc", "8"]
+WHOLE = [*SMALL, *words(hr_size=112, inversion_steps=1, iterations=1, ipc="animal=7,*=1", dsa="color", calibration=4)]
+LONG = [*SMALL, *words(hr_size=32, inversion_steps=10, iterations=0, ipc=8)]
 LOST = re.compile(
     r"gsdd: rank (\d) of (\d): another process of the run is gone or does not answer \(.*\); "
     r"the same command, with any number of processes, goes on from the checkpoint"
@@ -61,8 +61,8 @@ def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_p
     made = set()
     for processes, threads in kinds:
         target = tmp_path / f"{processes}.gsdd"
-        words = ["compress", source, "-o", target, *WHOLE, "--features", features, "--precision", precision]
-        done = ask(*words, processes=processes, threads=threads)
+        kind = words(features=features, precision=precision)
+        done = ask("compress", source, "-o", target, *WHOLE, *kind, processes=processes, threads=threads)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())
     assert len(made) == 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gsdd.distill.workers import ALONE, Workers, joined, own_device, started_by_torchrun
 from gsdd.errors import RecipeError
+from gsdd.parallel.workers import ALONE, Workers, joined, own_device, started_by_torchrun
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1"}
 

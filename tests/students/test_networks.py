@@ -9,7 +9,7 @@ from generators import official_lists
 from torch.nn import functional as F
 
 from gsdd.errors import KernelInputError, RecipeError
-from gsdd.generators.categories import CATEGORIES, category_condition
+from gsdd.networks.categories import CATEGORIES, category_condition
 from gsdd.students.named import build, students
 from gsdd.students.networks import bare_network
 from gsdd.students.official_keys import official_keys
@@ -28,7 +28,7 @@ ROWS_OF_THE_PAPER = {"esrgan", "sftgan", "best-buddy", "fssr", "realsr", "real-e
 
 def small(name: str, seed: int = 0) -> torch.nn.Module:
     """Build a student in small; of RRDBNet's equal blocks one will do."""
-    return build(name, seed, size="small", **({"num_blocks": 1} if name == "rrdbnet" else {}))
+    return build(name, seed, "small", {"num_blocks": 1} if name == "rrdbnet" else {})
 
 
 def lr(side: int = 16, count: int = 1) -> torch.Tensor:
@@ -138,16 +138,15 @@ def test_dense_blocks_begin_with_a_tenth_of_kaimings_draw():
 
 
 def test_options_of_a_size_may_be_changed():
-    assert len(build("srresnet", seed=0, size="small", blocks=2).body) == 2
+    assert len(build("srresnet", seed=0, size="small", options={"blocks": 2}).body) == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         ({"name": "edsr"}, r"no student is named 'edsr'; wanted one of small, srresnet, compact"),
-        ({"name": "small", "scale": 2}, r"student small with scale 2: students enlarge x4"),
         ({"name": "small", "size": "tiny"}, r"student small has no size 'tiny'; wanted one of full, small"),
-        ({"name": "small", "depth": 3}, r"student small has no option depth; it has channels, blocks"),
+        ({"name": "small", "options": {"depth": 3}}, r"student small has no option depth; it has channels, blocks"),
     ],
 )
 def test_arguments_that_make_no_student_are_refused(arguments, complaint):

@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from heard import Heard
 from killed.seen import contents
 from pairs.small_file import copy_photos, write_small_file
 from spandrel import ModelLoader
 
-from gsdd.baselines.coreset import coreset
 from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
+from gsdd.selection.coreset import coreset
 from gsdd.students.checkpoint import load
-from gsdd.students.job import train_file
+from gsdd.students.evaluation import evaluate
+from gsdd.students.job import train
+from gsdd.students.models import find_model
 from gsdd.students.recipe import TrainingRecipe
 from gsdd.students.sources import Reading, read_pairs
 
@@ -39,7 +42,7 @@ def validated(source):
 def whole(source, validated, tmp_path_factory):
     """All files of an uninterrupted run."""
     target = tmp_path_factory.mktemp("whole") / "m.safetensors"
-    train_file(source, target, GAN, **validated)
+    train(source, target, recipe=GAN, **validated)
     return contents(target.parent)
 
 
@@ -50,13 +53,12 @@ def target(tmp_path):
 
 def stopped(source, target, recipe, after, **options):
     """Run until it has asked `after` times whether to stop."""
-    answers = iter([False] * (after - 1) + [True])
     with pytest.raises(Interrupted, match=r"\.m\.safetensors\.checkpoint"):
-        train_file(source, target, recipe, stop=lambda: next(answers), **options)
+        train(source, target, recipe=recipe, monitor=Heard(lambda asked: asked == after), **options)
 
 
-def read(data, **how):
-    return read_pairs(data, 32, Reading(**how), lambda text: None, lambda stage, done, total: None)
+def read(data, seed=0, **how):
+    return read_pairs(data, replace(TINY, seed=seed), Reading(**how))
 
 
 def test_whole_photos_of_class_folders(source):
@@ -70,9 +72,10 @@ def test_a_flat_folder_is_one_class(source):
 
 
 def test_decoding_is_told(file):
-    told = []
-    read_pairs(file, TINY.crop, Reading(), note=told.append, progress=lambda *facts: told.append(facts))
-    assert told == [("decode", done, 12) for done in range(1, 13)]
+    heard = Heard()
+    read_pairs(file, TINY, Reading(), monitor=heard)
+    assert heard.stages == [("decode", done, 12) for done in range(1, 13)]
+    assert heard.notes == []
 
 
 def test_a_subset_is_so_many_crops_as_evenly_over_the_classes_as_can_be(source):
@@ -99,12 +102,12 @@ def test_every_kind_of_data_trains(source, file, tmp_path):
     kinds = {"file": (file, Reading()), "folder": (source, Reading()), "coreset": (tmp_path / "coreset", Reading())}
     kinds["subset"] = (source, Reading(subset=3, subset_size=48))
     for name, (data, reading) in kinds.items():
-        report = train_file(data, tmp_path / f"{name}.safetensors", TINY, reading=reading)
+        report = train(data, tmp_path / f"{name}.safetensors", recipe=TINY, reading=reading)
         assert report.pairs == {"file": 12, "folder": 7, "coreset": 6, "subset": 3}[name]
 
 
 def test_the_result_opens_here_and_in_spandrel(source, target):
-    train_file(source, target, replace(TINY, student="compact"))
+    train(source, target, recipe=replace(TINY, student="compact"))
     network, name = load(target)
     opened = ModelLoader().load_from_file(target)
     image = torch.linspace(0, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
@@ -114,7 +117,7 @@ def test_the_result_opens_here_and_in_spandrel(source, target):
 
 
 def test_a_log_a_curve_and_pictures_lie_beside_the_model(source, target):
-    report = train_file(source, target, TINY, validation=source / "scene", validate_every=2)
+    report = train(source, target, recipe=TINY, validation=source / "scene", validate_every=2)
     log = json.loads(target.with_suffix(".json").read_text())
     assert [point["step"] for point in log["points"]] == [1, 2, 3, 4]
     assert [entry["step"] for entry in log["validations"]] == [2, 4]
@@ -124,22 +127,18 @@ def test_a_log_a_curve_and_pictures_lie_beside_the_model(source, target):
 
 
 def test_validation_is_what_evaluate_measures(source, target):
-    from gsdd.metrics.evaluation import evaluate
-
-    report = train_file(source, target, TINY, validation=source / "scene")
-    scores = {score.metric.name: score.mean for score in evaluate(load(target)[0], source / "scene", ["psnr"]).scores}
-    assert report.psnr_y in [pytest.approx(value, abs=1e-3) for value in scores.values()]
+    report = train(source, target, recipe=TINY, validation=source / "scene")
+    found = evaluate(target, source / "scene", metrics=["psnr"])
+    assert report.psnr_y == pytest.approx(found.mean("psnr-y"), abs=1e-3)
+    assert found.model == "m.safetensors" and found.about.startswith("student small, ")
 
 
 def test_an_sftgan_is_evaluated_with_the_class_that_it_was_trained_with(source, target):
     """The photos' folders name the category; without it all would be background, and the numbers others."""
-    from gsdd.metrics.evaluation import evaluate
-    from gsdd.study.models import find_model
-
-    report = train_file(source, target, replace(TINY, student="sftgan", size="small"), validation=source)
-    model = find_model(str(target))
-    assert report.psnr_y == pytest.approx(evaluate(model, source, ["psnr-y"]).mean("psnr-y"), abs=1e-3)
-    grey = torch.full((1, 3, 8, 8), 0.5)
+    report = train(source, target, recipe=replace(TINY, student="sftgan", size="small"), validation=source)
+    found = evaluate(target, source, metrics=["psnr-y"])
+    assert report.psnr_y == pytest.approx(found.mean("psnr-y"), abs=1e-3)
+    model, grey = find_model(str(target)), torch.full((1, 3, 8, 8), 0.5)
     assert not model.of_class("animal")(grey).equal(model(grey))
 
 
@@ -148,17 +147,17 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(source, target, val
     """Student, average, Adam, discriminator and its Adam: what any of them lost would show in the model or the log."""
     stopped(source, target, GAN, after, **validated)
     assert ".m.safetensors.checkpoint" in contents(target.parent)
-    train_file(source, target, GAN, **validated)
+    train(source, target, recipe=GAN, **validated)
     assert contents(target.parent) == whole
 
 
 def test_another_recipe_or_other_data_are_refused_by_name(source, target):
     stopped(source, target, TINY, 2)
     with pytest.raises(OutputError, match=r"lr: there 0.0005, here 0.25\); give what it was made with"):
-        train_file(source, target, replace(TINY, lr=0.25))
+        train(source, target, recipe=replace(TINY, lr=0.25))
     with pytest.raises(OutputError, match=r"data \(sha256 of the pairs\): there"):
-        train_file(source / "thing", target, TINY)
-    train_file(source, target, replace(TINY, lr=0.25), force=True)
+        train(source / "thing", target, recipe=TINY)
+    train(source, target, recipe=replace(TINY, lr=0.25), force=True)
     assert target.exists()
 
 
@@ -168,26 +167,26 @@ def test_a_damaged_checkpoint_is_refused(source, target):
     data = bytearray(checkpoint.read_bytes())
     data[-5] ^= 1
     checkpoint.write_bytes(data)
-    with pytest.raises(OutputError, match="digest does not hold; --force"):
-        train_file(source, target, TINY)
+    with pytest.raises(OutputError, match="digest does not hold; `force=True`"):
+        train(source, target, recipe=TINY)
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.json", "m.png", "m-validation"])
 def test_nothing_that_was_there_is_replaced(source, target, name):
     target.with_name(name).write_bytes(b"mine")
     with pytest.raises(OutputError, match="exists already"):
-        train_file(source, target, TINY)
+        train(source, target, recipe=TINY)
     assert contents(target.parent) == {name: b"mine"}
 
 
 def test_what_cannot_be_trained_on_is_refused(source, file, target):
     with pytest.raises(SourceError):
-        train_file(target.with_name("none"), target, TINY)
-    with pytest.raises(SourceError, match="make the coreset with -o FOLDER"):
-        train_file(target.with_name("list.csv"), target, TINY)
+        train(target.with_name("none"), target, recipe=TINY)
+    with pytest.raises(SourceError, match="make the coreset as a folder"):
+        train(target.with_name("list.csv"), target, recipe=TINY)
     with pytest.raises(RecipeError, match="a subset is of a folder"):
-        train_file(file, target, TINY, reading=Reading(subset=3))
+        train(file, target, recipe=TINY, reading=Reading(subset=3))
     with pytest.raises(OutputError, match=r"\.safetensors"):
-        train_file(source, target.with_suffix(".pth"), TINY)
+        train(source, target.with_suffix(".pth"), recipe=TINY)
     with pytest.raises(OutputError, match="only read from"):
-        train_file(source, source / "m.safetensors", TINY)
+        train(source, source / "m.safetensors", recipe=TINY)

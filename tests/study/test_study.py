@@ -16,10 +16,10 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_file
 from torch import nn
 
-from gsdd.compressor import compress
+from gsdd.run.compress import compress
 from gsdd.data.degradation import to_uint8
 from gsdd.errors import GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
-from gsdd.generators.categories import category_condition
+from gsdd.networks.categories import category_condition
 from gsdd.metrics.registry import Files, find_metrics
 from gsdd.students.checkpoint import save
 from gsdd.students.named import build

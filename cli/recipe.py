@@ -1,0 +1,37 @@
+"""`gsdd recipe`: every setting of a command, as `--config` takes them."""
+
+from dataclasses import asdict
+from textwrap import indent
+
+import click
+
+from gsdd.cli import compress, train
+from gsdd.cli.printer import Printer, printing
+from gsdd.configuration import settings, to_toml
+from gsdd.recipe import DEFAULT_PRESET, PRESETS, Recipe
+from gsdd.students.recipe import TrainingRecipe
+
+TRAINING = "training"
+# Comments, so that `Recipe.from_toml` reads the file too.
+RUN = "\n# For the command alone, which may have settings that decide nothing of what is made:\n# [run]\n"
+
+
+@click.command()
+@click.argument("preset", type=click.Choice([*PRESETS, TRAINING]), default=DEFAULT_PRESET)
+@printing
+def recipe(preset: str, printer: Printer) -> None:
+    """Print the settings that a PRESET gives to compress, or those of train, as TOML; with -q, as --set takes them.
+
+    Change some and give the file with --config, or give one with --set, such as --set matching.lr=0.002.
+
+    \b
+    Example:
+      gsdd recipe quick > mine.toml
+    """
+    if preset == TRAINING:
+        own, every = TrainingRecipe(), train.Settings()
+    else:
+        own, every = Recipe.preset(preset), compress.Settings(**vars(Recipe.preset(preset)))
+    lines = [f"{each.path}={each.value}" for each in settings(every) if each.value is not None]
+    toml = f"{to_toml(own)}{RUN}{indent(to_toml(every.run).rstrip(), '# ')}"
+    printer.show(asdict(every), toml, "\n".join(lines))

@@ -1,1 +1,0 @@
-"""Coresets, pruning and codecs, the rivals of a distilled set. Contract: takes real crops, gives images."""

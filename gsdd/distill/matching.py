@@ -1,0 +1,227 @@
+"""Distribution matching in the generator's space: the loop that moves latents (Eq. 7-9)."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.distill.arithmetic import Arithmetic
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.budget import Budget
+from gsdd.distill.generator_pass import GeneratorPass
+from gsdd.distill.inversion import Inverted
+from gsdd.distill.moving import Moving
+from gsdd.distill.pictures import Pictures
+from gsdd.distill.run import Facts, Run, Tensors
+from gsdd.distill.schedule import share_of_rate
+from gsdd.distill.spaces import Spaces
+from gsdd.parallel.chunks import CHUNK
+from gsdd.parallel.memory import give_back_free_memory
+from gsdd.recipe import Matching
+
+# Of a run of decaying rate: the share that Adam remembers at most.
+MEMORY = 1 / 3
+# What the first exact step may take, in steps of bf16: G is twice as slow at most, and its draws are made anew.
+EXACT_COST = 4.0
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What the loop gives, at its end or under way; from here it goes on to the same bits.
+
+    Attributes:
+        adam: the latents, a parameter each.
+        iterations: steps that were made; fewer than asked where a deadline came.
+        inverted: what the latents were before the first step, and how near to their crops.
+        pictured: latents whose images stand for those at rest, float32 `[N, 3, h, w]`; None if none rests.
+    """
+
+    adam: AdamState
+    iterations: int
+    inverted: Inverted
+    pictured: Tensor | None = None
+
+    @property
+    def latents(self) -> Tensor:
+        """Return z, float32 `[N, 3, h, w]` on the CPU."""
+        return self.adam.latents
+
+    def parts(self) -> tuple[Tensors, Facts]:
+        """See `State`."""
+        tensors, facts = self.inverted.parts()
+        pictured = {} if self.pictured is None else {"pictured": self.pictured}
+        return {**tensors, **self.adam.tensors(), **pictured}, {**facts, "iterations": self.iterations}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "Distillation":
+        """Put together what `parts` took apart."""
+        inverted = Inverted.of(tensors, facts)
+        return cls(AdamState.of(tensors), facts["iterations"], inverted, tensors.get("pictured"))
+
+
+def match(
+    source: DistillationSource,
+    inverted: Inverted,
+    spaces: Spaces,
+    run: Run,
+    resume: Distillation | None = None,
+    budget: Budget | None = None,
+) -> Distillation:
+    """Minimise Eq. 9 over the latents by Adam.
+
+    Args:
+        source: real crops, starting crops and classes.
+        inverted: z' of the inversion.
+        spaces: where (theta, omega) are drawn.
+        run: its generator, and of its recipe steps, learning rate, lambda, batch sizes and what is kept between steps.
+        resume: where an earlier loop on the same source stood; it goes on from there.
+        budget: bytes that each latent may take as it is stored; None: they are stored as the recipe says.
+
+    Returns:
+        The moved latents and the steps that were made.
+
+    Raises:
+        ProcessLostError: another process is gone.
+        OutputError: the run's directory has no room.
+        Interrupted: the journal was asked to stop.
+
+    Source: GSDD paper, Eq. 7-9.
+    """
+    loop, total = _Loop(source, inverted, spaces, run, resume, budget), run.recipe.matching.iterations
+    slowest = run.forward_seconds * loop.passes_of_first_step
+    while loop.steps < total:
+        if run.workers.agree(run.deadline.passed(loop.next_seconds(slowest))):
+            break
+        loop.begin()
+        began = time.monotonic()
+        loss = loop.step()
+        slowest = max(slowest, time.monotonic() - began)
+        run.monitor.progress("matching", loop.steps, total, loss, loop.moving)
+        run.journal.keep(loop.state)
+    return loop.state()
+
+
+def betas_of(recipe: Matching) -> tuple[float, float]:
+    """Return Adam's betas: 0.9 and 0.999 for one draw a step; of several, a step is worth as many steps of one.
+
+    Args:
+        recipe: draws a step; the learning rate goes with their square root. Where that decays, Adam remembers no more
+            than a third of the run where all latents move each step: else the first gradients, the largest, make all
+            later steps of a short run small. Latents that take turns make fewer steps, and Adam remembers more of them.
+
+    Returns:
+        beta_1 and beta_2.
+
+    Source: GSDD paper, section 4; the square root scaling rule, Malladi et al., NeurIPS 2022.
+    """
+    least = 0.0 if recipe.schedule == "constant" else 1 / MEMORY / max(1, recipe.iterations)
+    # The usual first moment forgets a hundred times as fast as the second; in a short run three times has to do.
+    forgotten = max(0.1 * recipe.draws, 3 * least), max(0.001 * recipe.draws, least)
+    return max(0.0, 1 - forgotten[0]), max(0.0, 1 - forgotten[1])
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: DistillationSource,
+        inverted: Inverted,
+        spaces: Spaces,
+        run: Run,
+        resume: Distillation | None,
+        budget: Budget | None,
+    ) -> None:
+        self._source, self._inverted, self._spaces, self._run, self._budget = source, inverted, spaces, run, budget
+        self._recipe, recipe = run.recipe, run.recipe.matching
+        # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
+        self._z = [z.clone().to(run.generator.device).requires_grad_(True) for z in inverted.latents]
+        self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=betas_of(recipe))
+        self.steps = self.moving = 0
+        some_rest = any(count > recipe.latent_batch > 0 for count in source.counts)
+        self._pictured = inverted.latents if recipe.class_mean == "whole" and some_rest else None
+        if resume:
+            restore_adam(self._z, self._adam, resume.adam)
+            self.steps, self._pictured = resume.iterations, resume.pictured
+        self._pictures: Pictures | None = None
+        self._arithmetic: Arithmetic | None = None
+
+    def begin(self) -> None:
+        """Before the first step, and where bf16 ends, make the images of latents at rest: all go through G."""
+        bf16 = self._bf16
+        if self._arithmetic is not None and self._arithmetic.bf16 == bf16:
+            return
+        self._arithmetic = Arithmetic(self._source, self._spaces, self._run, bf16)
+        if self._pictured is not None:
+            if self._pictures is None:
+                self._pictures = Pictures(self._pictured, self._run)
+            self._pictures.make(self._arithmetic.network)
+
+    @property
+    def _bf16(self) -> bool:
+        return self._recipe.computes_in_bf16(self.steps, self._recipe.matching.iterations)
+
+    def next_seconds(self, slowest: float) -> float:
+        """Say what the next step may take: the slowest so far, and where bf16 ends more, with all images made anew."""
+        if self._arithmetic is None or self._arithmetic.bf16 == self._bf16:
+            return slowest
+        return EXACT_COST * slowest + self._run.forward_seconds * self._passes(len(self._z) if self._pictures else 0)
+
+    @property
+    def passes_of_first_step(self) -> int:
+        """Count the latents that this process sends through G until the end of the first step; the way back is two."""
+        moving = Moving.pick(self._source, self._recipe, self.steps)
+        return self._passes(3 * len(moving.index)) + self._passes(0 if self._pictured is None else len(self._z))
+
+    def _passes(self, latents: int) -> int:
+        """Count the latents that this process sends through G when all share out so many."""
+        return CHUNK * math.ceil(latents / CHUNK / self._run.workers.size)
+
+    def state(self) -> Distillation:
+        pictured = self._pictures.latents.clone() if self._pictures else self._pictured
+        return Distillation(adam_state(self._z, self._adam), self.steps, self._inverted, pictured)
+
+    def step(self) -> float:
+        moving = Moving.pick(self._source, self._recipe, self.steps)
+        z = self._as_used(moving.index)
+        assert self._arithmetic is not None
+        made = GeneratorPass(
+            self._arithmetic.network,
+            moving.deal(z, self._run.workers),
+            self._arithmetic.graph_bytes,
+            self._spaces.backend,
+        )
+        loss = self._arithmetic.objective.backward(
+            made.images, moving, self.steps, self._pictures.images if self._pictures else None
+        )
+        if self._pictures is not None:
+            self._pictures.replace(moving, z, made.images)
+        self._move(moving, moving.gather(self._run.workers, made.backward()))
+        self.steps, self.moving = self.steps + 1, len(moving.index)
+        give_back_free_memory()
+        return loss
+
+    def _as_used(self, index: Tensor) -> Tensor:
+        """Return latents of a step; towards the end as they will be stored, while Adam moves them as they are."""
+        z = torch.stack([self._z[k].detach() for k in index.tolist()])
+        if self.steps < self._recipe.matching.iterations * (1 - self._recipe.matching.finish):
+            return z
+        values = z.cpu().numpy()
+        codec = self._budget.codec_for(values, index.tolist()) if self._budget else self._recipe.storage.latent_codec
+        return torch.from_numpy(codec.rounded(values)).to(z.device)
+
+    def _move(self, moving: Moving, gradients: Tensor) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = self._recipe.matching.lr * math.sqrt(self._recipe.matching.draws) * self._rate()
+        self._adam.zero_grad()
+        for k, gradient in zip(moving.index.tolist(), gradients, strict=True):
+            self._z[k].grad = gradient
+        self._adam.step()
+
+    def _rate(self) -> float:
+        if self._recipe.matching.schedule == "constant":
+            return 1.0
+        return share_of_rate(self.steps, self._recipe.matching.iterations)

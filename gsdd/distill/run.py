@@ -1,0 +1,85 @@
+"""What a run carries through its stages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from gsdd.distill.deadline import Deadline
+from gsdd.generators.generator import Generator
+from gsdd.kernels.backend import Backend
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.workers import ALONE, Workers
+from gsdd.recipe import Recipe
+
+Tensors = dict[str, Tensor]
+Facts = dict[str, Any]
+
+
+class State(Protocol):
+    """Where a stage stands: what a checkpoint keeps of it."""
+
+    def parts(self) -> tuple[Tensors, Facts]:
+        """Take the state apart into tensors, and what JSON can hold."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps where a run stands, so that it can go on once it was interrupted."""
+
+    def begin(self, identity: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Find where an earlier run of this identity stood; None if there was none."""
+        ...
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Keep a state if it is time to; raise `Interrupted`, once it is kept, if the run is to stop."""
+        ...
+
+    def end(self) -> None:
+        """Forget the run: its output is there."""
+        ...
+
+
+class KeepsNothing:
+    """The journal of work that is not continued."""
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Find nothing."""
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Keep nothing."""
+
+    def end(self) -> None:
+        """Forget nothing."""
+
+
+NEVER, NOTHING = Deadline(), KeepsNothing()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run carries through its stages.
+
+    Attributes:
+        recipe: its choices.
+        generator: G, frozen, on its device.
+        monitor: told of progress, and asked whether to stop.
+        workers: the processes that make the run together.
+        deadline: no step begins that would end after it.
+        journal: keeps where the run stands.
+        backend: of the ops.
+        directory: where images may be kept that memory shall not hold.
+        forward_seconds: what G takes for a latent, without the way back; 0 where that is not known.
+    """
+
+    recipe: Recipe
+    generator: Generator
+    monitor: Monitor = SILENT
+    workers: Workers = ALONE
+    deadline: Deadline = NEVER
+    journal: Journal = NOTHING
+    backend: Backend = "auto"
+    directory: Path = Path()
+    forward_seconds: float = 0.0

@@ -1,0 +1,266 @@
+"""A `.gsdd` file in memory."""
+
+import glob
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsdd.data.names import class_folders
+from gsdd.distilled.decode import decode
+from gsdd.distilled.signature import Comparison, compare, decode_signatures, signed_latents, thinned
+from gsdd.errors import (
+    FingerprintError,
+    FormatError,
+    GeneratorError,
+    GeneratorNotFoundError,
+    NoSignaturesError,
+    RecipeError,
+    SourceError,
+)
+from gsdd.formats import container
+from gsdd.formats.manifest import GENERATOR, Manifest
+from gsdd.formats.remote import is_url
+from gsdd.generators.embedded import unpack
+from gsdd.generators.generator import Generator
+from gsdd.generators.load import check_fingerprint, load_generator
+from gsdd.generators.named import NAMED
+
+Files = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentSet:
+    """What a `.gsdd` file holds: latents and where they come from. It holds no handle and can be pickled.
+
+    Args:
+        path: the file it was read from.
+        manifest: everything about it but the tensors.
+        latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
+        class_index: int64 `[N]`, into `class_names`.
+        source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
+        signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them, or `[classes, 4, 4]`, of
+            the first of each class; None in format 1.0.
+        weights: of the generator, as the file holds them; None where it only names it.
+    """
+
+    path: Path
+    manifest: Manifest
+    latents: Tensor
+    class_index: Tensor
+    source_index: Tensor
+    signatures: Tensor | None
+    weights: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def __repr__(self) -> str:
+        return f"LatentSet({self.path.name!r}, {len(self)} latents, {len(self.class_names)} classes)"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, as the source's folders had them."""
+        return tuple(entry.name for entry in self.manifest.classes)
+
+    @cached_property
+    def class_folders(self) -> tuple[str, ...]:
+        """The classes' names made safe for file systems, all different."""
+        return class_folders(self.class_names)
+
+    @cached_property
+    def latents_sha256(self) -> str:
+        """The sha256 of the latents as a reader decodes them, the same in either container."""
+        return hashlib.sha256(self.latents.numpy().tobytes()).hexdigest()
+
+    def name(self, number: int) -> str:
+        """Name a latent for logs and trainers: `ost.gsdd::sky/000012`."""
+        folder = self.class_folders[int(self.class_index[number])]
+        return f"{self.path.name}::{folder}/{range(len(self))[number]:06d}"
+
+    def decode(self, generator: Generator, indices: Sequence[int] | slice) -> Tensor:
+        """Compute the HR images of some latents.
+
+        Args:
+            generator: G, as from `load_generator`.
+            indices: which latents, in the order wanted.
+
+        Returns:
+            uint8 RGB `[len(indices), 3, H, W]`, on the CPU.
+        """
+        return decode(generator, self.latents[indices if isinstance(indices, slice) else list(indices)])
+
+    def load_generator(
+        self, name: str | None = None, *, device: str = "cpu", force: bool = False
+    ) -> tuple[Generator, str | None]:
+        """Load the generator that the file was made with.
+
+        Args:
+            name: a named generator or a path of weights; None takes the weights in the file, or the generator that the
+                manifest names.
+            device: where G shall run.
+            force: take other weights all the same, but not in place of those in the file: name them.
+
+        Returns:
+            The generator, and a note for the user where its weights are not exactly those of the file.
+
+        Raises:
+            GeneratorNotFoundError: the weights are not on this machine.
+            FingerprintError: the weights are other ones, and `force` was not given.
+            GeneratorError: the generator does not fit latents of this shape, forced or not.
+        """
+        generator = self._own_generator(device) if name is None else load_generator(name, device=device)
+        note = self._check_fingerprint(generator, force)
+        self._check_shape(generator)
+        return generator, note
+
+    def compare(self, generator: Generator, progress: Callable[[int, int], None] | None = None) -> Comparison:
+        """Decode the latents whose images are signed and compare these with those that the author of the file had.
+
+        Args:
+            generator: G, as from `load_generator`.
+            progress: called with (images done, images in all).
+
+        Returns:
+            Which signatures differ; the images themselves are not kept.
+
+        Raises:
+            NoSignaturesError: the file is of format 1.0.
+        """
+        if self.signatures is None:
+            raise NoSignaturesError(
+                f"{self.path}: is of format 1.0, which holds no signatures to compare decoded images with; "
+                "compress the photos again for a file that does"
+            )
+        signed = signed_latents(self.manifest, self.class_index)
+        got = decode_signatures(generator, self.latents[signed], progress)
+        return compare(thinned(got, self.manifest), self.signatures, self.manifest.hr_size)
+
+    def _own_generator(self, device: str) -> Generator:
+        if self.weights is not None:
+            return unpack(self.weights, self.manifest.generator, self.path).to(device)
+        return load_generator(self._generator_name(), device=device)
+
+    def _generator_name(self) -> str:
+        made_with = self.manifest.generator
+        # A manifest may come from anywhere: it picks a name from our table, never a path on this machine.
+        if made_with.name not in NAMED:
+            raise GeneratorNotFoundError(
+                f"{self.path} was made with the generator {made_with.name} ({made_with.architecture}, fingerprint "
+                f"{made_with.fingerprint[:16]}, from {made_with.origin}); give its file with --generator PATH"
+            )
+        return made_with.name
+
+    def _check_fingerprint(self, generator: Generator, force: bool) -> str | None:
+        try:
+            return check_fingerprint(generator, self.manifest.generator)
+        except FingerprintError as error:
+            if not force:
+                raise FingerprintError(f"{self.path}: {error}") from error
+            return f"forced: {error}"
+
+    def _check_shape(self, generator: Generator) -> None:
+        wanted = tuple(generator.latent_shape(self.manifest.hr_size))
+        if tuple(self.latents.shape[1:]) != wanted or generator.scale != self.manifest.generator.scale:
+            raise GeneratorError(
+                f"{self.path}: generator {generator.reference.name} (x{generator.scale}) takes latents {list(wanted)} "
+                f"for {self.manifest.hr_size} px images, the file holds {list(self.latents.shape[1:])} for "
+                f"x{self.manifest.generator.scale}; use the generator {self.manifest.generator.name}"
+            )
+
+
+def read_latents(path: str | PathLike[str]) -> LatentSet:
+    """Read and check a `.gsdd` file; all of it is then in memory.
+
+    Args:
+        path: a file in either container, or its URL.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        FormatError: the file is damaged, or of an unknown version.
+        SourceError: there is no such file.
+        MissingExtraError: the URL's protocol needs a package that is not installed.
+    """
+    place = str(path)
+    return from_contents(PurePosixPath(urlsplit(place).path).name if is_url(place) else place, container.read(place))
+
+
+def read_files(files: Files) -> tuple[LatentSet, ...]:
+    """Read one or several `.gsdd` files as one set of pairs.
+
+    Args:
+        files: a path or URL, a glob pattern, or a list of these.
+
+    Returns:
+        What each file holds, in the order given; the files of a pattern are sorted.
+
+    Raises:
+        RecipeError: images of different sizes.
+        SourceError: there is no such file.
+        FormatError: a file is damaged, or of an unknown version.
+    """
+    sets = [read_latents(path) for place in listed(files) for path in _matches(place)]
+    if not sets:
+        raise SourceError("files: got an empty list, wanted at least one .gsdd file")
+    first = sets[0]
+    for other in sets:
+        if other.manifest.hr_size != first.manifest.hr_size:
+            raise RecipeError(
+                f"{other.path} holds images of {other.manifest.hr_size} px and {first.path} of "
+                f"{first.manifest.hr_size} px; the files of one set have images of one size"
+            )
+    return tuple(sets)
+
+
+def listed(files: Files) -> Sequence[str | PathLike[str]]:
+    """Make a list of one file, or keep the list of several."""
+    return [files] if isinstance(files, str | PathLike) else files
+
+
+def joint_sha256(digests: Sequence[str]) -> str:
+    """Make one digest of those of the files of a set; of one file it is its own."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _matches(place: str | PathLike[str]) -> Iterator[str | PathLike[str]]:
+    """List the files of a pattern; what exists, or matches nothing, is taken as it is."""
+    found = [] if is_url(place) or Path(place).exists() else sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207
+    yield from found or [place]
+
+
+def from_contents(path: str | PathLike[str], contents: container.Contents) -> LatentSet:
+    """Decode the latents of a file that was read.
+
+    Args:
+        path: the file, for names and messages.
+        contents: what it holds, checked.
+
+    Returns:
+        The same, as tensors.
+
+    Raises:
+        FormatError: a stream of latents that no encoder writes.
+    """
+    tensors = contents.tensors
+    try:
+        latents = container.latents_of(contents)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    return LatentSet(
+        path=Path(path),
+        manifest=contents.manifest,
+        latents=torch.from_numpy(latents),
+        class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),
+        source_index=torch.from_numpy(tensors[container.SOURCE_INDEX].astype(np.int64)),
+        signatures=torch.from_numpy(tensors[container.SIGNATURES].copy()) if container.SIGNATURES in tensors else None,
+        weights=tensors[GENERATOR].tobytes() if contents.manifest.generator.embedded else None,
+    )

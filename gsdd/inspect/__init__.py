@@ -1,0 +1,1 @@
+"""Looking at files: contact sheets, savings, verification."""

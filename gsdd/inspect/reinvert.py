@@ -1,0 +1,66 @@
+"""The inversion of a file's crops once more: a file keeps distilled latents, not the inverted ones they began as."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gsdd.data.catalog import Catalog
+from gsdd.distill.inversion import invert
+from gsdd.distill.run import Run
+from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import decode
+from gsdd.errors import RecipeError
+from gsdd.formats.digest import file_digest
+from gsdd.formats.manifest import Manifest
+from gsdd.recipe import Recipe, from_record
+from gsdd.run.choose import real_crops
+
+Images = NDArray[np.uint8]
+
+
+def recipe_of(manifest: Manifest, feature_weights: Path | None = None) -> Recipe:
+    """Read the recipe of a file, with the inversion steps that its run made.
+
+    Args:
+        manifest: of the file.
+        feature_weights: the weights of psi, if the run was given some: the file holds only their digest.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: a later version's recipe, or the weights are missing or others.
+    """
+    recipe, steps = from_record(manifest.recipe), manifest.run.get("inversion_steps")
+    weights = _found(recipe.features.weights, feature_weights) if recipe.features.weights else ""
+    return recipe.changed(
+        {"features.weights": weights, "inversion.steps": recipe.inversion.steps if steps is None else steps}
+    )
+
+
+def _found(digest: str, weights: Path | None) -> str:
+    got = "nothing" if weights is None or not weights.is_file() else f"sha256 {file_digest(weights)}"
+    if got != digest:
+        raise RecipeError(f"the file was made with feature weights of {digest}; got {got}; give `feature_weights=PATH`")
+    return str(weights)
+
+
+def invert_again(run: Run, catalog: Catalog, crops: Images, numbers: Sequence[int]) -> Images:
+    """Repeat the inversion of some latents; they do not depend on which others there are.
+
+    Args:
+        run: the recipe of the file, its generator and a monitor.
+        catalog: its photos.
+        crops: x_k, uint8 `[N, 3, H, W]`.
+        numbers: which latents of the file these are.
+
+    Returns:
+        G(z') of the inverted latents, uint8 `[N, 3, H, W]`.
+    """
+    psi = Spaces.of(run, real_crops(catalog, run.recipe)).fixed_psi()
+    inverted = invert(torch.from_numpy(crops), psi, run, numbers=numbers)
+    images: Images = decode(run.generator, inverted.latents).numpy()
+    return images

@@ -1,0 +1,30 @@
+"""Who watches a long job: told how far it is and what the user should read, and asked whether to stop."""
+
+
+class Monitor:
+    """Watches a job; override what you need. This one is silent and never stops anything.
+
+    Every long job of gsdd takes one: `gsdd.compress(..., monitor=MyMonitor())`. All calls come from the thread and the
+    process that started the job.
+    """
+
+    def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
+        """Hear how far a stage is.
+
+        Args:
+            stage: what is being done, such as "inversion".
+            done: steps done; a job that is resumed begins with those that were done before.
+            total: steps in all.
+            loss: of the last step, where there is one.
+            images: that a step sends through the generator; 0 where steps are no such work.
+        """
+
+    def note(self, text: str) -> None:
+        """Hear a line that the user should read: a photo that is skipped, where a job continues."""
+
+    def should_stop(self) -> bool:
+        """Say, after each step, whether to write a checkpoint and raise `gsdd.errors.Interrupted`."""
+        return False
+
+
+SILENT = Monitor()

@@ -1,0 +1,1 @@
+"""SR networks that spandrel does not have."""

@@ -1,0 +1,98 @@
+"""SR networks that spandrel lacks, known by the keys of their weights."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gsdd.networks.sftgan import SFTGAN
+from gsdd.networks.small import SmallNetwork
+from gsdd.networks.srresnet import SRResNet
+
+State = Mapping[str, Any]
+
+# KAIR and the code of ESRGAN's time against BasicSR.
+OLD_NAMES = {"recon_trunk.": "body.", "HRconv.": "conv_hr."}
+SRRESNET = ("conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "upconv2.weight", "conv_hr.weight")
+SMALL = ("head.weight", "blocks.0.conv1.weight", "tail.weight")
+SFTGAN_KEYS = ("conv0.weight", "CondNet.0.weight", "sft_branch.0.sft0.SFT_scale_conv0.weight")
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A network with its weights.
+
+    Attributes:
+        network: maps `[N, 3, h, w]` to `[N, 3, 4h, 4w]`.
+        architecture: its name and size, such as "SRResNet 64nf 16nb".
+    """
+
+    network: torch.nn.Module
+    architecture: str
+
+
+def recognise(state_dict: State) -> OwnNetwork | None:
+    """Find out whether weights are those of an SRResNet, an SFTGAN or the small student, and load them.
+
+    Args:
+        state_dict: tensors by name, not wrapped.
+
+    Returns:
+        The network; None if they are of none of them.
+
+    Raises:
+        RuntimeError: they have its keys and not its shapes.
+    """
+    state = {_current_name(key): value for key, value in state_dict.items()}
+    if all(_is_weight(state.get(key)) for key in SRRESNET):
+        return _srresnet(state)
+    if all(_is_weight(state.get(key)) for key in SFTGAN_KEYS):
+        return _sftgan(state)
+    if all(_is_weight(state.get(key)) for key in SMALL):
+        return _small(state)
+    return None
+
+
+def _srresnet(state: State) -> OwnNetwork:
+    channels, blocks = len(state["conv_first.weight"]), _count(state, r"body\.(\d+)\.conv1\.weight")
+    with torch.device("meta"):
+        network = SRResNet(channels, blocks)
+    return OwnNetwork(_filled(network, state), f"SRResNet {channels}nf {blocks}nb")
+
+
+def _sftgan(state: State) -> OwnNetwork:
+    channels, blocks = len(state["conv0.weight"]), _count(state, r"sft_branch\.(\d+)\.conv0\.weight")
+    is_retrained = "HR_branch.0.weight" in state
+    with torch.device("meta"):
+        network = SFTGAN(channels, blocks, "retrained" if is_retrained else "paper")
+    return OwnNetwork(_filled(network, state), f"SFTGAN {channels}nf {blocks}nb{'' if is_retrained else ' paper'}")
+
+
+def _small(state: State) -> OwnNetwork:
+    channels, blocks = len(state["head.weight"]), _count(state, r"blocks\.(\d+)\.conv1\.weight")
+    with torch.device("meta"):
+        network = SmallNetwork(channels, blocks)
+    return OwnNetwork(_filled(network, state), f"small {channels}nf {blocks}nb")
+
+
+def _filled(network: torch.nn.Module, state: State) -> torch.nn.Module:
+    # Copied: where a tensor begins in a file decides which kernel some convolutions take, and so the last bit.
+    network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, strict=True, assign=True)
+    return network.float()
+
+
+def _current_name(key: str) -> str:
+    for old, current in OLD_NAMES.items():
+        if key.startswith(old):
+            return current + key.removeprefix(old)
+    return key
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.ndim == 4
+
+
+def _count(state: State, pattern: str) -> int:
+    return sum(re.fullmatch(pattern, key) is not None for key in state)

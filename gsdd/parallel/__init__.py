@@ -1,0 +1,1 @@
+"""Processes, and the chunks of work that they share out."""

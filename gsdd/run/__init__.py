@@ -1,0 +1,1 @@
+"""A folder of photos in, one .gsdd file out: the stages of compress()."""

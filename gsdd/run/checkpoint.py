@@ -1,0 +1,146 @@
+"""The checkpoint of a run as a file: safetensors with one JSON text, whole or refused."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gsdd.distill.inversion import InversionState
+from gsdd.distill.matching import Distillation
+from gsdd.errors import FormatError
+from gsdd.formats.canonical import dumps, loads, quote
+from gsdd.formats.manifest import Manifest
+from gsdd.formats.origins import crops_of
+from gsdd.formats.safetensors_header import Placed, render
+
+FORMAT = 3
+KEY = "gsdd_checkpoint"
+# By their names in safetensors.
+_DTYPES = {
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.float32: "F32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint8: "U8",
+}
+
+State = InversionState | Distillation
+_KINDS: dict[str, type[State]] = {"inversion": InversionState, "matching": Distillation}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands.
+
+    Attributes:
+        identity: what decides the result, from `identity_of`.
+        state: of the stage under way.
+    """
+
+    identity: Mapping[str, Any]
+    state: State
+
+
+def identity_of(manifest: Manifest) -> dict[str, Any]:
+    """List what decides the latents of a file: two runs with equal lists make equal ones.
+
+    Args:
+        manifest: of the file, made or to be made.
+
+    Returns:
+        JSON values by a name that a user knows: the recipe's options, latents of each class, photos, generator.
+    """
+    counts = {f"latents of class {entry.name}": entry.latents for entry in manifest.classes}
+    inputs = {"photos (sha256)": manifest.source.sha256, "generator (sha256)": manifest.generator.fingerprint}
+    crops = {f"crops of class {name}": digest for name, digest in crops_of(manifest).items()}
+    return {**manifest.recipe, **counts, **inputs, **crops}
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str, ...]:
+    """Compare two identities.
+
+    Args:
+        there: of the checkpoint.
+        here: of the run that would go on from it.
+
+    Returns:
+        "name: there value, here value" for each name that differs.
+    """
+
+    def shown(identity: Mapping[str, Any], name: str) -> str:
+        return quote(identity[name]) if name in identity else "none"
+
+    names = [name for name in {**here, **there} if there.get(name) != here.get(name)]
+    return tuple(f"{name}: there {shown(there, name)}, here {shown(here, name)}" for name in names)
+
+
+def write(file: IO[bytes], checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as safetensors, tensor after tensor: the library's own writers hold all bytes once more.
+
+    Args:
+        file: empty, open for writing.
+        checkpoint: where the run stands; its tensors may be of any size, and on any device.
+    """
+    tensors, facts = checkpoint.state.parts()
+    kind = next(name for name, kind in _KINDS.items() if isinstance(checkpoint.state, kind))
+    fields = {"format": FORMAT, "identity": {**checkpoint.identity}, "kind": kind, "facts": facts}
+    # The widest first: then each starts at a multiple of its width.
+    tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])))
+    file.write(_header(dumps({**fields, "digest": _digest(fields, tensors)}), tensors))
+    for tensor in tensors.values():
+        file.write(_bytes(tensor))
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Args:
+        path: a file that may be anything. Its tensors stay mapped, so it is replaced, never written to.
+
+    Returns:
+        Exactly what was written.
+
+    Raises:
+        FormatError: damaged, no checkpoint, or one of another version.
+        OSError: it cannot be read.
+    """
+    fields, tensors = _parts(path)
+    if fields.get("format") != FORMAT:
+        raise FormatError(f"it has format {quote(fields.get('format'))}; this gsdd continues format {FORMAT}")
+    if fields.pop("digest", None) != _digest(fields, tensors):
+        raise FormatError("it is damaged: its digest does not hold")
+    return Checkpoint(fields["identity"], _KINDS[fields["kind"]].of(tensors, fields["facts"]))
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            fields = {**loads((file.metadata() or {})[KEY])}
+            return fields, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, LookupError, TypeError, FormatError) as error:
+        raise FormatError(f"it is damaged, or no checkpoint ({quote(str(error))})") from error
+
+
+def _header(text: str, tensors: Mapping[str, Tensor]) -> bytes:
+    placed = (Placed(name, _DTYPES[each.dtype], each.shape, each.nbytes) for name, each in tensors.items())
+    header = render(KEY, text, placed)
+    return len(header).to_bytes(8, "little") + header
+
+
+def _digest(fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(dumps(fields).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

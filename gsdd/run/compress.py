@@ -1,0 +1,135 @@
+"""The main job: a folder of photos in, one .gsdd file out."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gsdd.distill.run import Run
+from gsdd.formats import container as files
+from gsdd.monitor import SILENT, Monitor
+from gsdd.recipe import Recipe
+from gsdd.run.choose import choose, scan
+from gsdd.run.execution import Execution, begin, check_target
+from gsdd.run.fit import Fitted, fit
+from gsdd.run.journal import Journal, remove_outlived
+from gsdd.run.optimise import invert, match
+from gsdd.run.size import unmet
+
+STANDARD = Recipe()
+PLAIN = Execution()
+
+
+@dataclass(frozen=True)
+class CompressReport:
+    """What `compress` made.
+
+    Attributes:
+        path: the file.
+        latents: latents in it.
+        classes: latents by class name.
+        bytes: size of the file.
+        run: `inversion_steps` that every latent got, `iterations` of matching, and by class name the mean PSNR of G(z)
+            to its crop in dB (RGB, uint8, no border shaved) at the start, `psnr_start`, and after the inversion,
+            `psnr_inverted`.
+        images: usable photos.
+        skipped: photos that could not be used, as "class: path: reason".
+        ignored: why each entry that is no photo of a class was passed over, by path.
+        conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
+    """
+
+    path: Path
+    latents: int
+    classes: Mapping[str, int]
+    bytes: int
+    run: Mapping[str, Any]
+    images: int
+    skipped: tuple[str, ...]
+    ignored: Mapping[str, str]
+    conversions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name, as JSON has them."""
+        mappings = {"classes": dict(self.classes), "run": dict(self.run), "ignored": dict(self.ignored)}
+        return {**asdict(self), **mappings, "path": str(self.path)}
+
+
+def compress(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    recipe: Recipe = STANDARD,
+    device: str = "auto",
+    monitor: Monitor = SILENT,
+    execution: Execution = PLAIN,
+) -> CompressReport:
+    """Compress class folders of photos into one .gsdd file.
+
+    A checkpoint is kept beside the output while it runs. The same call again goes on from there and makes the same
+    file; device, execution, container and licence may be others (the last two not where the file has a target size).
+
+    Args:
+        source: folder with one sub-folder of photos a class; a flat folder is one class.
+        output: the file to write.
+        recipe: everything that decides what is made, such as `Recipe.preset("quick")`.
+        device: where torch computes, such as "cpu" or "cuda"; "auto" takes a GPU where there is one.
+        monitor: told of progress, and asked whether to stop.
+        execution: how the run is carried out: budget of time, checkpoints, whether the output may be replaced.
+
+    Returns:
+        What was made.
+
+    Raises:
+        SourceError: no usable photos.
+        RecipeError: a recipe that makes no run.
+        GeneratorError: no usable generator.
+        OutputError: the output or a checkpoint cannot be written, exists, or is of another run.
+        Interrupted: the monitor said so; the checkpoint is written.
+        ProcessLostError: another of the processes is gone.
+
+    Source: GSDD paper, Eq. 3-9.
+    """
+    folder, target = Path(source), Path(output)
+    run = _begin(folder, target, recipe, device, monitor, execution)
+    catalog = scan(folder, run)
+    chosen = choose(catalog, run)
+    inverted = invert(chosen, run)
+    matched = match(inverted, run)
+    fitted = fit(matched, run)
+    return write(fitted, target, run, force=execution.force)
+
+
+def _begin(source: Path, output: Path, recipe: Recipe, device: str, monitor: Monitor, execution: Execution) -> Run:
+    if not execution.force:
+        remove_outlived(output)
+    check_target(output, source, force=execution.force)
+    journal = Journal(
+        output, seconds=execution.checkpoint_seconds, monitor=monitor, force=execution.force, workers=execution.workers
+    )  # fmt: skip
+    return replace(begin(output.parent, recipe, device, monitor, execution), journal=journal)
+
+
+def write(fitted: Fitted, output: Path, run: Run, *, force: bool = False) -> CompressReport:
+    """Write the file, whole or not at all; rank 0 does, and the checkpoints go.
+
+    Args:
+        fitted: what it holds.
+        output: its name.
+        run: whose journal ends here.
+        force: replace an existing file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    chosen = fitted.chosen
+    arrays = files.Arrays(fitted.latents, chosen.photo_index, fitted.signatures)
+    if run.workers.rank == 0:
+        files.write(output, fitted.manifest, arrays, codec=fitted.codec, container=chosen.container, force=force)
+        run.journal.end()
+    run.workers.meet()
+    size = output.stat().st_size
+    if chosen.budget and (missed := unmet(chosen.budget, size)):
+        run.monitor.note(missed)
+    found = {name: value for name, value in fitted.manifest.run.items() if name not in chosen.manifest.run}
+    return CompressReport(path=output, bytes=size, run=found, **chosen.to_dict())

@@ -1,0 +1,254 @@
+"""All that a run would do, looked at, timed on a few warm steps, and told; nothing is written."""
+
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsdd.data.crops import read_crops
+from gsdd.distill import inversion, matching
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.generator_pass import GRAPH_BYTES, graph_bytes
+from gsdd.distill.run import KeepsNothing, Run
+from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import decode
+from gsdd.distilled.signature import signed_latents
+from gsdd.formats.container import size_of
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.chunks import CHUNK, CROPS
+from gsdd.parallel.memory import peak_bytes
+from gsdd.recipe import Recipe, to_record
+from gsdd.run.checkpoint import identity_of
+from gsdd.run.choose import choose, real_crops, scan
+from gsdd.run.chosen import Chosen
+from gsdd.run.compress import PLAIN, STANDARD
+from gsdd.run.execution import Execution, begin, check_target
+from gsdd.run.journal import Journal
+from gsdd.run.optimise import place
+from gsdd.run.size import likely_facts
+
+# The first one also compiles, allocates and fills caches, and does not count.
+STEPS = 3
+# Of each latent: z before and after, two moments of Adam, and all of that once more in a checkpoint.
+LATENT_COPIES = 8
+# Of each image of a step: G(z), its gradient, and what is made of them on the way.
+IMAGE_COPIES = 4
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What warm pieces of work take, in seconds.
+
+    Attributes:
+        inversion: a step of one chunk of latents; in the search's precision, and exact.
+        matching: a step of matching on one draw that moves one chunk, likewise.
+        forward: G of a chunk, without the way back.
+        psi: psi of a chunk of crops, without the way back.
+        photos: reading every photo once.
+    """
+
+    inversion: tuple[float, float]
+    matching: tuple[float, float]
+    forward: float
+    psi: float
+    photos: float
+
+
+class _Clock(Monitor):
+    """Takes the time of each step, but for the first."""
+
+    def __init__(self) -> None:
+        self._moments: list[float] = []
+
+    def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
+        """See `Monitor`."""
+        self._moments.append(time.perf_counter())
+
+    @property
+    def step(self) -> float:
+        """Seconds of a warm step."""
+        return statistics.median(after - before for before, after in pairwise(self._moments))
+
+
+def dry_run(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    recipe: Recipe = STANDARD,
+    device: str = "auto",
+    monitor: Monitor = SILENT,
+    execution: Execution = PLAIN,
+) -> dict[str, Any]:
+    """Tell what `gsdd.compress` with these arguments would make, and what that would cost.
+
+    Args:
+        source: as for `gsdd.compress`, and so are the rest.
+        output: the file that would be written.
+        recipe: everything that decides what is made.
+        device: where torch computes.
+        monitor: told of the photos.
+        execution: how the run would be carried out.
+
+    Returns:
+        What would be made, `seconds` by stage, `memory_bytes` and `bytes` of the file, all estimated, and under
+        `checkpoint` where the run would go on, None for the beginning; as JSON has them.
+
+    Raises:
+        GsddError: as `gsdd.compress` before its search.
+    """
+    target = Path(output)
+    check_target(target, Path(source), force=execution.force)
+    run = begin(target.parent, recipe, device, monitor, execution)
+    began = time.perf_counter()
+    catalog = scan(Path(source), run)
+    photos = time.perf_counter() - began
+    chosen = choose(catalog, run)
+    choosing = time.perf_counter() - began
+    found = Journal(target, seconds=math.inf, monitor=monitor, force=execution.force).begin(
+        identity_of(chosen.manifest)
+    )  # fmt: skip
+    timings, extra = _timed(chosen, replace(run, monitor=SILENT, journal=KeepsNothing()), photos)
+    seconds = {"photos": choosing + 2 * photos, **expected_seconds(chosen, run.recipe, timings)}
+    memory = expected_memory(chosen, run, extra)
+    return {
+        **chosen.to_dict(),
+        "source_bytes": catalog.bytes,
+        "generator": run.generator.reference.name,
+        "recipe": to_record(run.recipe),
+        "seconds": {**seconds, "total": sum(seconds.values())},
+        "memory_bytes": {**memory, "total": sum(memory.values())},
+        "bytes": chosen.budget.likely if chosen.budget else _size(chosen, run),
+        "checkpoint": place(found, run.recipe) if found else None,
+        "path": str(target),
+    }
+
+
+def expected_seconds(chosen: Chosen, recipe: Recipe, timings: Timings) -> dict[str, float]:
+    """Multiply what pieces take by how many of them a run has.
+
+    Args:
+        chosen: latents and classes.
+        recipe: steps, batches and draws.
+        timings: of the pieces.
+
+    Returns:
+        Seconds of inversion, matching and signatures.
+    """
+    latents, way = len(chosen.crops), recipe.matching
+    steps, total = way.iterations, way.iterations * way.draws
+    moving = _moving(chosen, recipe)
+    resting = latents - moving if way.class_mean == "whole" else 0
+    # Crops that psi sees: those at rest in each step, of further draws those that move too, and the real ones once.
+    embedded = way.draws * _chunks(resting, CROPS) + 3 * (way.draws - 1) * _chunks(moving, CROPS)
+    once = len(chosen.counts) * _chunks(way.real_batch, CROPS) + _chunks(latents, CROPS)
+    drawn = min(2 * way.bank, total) if way.bank else total
+    per_chunk = _of_both(recipe, recipe.inversion.steps, timings.inversion)
+    return {
+        "inversion": _chunks(latents) * (per_chunk + 2 * timings.forward),
+        "matching": _chunks(moving) * _of_both(recipe, steps, timings.matching)
+        + (steps * embedded + drawn * once) * timings.psi
+        + (2 * _chunks(latents) * timings.forward if steps and resting else 0.0),
+        "signatures": _chunks(len(signed_latents(chosen.manifest, chosen.class_index))) * timings.forward,
+    }
+
+
+def expected_memory(chosen: Chosen, run: Run, extra: tuple[int, int]) -> dict[str, int]:
+    """Compute the peak: what this process needed for the timings, and what a whole run has beyond that.
+
+    Args:
+        chosen: latents and classes.
+        run: recipe and generator.
+        extra: bytes of what autograd keeps of a chunk, and of one theta.
+
+    Returns:
+        Bytes of the process with the weights and one chunk, of the other graphs and images of a step, of the draws that
+        are held at once, of crops and last images, and of latents with the state of Adam.
+    """
+    recipe, latents, (graph, theta) = run.recipe, len(chosen.crops), extra
+    image = 3 * recipe.crops.hr_size**2
+    moving = _moving(chosen, recipe)
+    step = moving * image * FLOAT_BYTES * IMAGE_COPIES
+    held = min(recipe.matching.bank or recipe.matching.draws, recipe.matching.iterations * recipe.matching.draws)
+    return {
+        "process": peak_bytes(run.generator.device),
+        "graphs": min(max(GRAPH_BYTES, graph), _chunks(moving) * graph) - graph + step,
+        "draws": (min(held, 1) if recipe.features.weights else held) * theta,
+        "crops": (2 * latents + len(chosen.counts) * recipe.crops.real) * image,
+        "latents": latents * prod(run.generator.latent_shape(recipe.crops.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
+    }
+
+
+def _timed(chosen: Chosen, run: Run, photos: float) -> tuple[Timings, tuple[int, int]]:
+    """Time steps on one chunk of the run's latents, classes as mixed as in its steps."""
+    source = _sample(chosen, run)
+    spaces = Spaces.of(run, source.real)
+    psi = spaces.fixed_psi()
+    crops = source.starts[:1].expand(CROPS, -1, -1, -1).to(run.generator.device)
+    zeros = torch.zeros(CHUNK, *run.generator.latent_shape(run.recipe.crops.hr_size), device=run.generator.device)
+    inverting, moving = zip(*(_steps(source, spaces, run, exact) for exact in (False, True)), strict=True)
+    timings = Timings(
+        inverting, moving, _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops)), photos
+    )  # fmt: skip
+    return timings, (graph_bytes(run.generator.frozen, zeros), psi.bytes)
+
+
+def _steps(source: DistillationSource, spaces: Spaces, run: Run, exact: bool) -> tuple[float, float]:
+    changes = {
+        "precision": "fp32" if exact else run.recipe.precision, "inversion.steps": STEPS, "matching.iterations": STEPS,
+        "matching.latent_batch": 0, "matching.draws": 1, "matching.bank": 1, "matching.finish": 0.0,
+    }  # fmt: skip
+    clocks = _Clock(), _Clock()
+    recipe = run.recipe.changed(changes)
+    inverted = inversion.invert(source.starts, spaces.fixed_psi(), replace(run, recipe=recipe, monitor=clocks[0]))
+    matching.match(source, inverted, spaces, replace(run, recipe=recipe, monitor=clocks[1]))
+    return clocks[0].step, clocks[1].step
+
+
+def _sample(chosen: Chosen, run: Run) -> DistillationSource:
+    numbers = torch.linspace(0, len(chosen.crops) - 1, min(CHUNK, len(chosen.crops))).round().long().unique()
+    classes = chosen.class_index[numbers]
+    present = classes.unique().tolist()
+    side = run.recipe.crops.hr_size
+    starts = torch.from_numpy(read_crops(chosen.catalog, [chosen.crops[k] for k in numbers.tolist()], side))
+    real = real_crops(chosen.catalog, run.recipe.changed({"crops.real": max(2, CROPS)}))
+    counts = tuple(int((classes == number).sum()) for number in present)
+    names = tuple(chosen.class_names[number] for number in present)
+    return DistillationSource(names, counts, starts, tuple(real[number] for number in present))
+
+
+@torch.no_grad()
+def _warm(work: Callable[[], Tensor]) -> float:
+    """Time the second of two calls."""
+    moments = [time.perf_counter()]
+    for _ in range(2):
+        work().cpu()
+        moments.append(time.perf_counter())
+    return moments[2] - moments[1]
+
+
+def _moving(chosen: Chosen, recipe: Recipe) -> int:
+    return sum(min(recipe.matching.latent_batch or count, count) for count in chosen.counts)
+
+
+def _of_both(recipe: Recipe, steps: int, seconds: tuple[float, float]) -> float:
+    fast = sum(recipe.computes_in_bf16(number, steps) for number in range(steps))
+    return fast * seconds[0] + (steps - fast) * seconds[1]
+
+
+def _chunks(count: int, size: int = CHUNK) -> int:
+    return -(-count // size)
+
+
+def _size(chosen: Chosen, run: Run) -> int:
+    manifest = replace(chosen.manifest, run={**chosen.manifest.run, **likely_facts(chosen, run)})
+    return size_of(manifest, chosen.container)

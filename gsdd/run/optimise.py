@@ -1,0 +1,162 @@
+"""The stages of a run that optimise latents: inversion, then distribution matching, from the start or a checkpoint."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsdd.data.image_store import stored_crops
+from gsdd.distill import inversion, matching
+from gsdd.distill.bank import DistillationSource
+from gsdd.distill.inversion import InversionState, Inverted
+from gsdd.distill.matching import Distillation
+from gsdd.distill.run import Run
+from gsdd.distill.spaces import Spaces
+from gsdd.distilled.decode import CHUNK, decode
+from gsdd.distilled.signature import signed_latents
+from gsdd.metrics.psnr import psnr_of_error
+from gsdd.parallel.memory import give_back_free_memory
+from gsdd.recipe import Recipe
+from gsdd.run.checkpoint import State, identity_of
+from gsdd.run.choose import real_crops
+from gsdd.run.chosen import Chosen
+
+# With a time budget: the part of it that inversion may use. Matching starts from what it reached.
+INVERSION_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Found:
+    """Latents that the inversion found, and what the matching goes on with.
+
+    Attributes:
+        chosen: what they stand for.
+        source: their crops, and the real ones.
+        spaces: where (theta, omega) are drawn.
+        inverted: the latents.
+        matched: where an earlier run's matching stood; None before its first checkpoint.
+    """
+
+    chosen: Chosen
+    source: DistillationSource
+    spaces: Spaces
+    inverted: Inverted
+    matched: Distillation | None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Latents that the search found, and what it did.
+
+    Attributes:
+        chosen: what they stand for.
+        state: the latents, and how many iterations they got.
+    """
+
+    chosen: Chosen
+    state: Distillation
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return the file's account of the run: steps, and mean PSNRs of each class in dB."""
+        inverted = self.state.inverted
+        return {
+            "inversion_steps": inverted.steps,
+            "psnr_start": self._mean_decibels(inverted.error_start),
+            "psnr_inverted": self._mean_decibels(inverted.error),
+            "iterations": self.state.iterations,
+        }
+
+    def _mean_decibels(self, errors: Tensor) -> dict[str, float]:
+        """Average the PSNRs of each class; an exact image, of infinite PSNR, counts as 100 dB: JSON has no infinity."""
+        decibels = psnr_of_error(errors).clamp(max=100).split(list(self.chosen.counts))
+        return {
+            name: round(float(part.mean()), 2) for name, part in zip(self.chosen.class_names, decibels, strict=True)
+        }
+
+
+def invert(chosen: Chosen, run: Run) -> Found:
+    """Find the latents whose images are nearest to their crops (Eq. 3-5).
+
+    Args:
+        chosen: the crops.
+        run: with its journal, where an earlier run of the same command may have left a checkpoint.
+
+    Raises:
+        ProcessLostError: another process is gone.
+        Interrupted: the run was asked to stop.
+        OutputError: there is a checkpoint of another run, or none can be written.
+    """
+    state = run.journal.begin(identity_of(chosen.manifest))
+    if state is not None:
+        run.monitor.note(f"continuing {place(state, run.recipe)}")
+    starts = stored_crops(chosen.catalog, chosen.crops, run.recipe.crops.hr_size, run.directory)
+    source = DistillationSource(chosen.class_names, chosen.counts, starts, real_crops(chosen.catalog, run.recipe))
+    spaces = Spaces.of(run, source.real)
+    if objection := run.generator.frozen.objection:
+        run.monitor.note(
+            f"generator {run.generator.reference.name}: {objection}; it runs a second time on the way back"
+        )
+    if isinstance(state, Distillation):
+        return Found(chosen, source, spaces, state.inverted, state)
+    searching = _searching(chosen, run)
+    share = INVERSION_SHARE if run.recipe.matching.iterations else 1.0
+    searching = replace(searching, deadline=searching.deadline.share(share))
+    resume = state if isinstance(state, InversionState) else None
+    inverted = inversion.invert(starts, spaces.fixed_psi(), searching, resume, chosen.budget)
+    return Found(chosen, source, spaces, inverted, None)
+
+
+def match(found: Found, run: Run) -> Matched:
+    """Move the latents by distribution matching (Eq. 7-9).
+
+    Args:
+        found: the latents.
+        run: its recipe says how.
+
+    Raises:
+        ProcessLostError: another process is gone.
+        Interrupted: the run was asked to stop.
+        OutputError: no checkpoint can be written.
+    """
+    chosen, searching = found.chosen, _searching(found.chosen, run)
+    state = matching.match(found.source, found.inverted, found.spaces, searching, found.matched, chosen.budget)
+    give_back_free_memory()
+    wanted = {"inversion_steps": run.recipe.inversion.steps, "iterations": run.recipe.matching.iterations}
+    matched = Matched(chosen, state)
+    if short := _left_undone(matched.facts, wanted):
+        run.monitor.note(f"cut by a time budget: {short}")
+    return matched
+
+
+def place(state: State, recipe: Recipe) -> str:
+    """Tell where a run goes on from a checkpoint."""
+    if isinstance(state, Distillation):
+        return f"the matching at step {state.iterations} of {recipe.matching.iterations}"
+    first = len(state.done.latents) if state.done else 0
+    return f"the inversion from latent {first} on, at step {int(state.adam.steps[0])} of {state.wanted}"
+
+
+def _searching(chosen: Chosen, run: Run) -> Run:
+    """Leave time, where a deadline is set, to decode the images that are signed once the search has ended."""
+    if run.deadline.moment == math.inf:
+        return run
+    chunk_seconds = _decoding_seconds(run)
+    signed = len(signed_latents(chosen.manifest, chosen.class_index))
+    left = run.deadline.earlier(chunk_seconds * math.ceil(signed / CHUNK / run.workers.size))
+    return replace(run, deadline=left, forward_seconds=chunk_seconds / CHUNK)
+
+
+def _decoding_seconds(run: Run) -> float:
+    """Time the decoding of a chunk."""
+    began = time.monotonic()
+    decode(run.generator, torch.zeros(1, *run.generator.latent_shape(run.recipe.crops.hr_size)))
+    return time.monotonic() - began
+
+
+def _left_undone(facts: Mapping[str, Any], wanted: Mapping[str, int]) -> str:
+    return ", ".join(f"{facts[name]} of {steps} {name}" for name, steps in wanted.items() if facts[name] < steps)

@@ -1,0 +1,1 @@
+"""Which real crops: those that latents begin from, and coresets. Contract: takes a catalog, gives crops."""

@@ -1,0 +1,60 @@
+"""A model by its name, scored on photos."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from gsdd.metrics.evaluation import score_folder
+from gsdd.metrics.outputs import Outputs
+from gsdd.metrics.registry import Files
+from gsdd.metrics.scores import Evaluation
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import pick_device
+from gsdd.recipe import OnBadImage
+from gsdd.students.models import find_model
+
+METRICS = ("psnr", "ssim", "lpips", "st-lpips", "niqe")
+NO_FILES = Files()
+NO_OUTPUTS = Outputs()
+
+
+def evaluate(
+    model: str | PathLike[str],
+    photos: str | PathLike[str],
+    *,
+    metrics: Sequence[str] = METRICS,
+    files: Files = NO_FILES,
+    outputs: Outputs = NO_OUTPUTS,
+    on_bad_image: OnBadImage = "fail",
+    device: str = "auto",
+    monitor: Monitor = SILENT,
+) -> Evaluation:
+    """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and the model's image of LR is compared.
+
+    Args:
+        model: "bicubic", the name of a generator, or a file: a checkpoint of a student, or any x4 network that spandrel
+            reads.
+        photos: a folder with one folder of photos a class, or with photos; it is only read.
+        metrics: names, such as "psnr-y", or of families, such as "psnr".
+        files: weights of metrics that you have.
+        outputs: a table and pictures to write.
+        on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
+        device: where the model computes; "auto" takes a GPU where there is one.
+        monitor: told how many photos are done.
+
+    Returns:
+        The scores, with the model's name. A metric whose weights are not on this machine is missing, with the reason.
+
+    Raises:
+        GeneratorError: there is no such model, or its file is damaged.
+        RecipeError: there is no such metric, or the model does not enlarge four times.
+        SourceError: there are no photos, or one is bad.
+        MetricError: weights of a metric are damaged.
+        OutputError: an output exists already, or cannot be written.
+    """
+    found = find_model(str(model), device=pick_device(device))
+    scores = score_folder(
+        found, Path(photos), metrics, files=files, outputs=outputs, on_bad_image=on_bad_image, monitor=monitor
+    )
+    return replace(scores, model=found.name, about=found.about)

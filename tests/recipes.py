@@ -1,0 +1,34 @@
+"""Recipes by the flat names that manifests keep: short to write, and the same everywhere."""
+
+from dataclasses import fields
+
+from gsdd.recipe import FLAT, Recipe
+from gsdd.run.compress import CompressReport, compress
+from gsdd.run.execution import Execution
+
+PATHS = {
+    **FLAT, "ipc": "crops.ipc", "target": "storage.target", "container": "storage.container",
+    "licence": "storage.licence", "generator": "generator", "on_bad_image": "crops.on_bad_image",
+}  # fmt: skip
+EXECUTION = {entry.name for entry in fields(Execution)}
+
+
+def changed(recipe: Recipe, **values) -> Recipe:
+    """Change some values of a recipe, by their flat names."""
+    return recipe.changed({PATHS[name]: value for name, value in values.items()})
+
+
+def preset(name: str = "quick", **values) -> Recipe:
+    return changed(Recipe.preset(name), **values)
+
+
+def words(**values) -> list[str]:
+    """The same as words of the command line."""
+    return [word for name, value in values.items() for word in ("--set", f"{PATHS.get(name, f'run.{name}')}={value}")]
+
+
+def run(source, output, *, monitor=None, device="cpu", **values) -> CompressReport:
+    """`gsdd.compress` with a small recipe, by flat names; fields of `Execution` among them."""
+    execution = Execution(**{name: values.pop(name) for name in EXECUTION & values.keys()})
+    more = {"monitor": monitor} if monitor else {}
+    return compress(source, output, recipe=preset(**values), device=device, execution=execution, **more)
