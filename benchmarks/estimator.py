@@ -14,18 +14,14 @@ from itertools import accumulate, pairwise, starmap
 from pathlib import Path
 
 import click
-import torch
 import torch.nn.functional as F
+from real_job import changed, real_job
 from torch import Tensor
 
-from gsdd.data.crops import read_crops
 from gsdd.distill.adam import AdamState
-from gsdd.distill.bank import DistillationSource
 from gsdd.distill.inversion import invert
-from gsdd.distill.matching import distill
-from gsdd.distill.spaces import Spaces
+from gsdd.distill.matching import match
 from gsdd.recipe import Recipe
-from gsdd.run.plan import make_plan
 from gsdd.study.held_out import pairwise_distance
 
 
@@ -44,26 +40,29 @@ def main(
     precision: str, inversion_steps: int,
 ) -> None:  # fmt: skip
     """Print a line a class."""
-    work = make_plan(source, preset="quick", generator=generator, ipc=ipc, features=family)
-    recipe = replace(work.recipe, inversion_steps=inversion_steps, schedule="constant", finish=0.0, real_batch=64)
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, recipe.hr_size))
-    job = DistillationSource(work.class_names, work.counts, pairs, work.real_crops())
-    spaces = Spaces.from_recipe(recipe, job.real, work.generator.device)
-    start = invert(pairs, work.generator, spaces.fixed_psi(), recipe).latents
-    turns = -(-ipc // latent_batch)
+    recipe = changed(
+        Recipe.preset("quick").changed({"generator": generator, "crops.ipc": ipc}),
+        features=family, inversion_steps=inversion_steps, schedule="constant", finish=0.0, real_batch=64,
+    )  # fmt: skip
+    work, chosen, job, spaces = real_job(source, recipe)
+    inverted = invert(job.starts, spaces.fixed_psi(), work)
+    start, turns = inverted.latents, -(-ipc // latent_batch)
 
-    def run(recipe: Recipe, steps: int) -> AdamState:
-        return distill(job, start, work.generator, spaces, replace(recipe, iterations=steps)).adam
+    def run(steps: int, **values: object) -> AdamState:
+        moves = replace(work, recipe=changed(work.recipe, bank=1, iterations=steps, **values))
+        return match(job, inverted, spaces, moves).adam
 
     def cosine(mine: Tensor, theirs: Tensor) -> float:
         return float(F.cosine_similarity(mine.flatten(), theirs.flatten(), dim=0))
 
     # One draw for all: what is compared is the estimator, not the luck of the draws.
-    small = replace(recipe, latent_batch=latent_batch, class_mean=class_mean, bank=1, precision=precision)
-    full = replace(recipe, latent_batch=0, bank=1, precision="fp32")
-    moved, wanted = run(small, rounds * turns), run(full, rounds)
-    distances = [pairwise_distance(state.latents, work.counts) for state in (moved, wanted)]
-    parts = [(*work.class_names, "all"), [*starmap(slice, pairwise(accumulate(work.counts, initial=0))), slice(None)]]
+    moved = run(rounds * turns, latent_batch=latent_batch, class_mean=class_mean, precision=precision)
+    wanted = run(rounds, latent_batch=0, precision="fp32")
+    distances = [pairwise_distance(state.latents, chosen.counts) for state in (moved, wanted)]
+    parts = [
+        (*chosen.class_names, "all"),
+        [*starmap(slice, pairwise(accumulate(chosen.counts, initial=0))), slice(None)],
+    ]
     for k, (name, rows) in enumerate(zip(*parts, strict=True)):
         update = cosine(moved.latents[rows] - start[rows], wanted.latents[rows] - start[rows])
         apart = [each[k] if k < len(each) else each.mean() for each in distances]

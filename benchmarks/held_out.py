@@ -16,18 +16,17 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from real_job import changed, real_job
 from torch import Tensor
 
-from gsdd.data.crops import read_crops
 from gsdd.data.degradation import to_float
-from gsdd.distill.bank import DistillationSource
 from gsdd.distill.inversion import invert
-from gsdd.distill.matching import distill
-from gsdd.distill.spaces import Spaces
+from gsdd.distill.matching import match
+from gsdd.distill.run import Run
 from gsdd.distilled.decode import decode
 from gsdd.formats.codecs import CODECS
 from gsdd.metrics.psnr import psnr, psnr_of_error
-from gsdd.run.plan import Plan, make_plan, real_crops
+from gsdd.recipe import Recipe
 from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003
@@ -41,37 +40,36 @@ def through_codec(latents: Tensor, name: str) -> Tensor:
     return torch.from_numpy(CODECS[name].rounded(latents.numpy()))
 
 
-def judge(held_out: HeldOut, work: Plan, latents: Tensor, pairs: Tensor) -> dict[str, Any]:
-    stored = through_codec(latents, work.recipe.codec)
-    images = decode(work.generator, stored)
-    terms = held_out.matching(images, work.counts, pairs)
+def quick(generator: str, family: str, seed: int) -> Recipe:
+    return Recipe.preset("quick").changed({"generator": generator, "features.family": family, "seed": seed})
+
+
+def judge(held_out: HeldOut, run: Run, latents: Tensor, counts: tuple[int, ...], pairs: Tensor) -> dict[str, Any]:
+    stored = through_codec(latents, run.recipe.storage.codec_name)
+    images = decode(run.generator, stored)
+    terms = held_out.matching(images, counts, pairs)
     return {
         "l_dis": terms.distribution.tolist(),
         "r": terms.pairs.tolist(),
         "psnr": float(psnr(images, pairs).mean()),
-        "latent_distance": float(pairwise_distance(stored, work.counts).mean()),
-        "image_distance": float(pairwise_distance(to_float(images), work.counts).mean()),
+        "latent_distance": float(pairwise_distance(stored, counts).mean()),
+        "image_distance": float(pairwise_distance(to_float(images), counts).mean()),
     }
 
 
-def run(source: Path, generator: str, family: str, seed: int, lams: list[float], held_out: HeldOut) -> list[dict]:
+def run_all(source: Path, recipe: Recipe, lams: list[float], held_out: HeldOut) -> list[dict]:
     """One inversion, then one distillation a lambda from it."""
-    work = make_plan(source, preset="quick", generator=generator, seed=seed, features=family, **PLAIN)
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-    real = real_crops(work.catalog, work.recipe)
-    spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
-    found = invert(pairs, work.generator, spaces.fixed_psi(), work.recipe)
-    inverted = found.latents
-    before = judge(held_out, work, inverted, pairs)
-    before["psnr_start"] = float(psnr_of_error(found.error_start).mean())
+    run, chosen, target, spaces = real_job(source, changed(recipe, **PLAIN))
+    inverted = invert(target.starts, spaces.fixed_psi(), run)
+    before = judge(held_out, run, inverted.latents, chosen.counts, target.starts)
+    before["psnr_start"] = float(psnr_of_error(inverted.error_start).mean())
     rows = []
     for lam in lams:
-        recipe = replace(work.recipe, lam=lam)
-        target = DistillationSource(work.class_names, work.counts, pairs, real)
-        latents = distill(target, inverted, work.generator, spaces, recipe).latents
+        mine = replace(run, recipe=changed(run.recipe, lam=lam))
+        latents = match(target, inverted, spaces, mine).latents
         rows.append(
-            {"family": family, "seed": seed, "lam": lam, "classes": work.class_names, "inverted": before,
-             "distilled": judge(held_out, work, latents, pairs)}
+            {"family": recipe.features.family, "seed": recipe.seed, "lam": lam, "classes": chosen.class_names,
+             "inverted": before, "distilled": judge(held_out, run, latents, chosen.counts, target.starts)}
         )  # fmt: skip
     return rows
 
@@ -111,10 +109,9 @@ def spread(rows: list[dict], family: str, key: str) -> list[str]:
 
 def judge_of(source: Path, generator: str, family: str, draws: int) -> HeldOut:
     """Prepare what a run is judged by: draws that no run uses, and every real crop of a class."""
-    work = make_plan(source, preset="quick", generator=generator, seed=HELD_OUT_SEED, features=family)
-    real = real_crops(work.catalog, replace(work.recipe, real_crops=ALL_CROPS))
-    spaces = Spaces.from_recipe(work.recipe, real, work.generator.device)
-    return HeldOut.prepare(spaces, work.class_names, real, draws)
+    recipe = changed(quick(generator, family, HELD_OUT_SEED), real_crops=ALL_CROPS)
+    _, chosen, target, spaces = real_job(source, recipe)
+    return HeldOut.prepare(spaces, chosen.class_names, target.real, draws)
 
 
 @click.command()
@@ -136,7 +133,7 @@ def main(
             if (family, seed) in done:
                 continue
             began = time.monotonic()
-            new = run(source, generator, family, seed, list(lams), held_out)
+            new = run_all(source, quick(generator, family, seed), list(lams), held_out)
             rows += new
             with file.open("a") as lines:
                 lines.writelines(json.dumps(row) + "\n" for row in new)

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import click
 import torch
+from real_job import real_job
 
-from gsdd.data.crops import read_crops
 from gsdd.distill.chunk_inversion import feature_distance
 from gsdd.distill.inversion import invert, starting_latents
-from gsdd.distill.spaces import Spaces
 from gsdd.metrics.psnr import psnr_of_error
-from gsdd.run.plan import make_plan, real_crops
+from gsdd.recipe import Recipe
 
 
 @click.command()
@@ -33,31 +32,25 @@ def main(
     source: Path, generator: str, family: str, ipc: str, steps: int, weights: tuple[float, ...], seed: int
 ) -> None:
     """Invert the same crops once a weight of D_f."""
-    work = make_plan(
-        source,
-        preset="quick",
-        crops="random",
-        generator=generator,
-        ipc=int(ipc),
-        features=family,
-        inversion_steps=steps,
-        seed=seed,
-    )
-    pairs = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-    psi = Spaces.from_recipe(work.recipe, real_crops(work.catalog, work.recipe), work.generator.device).fixed_psi()
+    recipe = Recipe.preset("quick").changed({
+        "generator": generator, "crops.ipc": int(ipc), "crops.method": "random", "features.family": family,
+        "inversion.steps": steps, "seed": seed,
+    })  # fmt: skip
+    run, _, target, spaces = real_job(source, recipe)
+    psi, pairs = spaces.fixed_psi(), target.starts
 
     @torch.no_grad()
     def distance(latents: torch.Tensor) -> float:
-        images = torch.cat([work.generator(part) for part in latents.split(8)])
+        images = torch.cat([run.generator(part) for part in latents.split(8)])
         return float(feature_distance(psi(images), psi(pairs)).mean())
 
-    before = distance(starting_latents(pairs, work.generator.scale, work.recipe))
+    before = distance(starting_latents(pairs, run.generator.scale, run.recipe))
     click.echo(
         f"{len(pairs)} crops, {generator}, D_f of {family}, {steps} steps, seed {seed}; D_f {before:.4f} at start"
     )
     for weight in weights:
         began = time.monotonic()
-        found = invert(pairs, work.generator, psi, replace(work.recipe, inversion_features=weight))
+        found = invert(pairs, psi, replace(run, recipe=run.recipe.changed({"inversion.feature_weight": weight})))
         seconds = (time.monotonic() - began) / (steps * -(-len(pairs) // 8))
         start, end = (float(psnr_of_error(error).mean()) for error in (found.error_start, found.error))
         click.echo(

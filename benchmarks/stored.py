@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import torch
 from held_out import through_codec
+from real_job import changed
 from time_to_quality import Job
 
-from gsdd.distill.matching import distill
+from gsdd.distill.inversion import Inverted
+from gsdd.distill.matching import match
 from gsdd.formats.codecs import CODECS
 
 WANTED = 0.01
@@ -30,9 +33,11 @@ def main(
     for family in families:
         job = Job(source, generator, family)
         start = job.start(cache)
+        nothing = torch.ones(len(start), dtype=torch.float64)
         for finish in (0.1, 0.0):
-            recipe = replace(job.work.recipe, iterations=iterations, finish=finish, codec=codec)
-            latents = distill(job.source, start, job.work.generator, job.spaces, recipe).latents
+            recipe = changed(job.run.recipe, iterations=iterations, finish=finish, codec=codec)
+            run = replace(job.run, recipe=recipe)
+            latents = match(job.source, Inverted(start, 0, nothing, nothing), job.spaces, run).latents
             floating, stored = job.l_overall(latents), job.l_overall(through_codec(latents, codec))
             click.echo(
                 f"{family}, {codec}, finish {finish}: float {floating:.4f}, stored {stored:.4f}: "

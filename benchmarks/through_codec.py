@@ -8,22 +8,20 @@ latents at the same bits, without the codec in the loop. PSNR is the mean over l
 """
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
+from real_job import changed, real_job
 from torch import Tensor
 
 import gsdd
-from gsdd.data.crops import read_crops
 from gsdd.distill.budget import finest
-from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import decode
 from gsdd.formats.container import read
 from gsdd.metrics.psnr import psnr_of_error
-from gsdd.run.plan import Plan, make_plan, real_crops
+from gsdd.recipe import Recipe
+from gsdd.run.execution import Execution
 from gsdd.study.held_out import LAM, HeldOut
 
 DRAWS = 12
@@ -32,23 +30,23 @@ ALL_CROPS = 1_000_000
 
 
 class Judge:
-    def __init__(self, work: Plan, draws: int) -> None:
-        self.work = work
-        self.crops = torch.from_numpy(read_crops(work.catalog, work.crops, work.recipe.hr_size))
-        real = real_crops(work.catalog, replace(work.recipe, real_crops=ALL_CROPS))
-        spaces = Spaces.from_recipe(replace(work.recipe, seed=HELD_OUT_SEED), real, work.generator.device)
-        self.held_out = HeldOut.prepare(spaces, work.class_names, real, draws) if draws else None
+    def __init__(self, source: Path, recipe: Recipe, draws: int) -> None:
+        self.run, self.chosen, target, _ = real_job(source, recipe)
+        self.crops, self.held_out = target.starts, None
+        if draws:
+            _, _, target, spaces = real_job(source, changed(recipe, real_crops=ALL_CROPS, seed=HELD_OUT_SEED))
+            self.held_out = HeldOut.prepare(spaces, self.chosen.class_names, target.real, draws)
 
     @property
     def pixels(self) -> int:
-        return len(self.crops) * self.work.recipe.hr_size**2
+        return len(self.crops) * self.run.recipe.crops.hr_size**2
 
     def __call__(self, latents: Tensor) -> tuple[float, float]:
-        images = decode(self.work.generator, latents)
+        images = decode(self.run.generator, latents)
         error = (images.double() - self.crops.double()).square().mean((1, 2, 3))
         if self.held_out is None:
             return float(psnr_of_error(error).mean()), float("nan")
-        terms = self.held_out.matching(images, self.work.counts, self.crops)
+        terms = self.held_out.matching(images, self.chosen.counts, self.crops)
         return float(psnr_of_error(error).mean()), float(terms.distribution.sum() + LAM * terms.pairs.sum())
 
 
@@ -66,23 +64,29 @@ def afterwards(latents: Tensor, streams: int) -> Tensor:
 @click.option("--steps", default=80, show_default=True, help="Of the inversion.")
 @click.option("--iterations", default=0, show_default=True, help="Of matching; 0 judges the inverted latents.")
 @click.option("--draws", default=DRAWS, show_default=True, help="Of the held-out L; 0 leaves it out.")
-def main(source: Path, bpp: tuple[float, ...], steps: int, draws: int, **options: Any) -> None:  # noqa: ANN401
-    options |= {"preset": "quick", "inversion_steps": steps, "lr": 0.002, "real_batch": 64, "finish": 0.5}
-    judge = Judge(make_plan(source, **options), draws)
+def main(
+    source: Path, generator: str, ipc: int, bpp: tuple[float, ...], steps: int, iterations: int, draws: int
+) -> None:  # fmt: skip
+    recipe = Recipe.preset("quick").changed({
+        "generator": generator, "crops.ipc": ipc, "inversion.steps": steps, "matching.iterations": iterations,
+        "matching.lr": 0.002, "matching.real_batch": 64, "matching.finish": 0.5,
+    })  # fmt: skip
+    judge = Judge(source, recipe, draws)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.gsdd"
-        gsdd.compress(source, path, codec="fp32", **options)
-        exact = gsdd.open(path).latents
+        gsdd.compress(source, path, recipe=changed(recipe, codec="fp32"))
+        exact = gsdd.open(path).latents()
         best = judge(exact)
         print(f"{len(exact)} latents, unquantised: {best[0]:.2f} dB, L {best[1]:.3f}", flush=True)
         for target in bpp:
-            gsdd.compress(source, path, target_bpp=target, force=True, **options)
+            aimed = recipe.changed({"storage.target": f"{target}bpp", "crops.ipc": ipc})
+            gsdd.compress(source, path, recipe=aimed, execution=Execution(force=True))
             contents = read(path)
             streams = contents.tensors["latents"].nbytes
             print(
                 f"{8 * contents.size / judge.pixels:.3f} bits a pixel: {contents.size:,} bytes, {streams:,} in streams"
             )
-            tell("in the loop", judge(gsdd.open(path).latents), best)
+            tell("in the loop", judge(gsdd.open(path).latents()), best)
             tell("rounded afterwards", judge(afterwards(exact, streams)), best)
 
 

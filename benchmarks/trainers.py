@@ -28,6 +28,7 @@ import gsdd
 from gsdd.data.degradation import low_resolution
 from gsdd.data.images import ImageFormat
 from gsdd.integrations.basicsr import register
+from gsdd.pairs.expand import expand
 
 BATCHES = 4
 Item = dict[str, Any]
@@ -64,8 +65,7 @@ class Ours:
     """The pairs as gsdd decodes them, to find theirs in."""
 
     def __init__(self, file: Path) -> None:
-        distilled = gsdd.open(file)
-        self.hr = distilled.decode(distilled.load_generator()[0], slice(None))
+        self.hr = gsdd.open(file).images()
         self.scale = 4
         self.lr = low_resolution(self.hr, self.scale)
 
@@ -197,7 +197,7 @@ def from_the_file(trainer: str, text: str, file: Path) -> str:
 def configuration(trainer: str, form: str, file: Path) -> str:
     """Expand into a folder here and return what is printed for a trainer, or its like for the file itself."""
     image_format: ImageFormat = "webp" if form == "webp" else "png"
-    report = gsdd.expand(file, "some pairs", by_class=form == "by-class", image_format=image_format)
+    report = expand(file, "some pairs", by_class=form == "by-class", image_format=image_format)
     if form != "file":
         return report.trainers[trainer]
     register("basicsr" if trainer == "BasicSR" else "traiNNer")

@@ -11,8 +11,8 @@ from gsdd.cli.printer import Printer, printing, table
 from gsdd.cli.wording import worded
 
 if TYPE_CHECKING:
-    from gsdd.data.catalog import OnBadImage
     from gsdd.metrics.scores import Evaluation, Score
+    from gsdd.recipe import OnBadImage
 
 COLUMNS = ("metric", "mean", "photos", "better", "channel", "shaved", "range", "by")
 LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicubic x4 of the photo, in 8 bits too."

@@ -1,6 +1,5 @@
 """`gsdd generators`: list, fetch, show and export the networks that turn latents into images."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,15 +64,12 @@ def fetch(name: str, dry_run: bool, printer: Printer) -> None:
     Example:
       gsdd generators fetch realesrgan-x4plus
     """
-    from tqdm import tqdm
-
     from gsdd.generators.download import fetch as fetch_weights
     from gsdd.generators.named import find_named
 
     named = find_named(name)
-    hidden = printer.quiet or dry_run or sys.stderr is None or not sys.stderr.isatty()
-    with tqdm(total=named.download.bytes, unit="B", unit_scale=True, file=sys.stderr, disable=hidden) as bar:
-        path = fetch_weights(named, bar.update, dry_run=dry_run)
+    with printer.progress() as monitor:
+        path = fetch_weights(named, dry_run=dry_run, monitor=monitor)
     facts = {"generator": named.name, "path": str(path), **asdict(named.download)}
     printer.show_written(facts, f"{named.download.bytes:,} bytes from {named.download.url}", dry_run)
 

@@ -64,7 +64,7 @@ def _draw(file: Path, output: Path, printer: Printer, options: dict[str, Any]) -
 
 def _told_together(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
     """Give the facts of files and of the set that they are, and the same as a table."""
-    documents, rows, classes = [], [COLUMNS], Counter[str]()
+    documents, rows, classes = list[dict[str, Any]](), list[tuple[str, ...]](), Counter[str]()
     for file in files:
         contents = read(file)
         documents.append(_document(file, contents))
@@ -72,7 +72,7 @@ def _told_together(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
         classes.update({each.name: each.latents for each in contents.manifest.classes})
     latents, size = (sum(document[name] for document in documents) for name in ("latents", "bytes"))
     rows.append((f"{len(files)} files", f"{latents:,}", f"{len(classes)}", "", "", f"{size:,}", ""))
-    return {"files": documents, "latents": latents, "bytes": size, "classes": dict(classes)}, table(rows)
+    return {"files": documents, "latents": latents, "bytes": size, "classes": dict(classes)}, table([COLUMNS, *rows])
 
 
 def _row(document: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:

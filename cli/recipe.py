@@ -2,18 +2,18 @@
 
 from dataclasses import asdict
 from textwrap import indent
+from typing import Any
 
 import click
 
-from gsdd.cli import compress, train
+from gsdd.cli.compress import Settings
 from gsdd.cli.printer import Printer, printing
 from gsdd.configuration import settings, to_toml
 from gsdd.recipe import DEFAULT_PRESET, PRESETS, Recipe
-from gsdd.students.recipe import TrainingRecipe
 
 TRAINING = "training"
 # Comments, so that `Recipe.from_toml` reads the file too.
-RUN = "\n# For the command alone, which may have settings that decide nothing of what is made:\n# [run]\n"
+RUN = "\n# Settings of the command itself, not of the recipe:\n# [run]\n"
 
 
 @click.command()
@@ -28,10 +28,13 @@ def recipe(preset: str, printer: Printer) -> None:
     Example:
       gsdd recipe quick > mine.toml
     """
-    if preset == TRAINING:
-        own, every = TrainingRecipe(), train.Settings()
-    else:
-        own, every = Recipe.preset(preset), compress.Settings(**vars(Recipe.preset(preset)))
+    every = _of_training() if preset == TRAINING else Settings(**vars(Recipe.preset(preset)))
     lines = [f"{each.path}={each.value}" for each in settings(every) if each.value is not None]
-    toml = f"{to_toml(own)}{RUN}{indent(to_toml(every.run).rstrip(), '# ')}"
+    toml = f"{to_toml(every.recipe)}{RUN}{indent(to_toml(every.run).rstrip(), '# ')}"
     printer.show(asdict(every), toml, "\n".join(lines))
+
+
+def _of_training() -> Any:  # noqa: ANN401
+    from gsdd.cli.train import Settings as TrainSettings  # loads torch
+
+    return TrainSettings()

@@ -44,7 +44,7 @@ the recipe that a file records.
 
 def reference() -> str:
     """Give the whole page, in Markdown."""
-    context = click.Context(cli, info_name="gsdd", color=False, terminal_width=120, max_content_width=120)
+    context = click.Context(cli, info_name="gsdd", **cli.context_settings)
     return "\n".join([HEAD, *_sub_commands(cli, context)])
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from gsdd.cli.options import FILE, Decorator
+from gsdd.cli.options import FILE, Command, Decorator
 from gsdd.configuration import Setting, parse_assignments, read_toml, settings, with_settings
 from gsdd.errors import RecipeError
 
@@ -52,7 +51,7 @@ class GroupedCommand(click.Command):
         except click.NoSuchOption as error:
             if error.option_name not in self.replaced:
                 raise
-            told = f"{error.option_name} is no option any more; {self.replaced[error.option_name]}"
+            told = f"{error.option_name} was removed; {self.replaced[error.option_name]}"
             raise click.UsageError(told, ctx) from error
 
 
@@ -66,7 +65,7 @@ class SettingOptions:
         lister: the command that prints all settings.
     """
 
-    of: Mapping[str, str]
+    of: dict[str, str]
     unset: str
     lister: str
 
@@ -78,13 +77,21 @@ class SettingOptions:
             types: click's type of a setting, where it is not that of its values.
         """
         known = {entry.path: entry for entry in settings(base)}
-        pairs = click.option(
-            "--set", "assignments", metavar="NAME=VALUE", multiple=True,
-            help=f"Any other setting, any number of times; {self.lister} lists all.",
-        )  # fmt: skip
-        file = click.option("--config", type=FILE, help=f"A TOML file of settings, as {self.lister} prints.")
-        own = [self._option(known[path], option, types.get(path)) for path, option in self.of.items()]
-        return lambda command: reduce(lambda made, option: option(made), (pairs, file, *reversed(own)), command)
+        every: list[Decorator] = [
+            click.option(
+                "--set", "assignments", metavar="NAME=VALUE", multiple=True,
+                help=f"Any other setting, any number of times; {self.lister} lists all.",
+            ),
+            click.option("--config", type=FILE, help=f"A TOML file of settings, as {self.lister} prints."),
+            *(self._option(known[path], option, types.get(path)) for path, option in reversed(self.of.items())),
+        ]  # fmt: skip
+
+        def add(command: Command) -> Command:
+            for option in every:
+                command = option(command)
+            return command
+
+        return add
 
     def given(
         self, base: object, config: Path | None, assignments: Sequence[str], values: Mapping[str, Any]

@@ -88,10 +88,10 @@ def train(
     Example:
       gsdd train ost.gsdd --student small --validation ost_test/ -o student.safetensors
     """
-    chosen = Settings().changed(TRAIN_OPTIONS.given(Settings(), config, assignments, options))
     from gsdd.students.job import train as run
     from gsdd.students.sources import Reading
 
+    chosen = Settings().changed(TRAIN_OPTIONS.given(Settings(), config, assignments, options))
     names = ("subset", "generator", "cache", "on_bad_image")
     reading = Reading(
         **{name: options[name] for name in names},

@@ -11,6 +11,7 @@ ARGUMENT = re.compile(r"(?P<name>[A-Za-z][\w.]*)(?:=(?P<value>.+))?")
 OPTIONS = {
     **COMPRESS_OPTIONS.of,
     **TRAIN_OPTIONS.of,
+    "backend": "--set run.backend",
     "by_class": "--by-class",
     "cache": "--cache",
     "checkpoint_seconds": "--set run.checkpoint_seconds",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gsdd.inspect.verification import Verification
     from gsdd.pairs.dataset import DistilledPairs
     from gsdd.pairs.expand import ExpandReport
-    from gsdd.pairs.tree import ImageFormat
+    from gsdd.data.images import ImageFormat
 
 
 def open(

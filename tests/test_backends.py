@@ -1,18 +1,21 @@
 """One run by the Triton kernels, interpreted, and by the PyTorch reference: the same latents."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from interpreter import watched
+from recipes import run, words
 
-import gsdd
 from gsdd.cli.main import exit_code
+from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import RecipeError
 
 TINY = {
-    "preset": "quick", "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
+    "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
     "inversion_steps": 1, "iterations": 1,
     "real_batch": 1, "real_crops": 1, "feature_filters": 16, "calibration": 2, "ipc": 1,
     # Another order of sums changes bits in fp32, and roundings to bf16 with them, which are larger.
@@ -33,8 +36,8 @@ def two_classes(photos, tmp_path_factory) -> Path:
 
 
 def latents(source: Path, target: Path, **options) -> torch.Tensor:
-    gsdd.compress(source, target, **(TINY | {"codec": "fp32"} | options))
-    return gsdd.open(target).latents
+    run(source, target, **(TINY | {"codec": "fp32"} | options))
+    return read_latents(target).latents
 
 
 @pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
@@ -53,14 +56,19 @@ def test_the_command_line_takes_a_backend_and_the_file_does_not_tell_which(two_c
     files = {}
     for backend in ("auto", "reference"):
         files[backend] = tmp_path / f"{backend}.gsdd"
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
-        assert (
-            exit_code(["compress", str(two_classes), "-o", str(files[backend]), f"--backend={backend}", *options]) == 0
-        )
+        options = ["--preset=quick", *words(backend=backend, **TINY)]
+        assert exit_code(["compress", str(two_classes), "-o", str(files[backend]), *options]) == 0
     assert files["auto"].read_bytes() == files["reference"].read_bytes()
 
 
 def test_a_backend_that_does_not_exist_is_refused_before_any_photo_is_read(tmp_path):
     with pytest.raises(RecipeError, match="backend: got 'cuda'"):
-        gsdd.compress(tmp_path / "nowhere", tmp_path / "a.gsdd", generator="realesr-animevideov3", backend="cuda")
+        run(tmp_path / "nowhere", tmp_path / "a.gsdd", generator="realesr-animevideov3", backend="cuda")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_ops_are_imported_without_triton():
+    names = ("augment", "class_statistics", "matching", "sign_activation")
+    code = f"import sys; {'; '.join(f'import gsdd.kernels.{name}' for name in names)}; print('triton' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -33,11 +33,15 @@ def test_every_command_is_shown_and_exists():
     assert shown == set(cli.list_commands(None))
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "kernels").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_named_files_exist(page):
     text = page.read_text()
     linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
     named = re.findall(r"`((?:gsdd|kernels|formats|cli|tests|benchmarks|docs)/[\w/]+\.(?:py|md))", text)
+    named = [] if page.name == "CHANGELOG.md" else named
     assert all((page.parent / link).exists() for link in linked)
     assert all((ROOT / name).exists() for name in named)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
@@ -23,6 +23,11 @@ class State(Protocol):
 
     def parts(self) -> tuple[Tensors, Facts]:
         """Take the state apart into tensors, and what JSON can hold."""
+        ...
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
+        """Put together what `parts` took apart."""
         ...
 
 

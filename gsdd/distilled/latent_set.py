@@ -154,7 +154,7 @@ class LatentSet:
         if made_with.name not in NAMED:
             raise GeneratorNotFoundError(
                 f"{self.path} was made with the generator {made_with.name} ({made_with.architecture}, fingerprint "
-                f"{made_with.fingerprint[:16]}, from {made_with.origin}); give its file with --generator PATH"
+                f"{made_with.fingerprint[:16]}, from {made_with.origin}); give its file with `generator=PATH`"
             )
         return made_with.name
 
@@ -233,8 +233,8 @@ def joint_sha256(digests: Sequence[str]) -> str:
 
 def _matches(place: str | PathLike[str]) -> Iterator[str | PathLike[str]]:
     """List the files of a pattern; what exists, or matches nothing, is taken as it is."""
-    found = [] if is_url(place) or Path(place).exists() else sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207
-    yield from found or [place]
+    found = () if is_url(place) or Path(place).exists() else sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207
+    yield from found or (place,)
 
 
 def from_contents(path: str | PathLike[str], contents: container.Contents) -> LatentSet:

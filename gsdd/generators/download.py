@@ -3,7 +3,7 @@
 import hashlib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 
@@ -12,18 +12,20 @@ from gsdd.formats.atomic import check_output, written_whole
 from gsdd.formats.digest import file_digest
 from gsdd.generators.named import NamedGenerator
 from gsdd.generators.places import cache_dir, cached
+from gsdd.monitor import SILENT, Monitor
 
 TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
+KILOBYTE = 1000
 
 
-def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None, *, dry_run: bool = False) -> Path:
+def fetch(named: NamedGenerator, *, dry_run: bool = False, monitor: Monitor = SILENT) -> Path:
     """Download the official weights of a named generator into the cache, unless they are there.
 
     Args:
         named: the generator.
-        progress: told the number of bytes that have just arrived.
         dry_run: download nothing.
+        monitor: told of the kilobytes that have come.
 
     Returns:
         The file in the cache, or where it would be.
@@ -43,13 +45,11 @@ def fetch(named: NamedGenerator, progress: Callable[[int], object] | None = None
         )
     target = cache_dir() / wanted.file
     if not dry_run:
-        download(wanted.url, target, size=wanted.bytes, sha256=wanted.sha256, progress=progress)
+        download(wanted.url, target, size=wanted.bytes, sha256=wanted.sha256, monitor=monitor)
     return target
 
 
-def download(
-    url: str, target: Path, *, size: int, sha256: str, progress: Callable[[int], object] | None = None
-) -> None:
+def download(url: str, target: Path, *, size: int, sha256: str, monitor: Monitor = SILENT) -> None:
     """Download a file, check it, and only then give it its name.
 
     Args:
@@ -57,7 +57,7 @@ def download(
         target: where it goes; replaced if it exists.
         size: bytes that it must have.
         sha256: digest that it must have.
-        progress: told the number of bytes that have just arrived.
+        monitor: told of the kilobytes that have come.
 
     Raises:
         GeneratorError: the file cannot be had, or has another size or digest; nothing is left behind.
@@ -73,8 +73,7 @@ def download(
                 break
             digest.update(chunk)
             file.write(chunk)
-            if progress:
-                progress(len(chunk))
+            monitor.progress("kB", -(-received // KILOBYTE), -(-size // KILOBYTE))
         if received != size or digest.hexdigest() != sha256:
             raise _foreign(url, f"{received} bytes, sha256 {digest.hexdigest()}", f"{size} bytes, sha256 {sha256}")
 

@@ -1,7 +1,8 @@
 """BasicSR and traiNNer-redux: a dataset type that trains from a `.gsdd` file, with nothing expanded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,9 +38,10 @@ class DistilledPairsDataset:
     """The pairs of a `.gsdd` file, as a trainer's configuration asks for them.
 
     Args:
-        opt: the options of one dataset. `file` (in traiNNer-redux `dataroot_gt`) names the `.gsdd` file; `gt_size` or
-            `lq_size`, `use_hflip`, `use_rot`, `repeat`, `seed`, `cache`, `generator`, `device` and `force_generator`
-            are those of `gsdd.DistilledPairs`. In a phase other than `train` images are whole and not flipped.
+        opt: the options of one dataset. `file` (in traiNNer-redux `dataroot_gt`) names one or several `.gsdd` files;
+            `gt_size` or `lq_size`, `use_hflip`, `use_rot`, `repeat`, `seed`, `cache`, `generator`, `device` and
+            `force_generator` are those of `gsdd.DistilledPairs`. In a phase other than `train` images are whole and
+            not flipped.
 
     Raises:
         RecipeError: an option is unknown, missing, or makes no run; or the file's scale is not the configuration's.
@@ -53,10 +55,10 @@ class DistilledPairsDataset:
 
         options = _given(opt)
         _check_names(options)
-        file = _file(options)
-        _check_scale(file, options.get("scale"))
+        files = _files(options)
+        _check_scale(files[0], options.get("scale"))
         self.opt = opt
-        self.pairs = DistilledPairs(file, **_arguments(options))
+        self.pairs = DistilledPairs(files, **_arguments(options))
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -76,7 +78,7 @@ def register(trainer: str = "basicsr") -> None:
         MissingExtraError: the trainer cannot be imported.
     """
     if trainer not in ("basicsr", "traiNNer"):
-        raise RecipeError(f"trainer: got {trainer!r}, wanted 'basicsr' or 'traiNNer'")
+        raise RecipeError(f"`trainer`: got {trainer!r}, wanted 'basicsr' or 'traiNNer'")
     try:
         registry = import_module(f"{trainer}.utils.registry").DATASET_REGISTRY
     except ImportError as error:
@@ -105,14 +107,13 @@ def _check_names(options: Mapping[str, Any]) -> None:
         )
 
 
-def _file(options: Mapping[str, Any]) -> str:
+def _files(options: Mapping[str, Any]) -> Sequence[str]:
     # traiNNer-redux refuses keys that it does not know, `file` too, and makes a list of every root.
-    roots = options.get("dataroot_gt", [])
-    files = [str(options["file"])] if "file" in options else []
-    files += [roots] if isinstance(roots, str) else roots
-    if len(files) != 1:
-        raise RecipeError(f"DistilledPairsDataset {options.get('name')}: got the files {files}, wanted one (file: ...)")
-    return str(Path(files[0]).expanduser()) if files[0].startswith("~") else files[0]
+    roots = [options.get("file", ()), options.get("dataroot_gt", ())]
+    files = [str(file) for root in roots for file in ([root] if isinstance(root, str | PathLike) else root)]
+    if not files:
+        raise RecipeError(f"DistilledPairsDataset {options.get('name')}: got no file, wanted `file` or `dataroot_gt`")
+    return [str(Path(file).expanduser()) if file.startswith("~") else file for file in files]
 
 
 def _check_scale(file: str, scale: int | None) -> None:

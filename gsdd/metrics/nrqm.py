@@ -20,9 +20,12 @@ from gsdd.errors import KernelInputError, MetricError, MissingExtraError, Missin
 from gsdd.metrics.global_frequency import global_frequency
 from gsdd.metrics.local_frequency import local_frequency
 from gsdd.metrics.matlab import blur, luma
+from gsdd.metrics.niqe import niqe
 from gsdd.metrics.regression_forest import RegressionForest
 
 LEVELS = 3
+# As wide as the scale.
+PIRM_SHAVE = 4
 BLOCK = 5
 # Of the three vectors: 6 a level, 45, 25 a level.
 FEATURES = (18, 45, 75)
@@ -80,6 +83,22 @@ def nrqm(images: Tensor, model_file: Path | None, shave: int = 0) -> Tensor:
     """
     model = _remembered_model(existing_model(model_file))
     return torch.stack([model(nrqm_features(image)) for image in luma(images, shave)]).to(images.device)
+
+
+def perceptual_index(images: Tensor, model_file: Path | None, shave: int = PIRM_SHAVE) -> Tensor:
+    """Measure the perceptual index of the PIRM 2018 challenge, ((10 - NRQM) + NIQE) / 2; lower is better.
+
+    Args:
+        images: uint8 RGB `[N, 3, H, W]`.
+        model_file: as for `nrqm`, and so is the rest.
+        shave: border to leave out, in pixels.
+
+    Returns:
+        float64 `[N]`.
+
+    Source: Blau et al., "The 2018 PIRM Challenge on Perceptual Image Super-Resolution", ECCVW 2018, Eq. 3.
+    """
+    return ((10 - nrqm(images, model_file, shave)) + niqe(images, shave)) / 2
 
 
 def nrqm_features(image: Tensor) -> NrqmFeatures:

@@ -16,8 +16,7 @@ from gsdd.metrics.lpips import CONVENTION as LPIPS_CONVENTION
 from gsdd.metrics.lpips import Net, load_lpips
 from gsdd.metrics.measure import Measure
 from gsdd.metrics.niqe import niqe
-from gsdd.metrics.nrqm import existing_model, nrqm
-from gsdd.metrics.perceptual_index import perceptual_index
+from gsdd.metrics.nrqm import existing_model, nrqm, perceptual_index
 from gsdd.metrics.psnr import psnr
 from gsdd.metrics.shift_tolerant_lpips import load_st_lpips
 from gsdd.metrics.ssim import ssim
@@ -76,7 +75,7 @@ def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
     unknown = [name for name in names if name not in METRICS and name not in FAMILIES]
     if unknown or not names:
         known = ", ".join([*FAMILIES, *METRICS])
-        raise RecipeError(f"metrics: got {', '.join(map(repr, unknown)) or 'none'}; wanted some of {known}")
+        raise RecipeError(f"`metrics`: got {', '.join(map(repr, unknown)) or 'none'}; wanted some of {known}")
     single = dict.fromkeys(name for given in names for name in FAMILIES.get(given, (given,)))
     return tuple(METRICS[name] for name in single)
 

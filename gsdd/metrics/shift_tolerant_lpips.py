@@ -19,7 +19,7 @@ from gsdd.errors import MetricError, MissingExtraError
 from gsdd.metrics.conventions import compared
 from gsdd.metrics.lpips import CONVENTION, Net
 from gsdd.metrics.measure import Measure, read_weights
-from gsdd.metrics.trunk import Trunk
+from gsdd.metrics.trunk import Trunk, vgg_layers
 
 DISTRIBUTION = "stlpips-pytorch"
 PACKAGE = "stlpips_pytorch"
@@ -27,6 +27,7 @@ FILE = "weights/vST0.0/{net}_shift_tolerant.pth"
 # Below this a reflected border would be wider than the feature map that it is reflected from.
 SMALLEST: Mapping[Net, int] = {"alex": 21, "vgg": 18}
 TINY = 1e-10
+VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
 def load_st_lpips(net: Net) -> Measure:
@@ -112,16 +113,7 @@ def _alex() -> tuple[list[nn.Module], tuple[int, ...]]:
 
 def _vgg() -> tuple[list[nn.Module], tuple[int, ...]]:
     """VGG-16 with its pooling anti-aliased, and the layers that are compared: the last of each block."""
-    layers: list[nn.Module] = []
-    taps, channels = [], 3
-    for width, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        if layers:
-            layers += [nn.MaxPool2d(2, 1), BlurPool(channels)]
-        for _ in range(depth):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        taps.append(len(layers) - 1)
-    return layers, tuple(taps)
+    return vgg_layers(VGG16, lambda channels: [nn.MaxPool2d(2, 1), BlurPool(channels)])
 
 
 def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> Network:

@@ -1,6 +1,6 @@
 """Frozen networks whose layers are compared, and where torchvision keeps their weights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +37,30 @@ class Trunk:
     def to(self, device: torch.device) -> "Trunk":
         """Give the same on a device."""
         return replace(self, layers=self.layers.to(device), mean=self.mean.to(device), std=self.std.to(device))
+
+
+def vgg_layers(
+    blocks: Sequence[tuple[int, int]], pool: Callable[[int], list[nn.Module]]
+) -> tuple[list[nn.Module], tuple[int, ...]]:
+    """List the layers of a VGG, in torchvision's order.
+
+    Args:
+        blocks: channels and number of convolutions of each.
+        pool: makes what lies between two blocks, of their channels.
+
+    Returns:
+        The layers, and the number of the last of each block: an activation, behind its convolution.
+    """
+    layers: list[nn.Module] = []
+    ends, channels = [], 3
+    for width, depth in blocks:
+        if layers:
+            layers += pool(channels)
+        for _ in range(depth):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        ends.append(len(layers) - 1)
+    return layers, tuple(ends)
 
 
 def cached_by_torchvision(name: str, user: str, argument: str) -> Path:

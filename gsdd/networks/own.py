@@ -46,35 +46,29 @@ def recognise(state_dict: State) -> OwnNetwork | None:
         RuntimeError: they have its keys and not its shapes.
     """
     state = {_current_name(key): value for key, value in state_dict.items()}
-    if all(_is_weight(state.get(key)) for key in SRRESNET):
-        return _srresnet(state)
-    if all(_is_weight(state.get(key)) for key in SFTGAN_KEYS):
-        return _sftgan(state)
-    if all(_is_weight(state.get(key)) for key in SMALL):
-        return _small(state)
+    for keys, build in ((SRRESNET, _srresnet), (SFTGAN_KEYS, _sftgan), (SMALL, _small)):
+        if all(_is_weight(state.get(key)) for key in keys):
+            with torch.device("meta"):
+                network, architecture = build(state)
+            return OwnNetwork(_filled(network, state), architecture)
     return None
 
 
-def _srresnet(state: State) -> OwnNetwork:
+def _srresnet(state: State) -> tuple[torch.nn.Module, str]:
     channels, blocks = len(state["conv_first.weight"]), _count(state, r"body\.(\d+)\.conv1\.weight")
-    with torch.device("meta"):
-        network = SRResNet(channels, blocks)
-    return OwnNetwork(_filled(network, state), f"SRResNet {channels}nf {blocks}nb")
+    return SRResNet(channels, blocks), f"SRResNet {channels}nf {blocks}nb"
 
 
-def _sftgan(state: State) -> OwnNetwork:
+def _sftgan(state: State) -> tuple[torch.nn.Module, str]:
     channels, blocks = len(state["conv0.weight"]), _count(state, r"sft_branch\.(\d+)\.conv0\.weight")
     is_retrained = "HR_branch.0.weight" in state
-    with torch.device("meta"):
-        network = SFTGAN(channels, blocks, "retrained" if is_retrained else "paper")
-    return OwnNetwork(_filled(network, state), f"SFTGAN {channels}nf {blocks}nb{'' if is_retrained else ' paper'}")
+    network = SFTGAN(channels, blocks, "retrained" if is_retrained else "paper")
+    return network, f"SFTGAN {channels}nf {blocks}nb{'' if is_retrained else ' paper'}"
 
 
-def _small(state: State) -> OwnNetwork:
+def _small(state: State) -> tuple[torch.nn.Module, str]:
     channels, blocks = len(state["head.weight"]), _count(state, r"blocks\.(\d+)\.conv1\.weight")
-    with torch.device("meta"):
-        network = SmallNetwork(channels, blocks)
-    return OwnNetwork(_filled(network, state), f"small {channels}nf {blocks}nb")
+    return SmallNetwork(channels, blocks), f"small {channels}nf {blocks}nb"
 
 
 def _filled(network: torch.nn.Module, state: State) -> torch.nn.Module:

@@ -86,7 +86,7 @@ def collate(batch: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
         `[N, 3, h, w]`, `[N, 3, H, W]` and twice a list of names, by the items' keys; in a worker what will be that.
     """
     if not isinstance(batch, PairBatch):
-        return default_collate(batch)
+        return default_collate(list(batch))
     return batch.together() if get_worker_info() is None else _Parcel(batch)
 
 

@@ -70,11 +70,13 @@ class PairCache:
     """
 
     def __init__(self, sets: Sequence[LatentSet], decoder: Decoder, folder: Path | None = None) -> None:
-        self._temporary = TemporaryFolder() if folder is None else None
+        self._temporary: TemporaryFolder | None = None
+        if folder is None:
+            self._temporary = TemporaryFolder()
+            folder = self._temporary.path
         self._starts = [0, *accumulate(map(len, sets))]
-        place = folder or self._temporary.path
         self._files = [
-            PairFile(self._find(latents, decoder, place, start), len(latents), latents.manifest.hr_size)
+            PairFile(self._find(latents, decoder, folder, start), len(latents), latents.manifest.hr_size)
             for latents, start in zip(sets, self._starts, strict=False)
         ]
 

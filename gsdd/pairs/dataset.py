@@ -1,39 +1,43 @@
-"""A `.gsdd` file as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
+"""`.gsdd` files as a map-style dataset of HR-LR pairs, as trainers of the BasicSR family take it."""
 
-import secrets
-import warnings
-from collections.abc import Iterable, Sequence
-from os import PathLike, fspath
+import copy
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import numpy as np
 from torch.utils.data import Dataset, get_worker_info
 
+from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
 from gsdd.errors import GsddError, RecipeError
-from gsdd.formats.manifest import DEGRADATION
-from gsdd.generators.generator import Generator
+from gsdd.monitor import SILENT, Monitor
+from gsdd.pairs.batch import Item, Keys, PairBatch, collate
 from gsdd.pairs.cache import PairCache
-from gsdd.distilled.latent_set import LatentSet
-from gsdd.distilled.latent_set import read_latents
-from gsdd.pairs.draws import View, ViewDraws
-from gsdd.pairs.items import Keys, PairItem, Pixels, make_known
-from gsdd.pairs.ranks import rank_and_world_size
-from gsdd.pairs.shared import ArrayLayout, Rebuilt, SharedArrays
+from gsdd.pairs.decoder import SCALE, Decoder
+from gsdd.pairs.draws import ViewDraws
+from gsdd.pairs.order import rank_and_world_size
+from gsdd.pairs.visits import Visits
 
 KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_path", "H_path")}
 
 
-class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
-    """The pairs of a file, each visit of a pair in another view.
+class DistilledPairs(Dataset[Item]):
+    """The pairs of one or several files, each visit of a pair in another view.
 
-    G runs in the process that makes the dataset, once for each latent; on a CPU on a thread, so that the first items
-    come before all are decoded. DataLoader workers read the result from shared memory, whether they are forked, spawned
-    or from a fork server. Every index counts its visits, so epochs differ though nobody calls `set_epoch`; workers have
-    one count, and ranks of torch.distributed see other views. With a sampler that gives each index once an epoch, items
-    are a function of (seed, index, epoch).
+    All latents are decoded when this is made, into a file that DataLoader workers map by its path, whether they are
+    forked, spawned or from a fork server. Every index counts its visits, so epochs differ though nobody calls
+    `set_epoch`; workers have one count, and ranks of torch.distributed see other views. With a sampler that gives each
+    index once an epoch, items are a function of (seed, index, epoch).
+
+    Items are dicts of two tensors, RGB CHW float32 in [0, 1], and the pair's name twice. torch's default collation
+    makes batches of them; `DataLoader(..., collate_fn=DistilledPairs.collate)` makes the same at twice the rate.
+
+    A copy shares files and counts with its original. So does a pickle, for as long as the process that made the dataset
+    keeps it; with `cache` it can be unpickled later, and then counts anew.
 
     Args:
-        path: the `.gsdd` file, or its URL.
+        files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one set, in the order given.
         gt_size: side of the HR crops in pixels, a multiple of the scale; None serves whole images.
         repeat: how many times each pair counts in `len`; trainers with long epochs restart their workers less often.
         use_hflip: mirror half of the views.
@@ -41,22 +45,25 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         seed: of the views.
         keys: "lqgt" names items `lq gt lq_path gt_path` (BasicSR, traiNNer-redux, neosr), "LH" `L H L_path H_path`
             (KAIR).
-        cache: folder that keeps the decoded pairs for the next run; None keeps them in memory.
-        generator: a named generator or a path of weights; None takes the one that the file names.
-        device: where G runs.
-        force_generator: take weights that are not those that the file was made with; a warning tells.
+        cache: folder that keeps the decoded pairs for the next run; None takes a temporary one.
+        generator: a named generator or a path of weights; None takes the one that each file holds or names.
+        device: where G runs; "auto" takes a GPU where there is one.
+        force_generator: take weights that are not those that a file was made with.
+        monitor: told of the decoding, and of weights that are not exactly those of a file.
 
     Raises:
-        FormatError: the file is damaged.
+        FormatError: a file is damaged.
         GeneratorError: no usable generator.
-        RecipeError: an option has no meaning for this file.
-        OutputError: the cache folder has no room.
+        RecipeError: an option has no meaning for these files, or their images are of different sizes.
+        OutputError: there is no room for the decoded pairs.
         GsddError: made in a DataLoader worker, where G must not run.
     """
 
+    collate = staticmethod(collate)
+
     def __init__(
         self,
-        path: str | PathLike[str],
+        files: Files,
         *,
         gt_size: int | None = None,
         repeat: int = 1,
@@ -66,61 +73,57 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         keys: Literal["lqgt", "LH"] = "lqgt",
         cache: str | PathLike[str] | None = None,
         generator: str | None = None,
-        device: str = "cpu",
+        device: str = "auto",
         force_generator: bool = False,
+        monitor: Monitor = SILENT,
     ) -> None:
         if keys not in KEYS:
-            raise RecipeError(f"keys: got {keys!r}, wanted one of {', '.join(KEYS)}")
+            raise RecipeError(f"`keys`: got {keys!r}, wanted one of {', '.join(KEYS)}")
         if repeat < 1:
-            raise RecipeError(f"repeat: got {repeat}, wanted at least 1")
+            raise RecipeError(f"`repeat`: got {repeat}, wanted at least 1")
         if get_worker_info() is not None:
-            raise GsddError(f"{path}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
-        distilled = read_latents(path)
-        self._names = tuple(distilled.name(number) for number in range(len(distilled)))
-        self._name, self.keys, self.token = distilled.path.name, KEYS[keys], secrets.token_hex(8)
-        self._draws = _view_draws(distilled, gt_size, use_hflip, use_rot, seed)
-        self._repeat = repeat
+            raise GsddError(f"{files}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
+        sets = read_files(files)
+        self._draws = _view_draws(sets[0], gt_size, use_hflip, use_rot, seed)
+        self._files = [latents.path.name for latents in sets]
+        self._names = [latents.name(number) for latents in sets for number in range(len(latents))]
+        self._keys, self._repeat = KEYS[keys], repeat
+        self._sha256 = joint_sha256([latents.latents_sha256 for latents in sets])
         # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
-        rank, self._world_size = rank_and_world_size()
-        self._visits = SharedArrays({"visits": ArrayLayout("i8", (len(distilled) * repeat,))})
-        self._visits["visits"][:] = rank
-        self._latents = distilled.latents_sha256
-        self._cache = self._make_cache(distilled, cache, generator, device, force_generator)
-        make_known(self)
+        self._visits = Visits(len(self), *rank_and_world_size())
+        decoder = Decoder(generator, device, force_generator, monitor)
+        self._cache = PairCache(sets, decoder, None if cache is None else Path(cache))
 
     def __len__(self) -> int:
         return len(self._names) * self._repeat
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r}, {len(self._names)} pairs, repeat={self._repeat})"
+        files = ", ".join(self._files)
+        return f"{type(self).__name__}({files!r}, {len(self._names)} pairs, repeat={self._repeat})"
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return copy.copy(self)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What decides the items, as plain values by name."""
         draws = self._draws
         return {
-            "latents": self._latents[:16],
+            "latents": self._sha256[:16],
             "repeat": self._repeat,
-            "gt_size": draws.crop * int(DEGRADATION["scale"]),
+            "gt_size": draws.crop * SCALE,
             "views": [draws.seed, draws.hflip, draws.rotate],
         }
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        index = range(len(self))[index]
-        return self.item(index, self._visit(index)).whole()
+    def __getitem__(self, index: int) -> Item:
+        return self.__getitems__([index])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> list[PairItem]:
-        """Give the items of a batch, as a DataLoader asks for it; what is not decoded is asked for all at once."""
-        make_known(self)
-        indices = [range(len(self))[index] for index in indices]
-        self.want(indices)
-        return [self.item(index, self._visit(index)) for index in indices]
+    def __getitems__(self, indices: Sequence[int]) -> PairBatch:
+        """Give the items of a batch, as a DataLoader asks for them."""
+        known = [range(len(self))[index] for index in indices]
+        return self._batch(known, self._visits.take(known))
 
-    def want(self, indices: Iterable[int]) -> None:
-        """Ask for the pairs of some items to be decoded before others."""
-        self._cache.want(index % len(self._names) for index in indices)
-
-    def item(self, index: int, visit: int) -> PairItem:
+    def item(self, index: int, visit: int) -> Item:
         """Give an item as on a certain visit, and count nothing.
 
         Args:
@@ -128,28 +131,10 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
             visit: from 0.
 
         Returns:
-            LR and HR, RGB `[3, h, w]` and `[3, H, W]`, and the pair's name twice, under the names of `keys`.
+            LR and HR, RGB float32 `[3, h, w]` and `[3, H, W]` in [0, 1], and the pair's name twice, under the names of
+            `keys`.
         """
-        turn, pair = divmod(index, len(self._names))
-        view = self._draws.draw(pair, turn + self._repeat * visit)
-        return PairItem(self, pair, view)
-
-    def look(self, pair: int, view: View) -> tuple[Pixels, Pixels, str]:
-        """Look at a pair, waiting for it if need be.
-
-        Args:
-            pair: which latent.
-            view: from `ViewDraws`.
-
-        Returns:
-            LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`, not copied; and the pair's name.
-
-        Raises:
-            GsddError: it cannot be decoded.
-        """
-        low, high = self._cache.pair(pair)
-        size = self._draws.crop
-        return view.of(low, size, 1), view.of(high, size, int(DEGRADATION["scale"])), self._names[pair]
+        return self._batch([index], [visit])[0]
 
     def set_epoch(self, epoch: int) -> None:
         """Serve the views of an epoch from now on, in every worker.
@@ -157,41 +142,28 @@ class DistilledPairs(Rebuilt, Dataset[dict[str, Any]]):
         Args:
             epoch: from 0; each index that was asked for once an epoch got these views by itself.
         """
-        self._visits["visits"][:] = epoch
+        self._visits.set_all(epoch)
 
-    def complete(self) -> None:
-        """Return once every pair is decoded.
-
-        Raises:
-            GsddError: they could not be decoded, or not be kept.
-        """
-        self._cache.complete()
-
-    def _visit(self, index: int) -> int:
-        visits = self._visits["visits"]
-        visit = int(visits[index])
-        visits[index] = visit + self._world_size
-        return visit
-
-    def _make_cache(
-        self, distilled: LatentSet, folder: str | PathLike[str] | None, generator: str | None, device: str, force: bool
-    ) -> PairCache:
-        def load() -> Generator:
-            model, note = distilled.load_generator(generator, device=device, force=force)
-            if note:
-                warnings.warn(f"{distilled.path}: {note}", stacklevel=5)
-            return model
-
-        fingerprint = None if generator else distilled.manifest.generator.fingerprint
-        return PairCache(distilled, load, None if folder is None else Path(fspath(folder)), fingerprint)
+    def _batch(self, indices: Sequence[int], visits: Sequence[int]) -> PairBatch:
+        size = self._draws.crop
+        low = np.empty((len(indices), 3, size, size), np.uint8)
+        high = np.empty((len(indices), 3, size * SCALE, size * SCALE), np.uint8)
+        names = []
+        for place, (index, visit) in enumerate(zip(indices, visits, strict=True)):
+            turn, number = divmod(index, len(self._names))
+            view = self._draws.draw(number, turn + self._repeat * visit)
+            lr, hr = self._cache.pair(number)
+            low[place], high[place] = view.of(lr, size, 1), view.of(hr, size, SCALE)
+            names.append(self._names[number])
+        return PairBatch(self._keys, low, high, names)
 
 
-def _view_draws(distilled: LatentSet, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
-    scale, whole = int(DEGRADATION["scale"]), distilled.manifest.hr_size
+def _view_draws(latents: LatentSet, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
+    whole = latents.manifest.hr_size
     size = whole if gt_size is None else gt_size
-    if not isinstance(size, int) or size % scale or not scale <= size <= whole:
+    if not isinstance(size, int) or size % SCALE or not SCALE <= size <= whole:
         raise RecipeError(
-            f"gt_size: got {gt_size!r}, wanted a multiple of {scale} up to {whole}, the size of the HR images of "
-            f"{distilled.path}"
+            f"`gt_size`: got {gt_size!r}, wanted a multiple of {SCALE} up to {whole}, the size of the HR images of "
+            f"{latents.path}"
         )
-    return ViewDraws(seed, whole // scale, size // scale, hflip, rotate)
+    return ViewDraws(seed, whole // SCALE, size // SCALE, hflip, rotate)

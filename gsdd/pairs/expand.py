@@ -1,33 +1,22 @@
-"""A `.gsdd` file -> HR and LR images on disk, in the shape that SR trainers read."""
+"""`.gsdd` files -> HR and LR images on disk, in the shape that SR trainers read."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from gsdd.data.degradation import low_resolution
 from gsdd.data.images import ImageFormat
-from gsdd.data.names import image_stems
-from gsdd.distilled.decode import CHUNK
-from gsdd.distilled.latent_set import LatentSet, read_latents
-from gsdd.errors import OutputError, RecipeError, SourceError
+from gsdd.data.names import class_folders, image_stems
+from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, listed, read_files
+from gsdd.errors import OutputError, SourceError
 from gsdd.formats.digest import file_digest
-from gsdd.formats.manifest import DEGRADATION
 from gsdd.formats.remote import is_url
-from gsdd.generators.generator import Generator
+from gsdd.monitor import SILENT, Monitor
+from gsdd.pairs.decoder import SCALE, Decoder, chunks
 from gsdd.pairs.trainers import configurations
-from gsdd.pairs.tree import (
-    Marker,
-    PairTree,
-    is_free,
-    read_marker,
-    remove_images,
-    write_marker,
-)
-
-Progress = Callable[[int, int], None]
+from gsdd.pairs.tree import Marker, PairTree, is_free, read_marker, remove_images, write_marker
 
 
 @dataclass(frozen=True)
@@ -36,14 +25,13 @@ class ExpandReport:
 
     Args:
         folder: where the pairs are.
-        pairs: how many pairs the file holds.
+        pairs: how many pairs the files hold.
         written: pairs that this run wrote, or would write in a dry run.
         kept: pairs that were there already.
         hr_size: side of an HR image in pixels.
         lr_size: side of an LR image in pixels.
         image_format: "png" or "webp".
         trainers: trainer -> configuration that reads the folder, as from `trainers.configurations`.
-        note: what the user should know of the generator, if anything.
     """
 
     folder: Path
@@ -54,7 +42,6 @@ class ExpandReport:
     lr_size: int
     image_format: str
     trainers: dict[str, str]
-    note: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as JSON values."""
@@ -62,112 +49,115 @@ class ExpandReport:
 
 
 def expand(
-    path: str | PathLike[str],
+    files: Files,
     output: str | PathLike[str] | None = None,
     *,
     generator: str | None = None,
     by_class: bool = False,
     image_format: ImageFormat = "png",
-    batch_size: int = 32,
-    device: str = "cpu",
+    device: str = "auto",
     force: bool = False,
     force_generator: bool = False,
     dry_run: bool = False,
-    progress: Progress | None = None,
+    monitor: Monitor = SILENT,
 ) -> ExpandReport:
-    """Write the pairs of a distilled file as images; what is there already is kept, what is missing is completed.
+    """Write the pairs of files as images; what is there already is kept, what is missing is completed.
 
     Args:
-        path: the `.gsdd` file.
-        output: the folder to write; None is `<stem>_expanded` in the current directory.
-        generator: a named generator or a path of weights; None takes the one that the file names.
+        files: a `.gsdd` file, a glob pattern, or a list of these: one tree, in which classes of one name are one.
+        output: the folder to write; None is `<stem of the first file>_expanded` in the current directory.
+        generator: a named generator or a path of weights; None takes the one that each file holds or names.
         by_class: a sub-folder a class in `HR/` and `LR_x4/`.
         image_format: "png" or "webp" (lossless).
-        batch_size: latents between two calls of `progress`; the images do not depend on it.
-        device: where the generator runs.
+        device: where the generator runs; "auto" takes a GPU where there is one.
         force: write into a folder that holds other files, and replace every image of this or an earlier expansion.
-        force_generator: use a generator whose weights are not those that the file was made with.
+        force_generator: use a generator whose weights are not those that a file was made with.
         dry_run: only count.
-        progress: called with (pairs done, pairs in all), first with those that are there already.
+        monitor: told of the pairs, first of those that are there already, and of weights that are not exactly those of
+            a file.
 
     Returns:
         How many pairs were written and kept, and where.
 
     Raises:
-        FormatError: the file is damaged.
+        FormatError: a file is damaged.
         GeneratorError: the generator is not here, or not the file's.
         OutputError: the folder holds something else, or cannot be written.
-        RecipeError: an option has no meaning.
+        RecipeError: an option has no meaning, or the files hold images of different sizes.
         SourceError: there is no such file, or it is a URL.
+        Interrupted: the monitor said so; the same call completes what is missing.
     """
-    if batch_size < 1:
-        raise RecipeError(f"batch size: got {batch_size}, wanted at least 1")
-    if is_url(path):
-        raise SourceError(
-            f"{path}: expand completes what an earlier run left, so it wants a file here; download it first"
-        )
-    distilled = read_latents(path)
-    tree = _tree_of(distilled, output, by_class, image_format)
-    claim = Marker(file_digest(distilled.path), "", by_class, image_format)
+    sets = _read_here(files)
+    tree = _tree_of(sets, output, by_class, image_format)
+    claim = Marker(joint_sha256([file_digest(latents.path) for latents in sets]), "", by_class, image_format)
     found = read_marker(tree.root)
     _check_owner(tree.root, found, claim, force)
-    missing = tuple(range(len(distilled))) if force else tree.missing()
-    report = _report(distilled, tree, len(missing))
+    missing = range(len(tree.stems)) if force else tree.missing()
+    report = _report(tree, len(missing))
     if dry_run:
         return report
-    if missing or generator or not _has_weights_of(distilled, found):
-        model, note = distilled.load_generator(generator, device=device, force=force_generator)
-        report = replace(report, note=note)
-        _take(tree, found, replace(claim, generator=model.fingerprint), force)
-        _write_pairs(distilled, model, tree, missing, batch_size, progress)
+    made_with = joint_sha256([latents.manifest.generator.fingerprint for latents in sets])
+    if missing or generator or found is None or found.generator != made_with:
+        decoder = Decoder(generator, device, force_generator, monitor)
+        weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets])
+        _take(tree, found, replace(claim, generator=weights), force)
+        _write_pairs(sets, decoder, tree, missing)
     tree.tidy()
     tree.write_meta_info()
     return report
 
 
+def _read_here(files: Files) -> tuple[LatentSet, ...]:
+    for place in listed(files):
+        if is_url(place):
+            raise SourceError(
+                f"{place}: expand completes what an earlier run left, so it wants a file here; download it first"
+            )
+    return read_files(files)
+
+
 def _tree_of(
-    distilled: LatentSet, output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
+    sets: Sequence[LatentSet], output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
 ) -> PairTree:
-    root = Path(f"{distilled.path.stem}_expanded") if output is None else Path(output)
-    stems = image_stems(distilled.class_folders, distilled.class_index.tolist(), by_class=by_class)
-    return PairTree(root, stems, image_format, distilled.manifest.hr_size, DEGRADATION["scale"])
+    root = Path(f"{sets[0].path.stem}_expanded") if output is None else Path(output)
+    names = list(dict.fromkeys(name for latents in sets for name in latents.class_names))
+    classes = [names.index(latents.class_names[number]) for latents in sets for number in latents.class_index.tolist()]
+    stems = image_stems(class_folders(names), classes, by_class=by_class)
+    return PairTree(root, stems, image_format, sets[0].manifest.hr_size, SCALE)
 
 
-def _report(distilled: LatentSet, tree: PairTree, missing: int) -> ExpandReport:
+def _report(tree: PairTree, missing: int) -> ExpandReport:
     return ExpandReport(
         folder=tree.root,
-        pairs=len(distilled),
+        pairs=len(tree.stems),
         written=missing,
-        kept=len(distilled) - missing,
+        kept=len(tree.stems) - missing,
         hr_size=tree.hr_size,
         lr_size=tree.hr_size // tree.scale,
         image_format=tree.image_format,
         trainers=configurations(tree),
-        note=None,
     )
 
 
 def _check_owner(root: Path, found: Marker | None, claim: Marker, force: bool) -> None:
     if root.exists() and not root.is_dir():
-        raise OutputError(f"{root} is a file; give the name of a folder with -o")
+        raise OutputError(f"{root} is a file; give the name of a folder as `output=DIR`")
     if force:
         return
     if found is None and not is_free(root):
-        raise OutputError(f"{root} exists and holds other files; choose another -o, or --force to write into it")
+        raise OutputError(
+            f"{root} exists and holds other files; give another `output=DIR`, or `force=True` to write into it"
+        )
     if found is not None and replace(found, generator="") != claim:
         what = "another file's images" if found.file != claim.file else "this file's images in another form"
-        raise OutputError(f"{root} holds {what}; choose another -o, or --force to replace them")
-
-
-def _has_weights_of(distilled: LatentSet, found: Marker | None) -> bool:
-    return found is not None and found.generator == distilled.manifest.generator.fingerprint
+        raise OutputError(f"{root} holds {what}; give another `output=DIR`, or `force=True` to replace them")
 
 
 def _take(tree: PairTree, found: Marker | None, claim: Marker, force: bool) -> None:
     if found is not None and found != claim and not force:
         raise OutputError(
             f"{tree.root} holds images made with other weights (fingerprint {found.generator[:12]}, now "
-            f"{claim.generator[:12]}); choose another -o, or --force to replace them"
+            f"{claim.generator[:12]}); give another `output=DIR`, or `force=True` to replace them"
         )
     tree.make_folders()
     if force:
@@ -176,28 +166,16 @@ def _take(tree: PairTree, found: Marker | None, claim: Marker, force: bool) -> N
         write_marker(tree.root, claim)
 
 
-def _write_pairs(
-    distilled: LatentSet,
-    generator: Generator,
-    tree: PairTree,
-    missing: Sequence[int],
-    batch_size: int,
-    progress: Progress | None,
-) -> None:
-    report, done = progress or (lambda done, total: None), len(distilled) - len(missing)
-    report(done, len(distilled))
-    chunks = Counter(number // CHUNK for number in missing)
-    for position, (chunk, count) in enumerate(chunks.items(), start=1):
-        _write_chunk(distilled, generator, tree, chunk)
-        done += count
-        if position % max(1, batch_size // CHUNK) == 0 or position == len(chunks):
-            report(done, len(distilled))
-
-
-def _write_chunk(distilled: LatentSet, generator: Generator, tree: PairTree, chunk: int) -> None:
-    # A chunk has the same members whatever is missing of it, so a resumed run computes what the first one would have.
-    members = range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(distilled)))
-    hr = distilled.decode(generator, members)
-    lr = low_resolution(hr, tree.scale)
-    for number, hr_image, lr_image in zip(members, hr.numpy(), lr.numpy(), strict=True):
-        tree.write_pair(number, hr_image, lr_image)
+def _write_pairs(sets: Sequence[LatentSet], decoder: Decoder, tree: PairTree, missing: Sequence[int]) -> None:
+    total, wanted = len(tree.stems), set(missing)
+    done = total - len(wanted)
+    decoder.tell("pairs", done, total)
+    for latents, start in zip(sets, accumulate(map(len, sets), initial=0), strict=False):
+        for members in chunks(latents):
+            numbers = range(start + members.start, start + members.stop)
+            if found := wanted.intersection(numbers):
+                # All of the chunk is decoded, so a resumed run computes what the first one would have.
+                for number, hr, lr in zip(numbers, *decoder.pairs(latents, members), strict=True):
+                    tree.write_pair(number, hr, lr)
+                done += len(found)
+                decoder.tell("pairs", done, total)

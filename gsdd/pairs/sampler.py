@@ -39,7 +39,9 @@ class ResumableSampler(Sampler[int]):
         rank, world_size = here if rank is None else rank, of if world_size is None else world_size
         self._pairs = pairs
         self._order = Order(len(pairs), seed, shuffle, rank, world_size)
-        self._go_to(Place(0, 0))
+        # Where this iteration has begun, how many indices it has given, and where the next one will begin.
+        self._begun = self._next = Place(0, 0)
+        self._given = 0
 
     def __len__(self) -> int:
         return self._order.length // self._order.world_size
@@ -92,10 +94,8 @@ class ResumableSampler(Sampler[int]):
         epoch, samples = state.get("epoch"), state.get("samples")
         if type(epoch) is not int or type(samples) is not int or epoch < 0 or not 0 <= samples <= self._order.length:
             raise GsddError(f"load_state_dict: got epoch {epoch!r} and samples {samples!r}, which no state_dict gives")
-        self._go_to(self._order.after(Place(epoch, samples), 0))
-
-    def _go_to(self, place: Place) -> None:
-        self._begun, self._next, self._given = place, place, 0
+        self._begun = self._next = self._order.after(Place(epoch, samples), 0)
+        self._given = 0
 
     def _identity(self) -> dict[str, Any]:
         order = self._order

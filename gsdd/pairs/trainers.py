@@ -86,7 +86,7 @@ def _basicsr(data: _Data) -> str:
     if data.by_class:
         return (
             "# PairedImageDataset does not look into class folders, and with meta_info_file it looks for every\n"
-            f"# LR image right in {Path(data.lr).name}/: run gsdd expand without --by-class into another folder\n"
+            f"# LR image right in {Path(data.lr).name}/: expand without class folders into another folder\n"
         )
     return f"""\
 scale: {data.scale}
@@ -144,7 +144,7 @@ dataset_enlarge_ratio = {data.enlarge_ratio}
 
 def _kair(data: _Data) -> str:
     if data.image_format == "webp":
-        return "// KAIR reads no WebP: run gsdd expand with --format png into another folder\n"
+        return "// KAIR reads no WebP: expand as PNG into another folder\n"
     train = {
         "name": data.name,
         "dataset_type": "sr",

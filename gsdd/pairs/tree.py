@@ -58,7 +58,7 @@ class PairTree:
 
     def __post_init__(self) -> None:
         if self.image_format not in get_args(ImageFormat):
-            raise RecipeError(f"image format: got {self.image_format!r}, wanted one of {get_args(ImageFormat)}")
+            raise RecipeError(f"`image_format`: got {self.image_format!r}, wanted one of {get_args(ImageFormat)}")
 
     @property
     def sides(self) -> tuple[Path, Path]:
@@ -155,7 +155,9 @@ def remove_images(tree: PairTree, *, earlier: bool) -> None:
 
 def _make_folder(folder: Path) -> None:
     if folder.is_symlink():
-        raise OutputError(f"{folder} is a symbolic link, which could lead anywhere; remove it, or choose another -o")
+        raise OutputError(
+            f"{folder} is a symbolic link, which could lead anywhere; remove it, or give another `output=DIR`"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -54,5 +54,5 @@ def _opened(path: Path, indices: int, rank: int, world_size: int) -> Visits:
     try:
         visits._open(path, rank, world_size)
     except FileNotFoundError:
-        visits.__init__(indices, rank, world_size)
+        return Visits(indices, rank, world_size)
     return visits

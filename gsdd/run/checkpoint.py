@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gsdd.distill.inversion import InversionState
 from gsdd.distill.matching import Distillation
+from gsdd.distill.run import State
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
@@ -31,8 +32,8 @@ _DTYPES = {
     torch.uint8: "U8",
 }
 
-State = InversionState | Distillation
-_KINDS: dict[str, type[State]] = {"inversion": InversionState, "matching": Distillation}
+Kinds = Mapping[str, type[State]]
+STAGES: Kinds = {"inversion": InversionState, "matching": Distillation}
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class Checkpoint:
     Attributes:
         identity: what decides the result, from `identity_of`.
         state: of the stage under way.
+        digest: of all of it, where it was read from a file.
     """
 
     identity: Mapping[str, Any]
     state: State
+    digest: str = ""
 
 
 def identity_of(manifest: Manifest) -> dict[str, Any]:
@@ -81,15 +84,16 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str,
     return tuple(f"{name}: there {shown(there, name)}, here {shown(here, name)}" for name in names)
 
 
-def write(file: IO[bytes], checkpoint: Checkpoint) -> None:
+def write(file: IO[bytes], checkpoint: Checkpoint, kinds: Kinds = STAGES) -> None:
     """Write a checkpoint as safetensors, tensor after tensor: the library's own writers hold all bytes once more.
 
     Args:
         file: empty, open for writing.
         checkpoint: where the run stands; its tensors may be of any size, and on any device.
+        kinds: of state, by the name that a file tells them by.
     """
     tensors, facts = checkpoint.state.parts()
-    kind = next(name for name, kind in _KINDS.items() if isinstance(checkpoint.state, kind))
+    kind = next(name for name, kind in kinds.items() if isinstance(checkpoint.state, kind))
     fields = {"format": FORMAT, "identity": {**checkpoint.identity}, "kind": kind, "facts": facts}
     # The widest first: then each starts at a multiple of its width.
     tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])))
@@ -98,11 +102,12 @@ def write(file: IO[bytes], checkpoint: Checkpoint) -> None:
         file.write(_bytes(tensor))
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, kinds: Kinds = STAGES) -> Checkpoint:
     """Read a checkpoint.
 
     Args:
         path: a file that may be anything. Its tensors stay mapped, so it is replaced, never written to.
+        kinds: as for `write`.
 
     Returns:
         Exactly what was written.
@@ -114,9 +119,12 @@ def read(path: Path) -> Checkpoint:
     fields, tensors = _parts(path)
     if fields.get("format") != FORMAT:
         raise FormatError(f"it has format {quote(fields.get('format'))}; this gsdd continues format {FORMAT}")
-    if fields.pop("digest", None) != _digest(fields, tensors):
+    digest = fields.pop("digest", None)
+    if digest != _digest(fields, tensors):
         raise FormatError("it is damaged: its digest does not hold")
-    return Checkpoint(fields["identity"], _KINDS[fields["kind"]].of(tensors, fields["facts"]))
+    if fields["kind"] not in kinds:
+        raise FormatError(f"it is of another kind of job, {quote(fields['kind'])}")
+    return Checkpoint(fields["identity"], kinds[fields["kind"]].of(tensors, fields["facts"]), digest)
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

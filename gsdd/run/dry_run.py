@@ -54,14 +54,12 @@ class Timings:
         matching: a step of matching on one draw that moves one chunk, likewise.
         forward: G of a chunk, without the way back.
         psi: psi of a chunk of crops, without the way back.
-        photos: reading every photo once.
     """
 
     inversion: tuple[float, float]
     matching: tuple[float, float]
     forward: float
     psi: float
-    photos: float
 
 
 class _Clock(Monitor):
@@ -117,7 +115,7 @@ def dry_run(
     found = Journal(target, seconds=math.inf, monitor=monitor, force=execution.force).begin(
         identity_of(chosen.manifest)
     )  # fmt: skip
-    timings, extra = _timed(chosen, replace(run, monitor=SILENT, journal=KeepsNothing()), photos)
+    timings, extra = _timed(chosen, replace(run, monitor=SILENT, journal=KeepsNothing()))
     seconds = {"photos": choosing + 2 * photos, **expected_seconds(chosen, run.recipe, timings)}
     memory = expected_memory(chosen, run, extra)
     return {
@@ -188,7 +186,7 @@ def expected_memory(chosen: Chosen, run: Run, extra: tuple[int, int]) -> dict[st
     }
 
 
-def _timed(chosen: Chosen, run: Run, photos: float) -> tuple[Timings, tuple[int, int]]:
+def _timed(chosen: Chosen, run: Run) -> tuple[Timings, tuple[int, int]]:
     """Time steps on one chunk of the run's latents, classes as mixed as in its steps."""
     source = _sample(chosen, run)
     spaces = Spaces.of(run, source.real)
@@ -196,9 +194,7 @@ def _timed(chosen: Chosen, run: Run, photos: float) -> tuple[Timings, tuple[int,
     crops = source.starts[:1].expand(CROPS, -1, -1, -1).to(run.generator.device)
     zeros = torch.zeros(CHUNK, *run.generator.latent_shape(run.recipe.crops.hr_size), device=run.generator.device)
     inverting, moving = zip(*(_steps(source, spaces, run, exact) for exact in (False, True)), strict=True)
-    timings = Timings(
-        inverting, moving, _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops)), photos
-    )  # fmt: skip
+    timings = Timings(inverting, moving, _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops)))
     return timings, (graph_bytes(run.generator.frozen, zeros), psi.bytes)
 
 

@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gsdd.distill.run import State
 from gsdd.errors import FormatError, GsddError, Interrupted, OutputError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import written_whole
 from gsdd.formats.canonical import dumps
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.workers import ALONE, Workers
-from gsdd.run.checkpoint import Checkpoint, State, differences, identity_of, read, write
+from gsdd.run.checkpoint import STAGES, Checkpoint, Kinds, differences, identity_of, read, write
 
 MOST_NAMED = 8
 
@@ -38,6 +39,7 @@ class Journal:
         monitor: asked after each step whether to stop there; rank 0's answer counts.
         force: start anew where there is a checkpoint that cannot be continued.
         workers: the processes of the run; rank 0 writes.
+        kinds: of state that it keeps, by name.
     """
 
     def __init__(
@@ -48,16 +50,18 @@ class Journal:
         monitor: Monitor = SILENT,
         force: bool = False,
         workers: Workers = ALONE,
+        kinds: Kinds = STAGES,
     ) -> None:
         self.path, self._previous = checkpoint_paths(output)
-        self._seconds, self._monitor, self._force, self._workers = seconds, monitor, force, workers
+        self._seconds, self._monitor, self._force = seconds, monitor, force
+        self._workers, self._kinds = workers, kinds
         self._identity: Mapping[str, Any] = {}
         # The first step writes one at once: a place that takes no files is known before hours of work.
         self._written = -math.inf
         # Known to be whole and of this run. What is not never takes the place of one that is.
         self._newest_is_sound = False
 
-    def begin(self, identity: Mapping[str, Any]) -> State | None:
+    def begin(self, identity: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of one of its kinds
         """Find what an earlier run of the same command left.
 
         Args:
@@ -85,8 +89,8 @@ class Journal:
 
     def _check_alike(self, checkpoint: Checkpoint | None) -> None:
         """Refuse a run whose processes would not compute the same: machines with other photos, or no common folder."""
-        adam = checkpoint.state.adam.steps.tolist() if checkpoint else None
-        if not self._workers.alike(dumps({"identity": {**self._identity}, "steps": adam})):
+        there = checkpoint.digest if checkpoint else None
+        if not self._workers.alike(dumps({"identity": {**self._identity}, "checkpoint": there})):
             raise OutputError(
                 f"{self.path}: the processes of the run have other photos, options or checkpoints; give all of them "
                 "the same command, photos and output folder"
@@ -95,7 +99,7 @@ class Journal:
     def _read(self) -> Checkpoint | None:
         damaged: list[str] = []
         for path in filter(Path.exists, (self.path, self._previous)):
-            found = _read_or_tell_why_not(path)
+            found = _read_or_tell_why_not(path, self._kinds)
             if isinstance(found, Checkpoint):
                 self._check_own(path, found)
                 self._newest_is_sound = path == self.path
@@ -136,7 +140,7 @@ class Journal:
         previous = self._previous if self._newest_is_sound else None
         if self._workers.rank == 0:
             with written_whole(self.path, force=True, previous=previous) as file:
-                write(file, checkpoint)
+                write(file, checkpoint, self._kinds)
         self._workers.meet()
         self._written, self._newest_is_sound = time.monotonic(), True
 
@@ -146,9 +150,9 @@ class Journal:
             path.unlink(missing_ok=True)
 
 
-def _read_or_tell_why_not(path: Path) -> Checkpoint | str:
+def _read_or_tell_why_not(path: Path, kinds: Kinds) -> Checkpoint | str:
     try:
-        return read(path)
+        return read(path, kinds)
     except (FormatError, OSError) as error:
         return f"{path}: the checkpoint cannot be continued: {getattr(error, 'strerror', None) or error}"
 

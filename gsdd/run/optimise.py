@@ -21,7 +21,7 @@ from gsdd.distilled.signature import signed_latents
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.parallel.memory import give_back_free_memory
 from gsdd.recipe import Recipe
-from gsdd.run.checkpoint import State, identity_of
+from gsdd.run.checkpoint import identity_of
 from gsdd.run.choose import real_crops
 from gsdd.run.chosen import Chosen
 
@@ -133,7 +133,7 @@ def match(found: Found, run: Run) -> Matched:
     return matched
 
 
-def place(state: State, recipe: Recipe) -> str:
+def place(state: InversionState | Distillation, recipe: Recipe) -> str:
     """Tell where a run goes on from a checkpoint."""
     if isinstance(state, Distillation):
         return f"the matching at step {state.iterations} of {recipe.matching.iterations}"

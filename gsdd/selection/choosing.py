@@ -8,7 +8,6 @@ from torch import Tensor
 
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, grid_crops, read_crops
-from gsdd.errors import RecipeError
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.chunks import CROPS
@@ -26,7 +25,7 @@ CALIBRATION = 32
 def candidates(
     catalog: Catalog, counts: Sequence[int], hr_size: int, selector: Selector, limit: int = CANDIDATES
 ) -> tuple[tuple[Crop, ...], ...]:
-    """List the crops that a coreset is chosen from: tiles of every photo that do not overlap.
+    """List the crops that some are chosen from: tiles of every photo that do not overlap.
 
     Args:
         catalog: the source photos.
@@ -36,21 +35,13 @@ def candidates(
         limit: at most so many a class, drawn with the seed; more where more are wanted.
 
     Returns:
-        Crops a class.
-
-    Raises:
-        RecipeError: a class has fewer than wanted.
+        Crops a class; of a class of which none are wanted, none.
     """
-    pools = []
-    for number, (photo_class, count) in enumerate(zip(catalog.classes, counts, strict=True)):
-        most = None if selector.method == "random" else max(limit, count)
-        pools.append(grid_crops(catalog, number, hr_size, limit=most, seed=selector.seed))
-        if count > len(pools[-1]):
-            raise RecipeError(
-                f"class {photo_class.name}: {count} crops wanted, but its {len(photo_class.photos)} photos have only"
-                f" {len(pools[-1])} of {hr_size}x{hr_size} that do not overlap; lower ipc for this class"
-            )
-    return tuple(pools)
+    most = [None if selector.method == "random" else max(limit, count) for count in counts]
+    return tuple(
+        grid_crops(catalog, number, hr_size, limit=most[number], seed=selector.seed) if count else ()
+        for number, count in enumerate(counts)
+    )
 
 
 def choose_crops(
@@ -82,7 +73,7 @@ def choose_crops(
     chosen: list[Crop] = []
     for photo_class, pool, count in zip(catalog.classes, pools, counts, strict=True):
         rows = []
-        for part in _rows(catalog, pool if count else (), hr_size, selector, psi):
+        for part in _rows(catalog, pool, hr_size, selector, psi):
             rows.append(part)
             looked += len(part)
             monitor.progress("crops", looked, total)

@@ -115,6 +115,7 @@ def coreset(
         monitor.note(line)
     counts = latents_per_class(catalog, ipc)
     pools = candidates(catalog, counts, hr_size, selector, max_candidates)
+    _check_enough(catalog, pools, counts, hr_size)
     report = _report(target, selector, hr_size, catalog, counts, tuple(map(len, pools)))
     if dry_run:
         return report
@@ -129,9 +130,9 @@ def _is_list(target: Path) -> bool:
 
 def _check(hr_size: int, max_candidates: int, target: Path, source: Path, force: bool) -> None:
     if hr_size < MIN_SIZE or hr_size % SCALE:
-        raise RecipeError(f"hr_size: got {hr_size}, wanted a multiple of {SCALE} of at least {MIN_SIZE}")
+        raise RecipeError(f"`hr_size`: got {hr_size}, wanted a multiple of {SCALE} of at least {MIN_SIZE}")
     if max_candidates < 1:
-        raise RecipeError(f"max_candidates: got {max_candidates}, wanted at least 1 crop a class to choose from")
+        raise RecipeError(f"`max_candidates`: got {max_candidates}, wanted at least 1 crop a class to choose from")
     check_outside(target, source)
     if source.resolve().is_relative_to(target.resolve()):
         raise OutputError(f"{target}: is or holds the source, which is only read from; choose another `output`")
@@ -139,6 +140,15 @@ def _check(hr_size: int, max_candidates: int, target: Path, source: Path, force:
         check_output(target, force=force)
     else:
         check_folder(target, is_of_a_coreset, force=force)
+
+
+def _check_enough(catalog: Catalog, pools: Sequence[Sequence[Crop]], counts: Sequence[int], hr_size: int) -> None:
+    for photo_class, pool, count in zip(catalog.classes, pools, counts, strict=True):
+        if count > len(pool):
+            raise RecipeError(
+                f"class {photo_class.name}: {count} crops wanted, but its {len(photo_class.photos)} photos have only"
+                f" {len(pool)} of {hr_size}x{hr_size} that do not overlap; lower `ipc` for this class"
+            )
 
 
 def _report(

@@ -18,6 +18,7 @@ def bicubic(lr: Tensor) -> Tensor:
     Returns:
         `[N, 3, 4h, 4w]`, not clamped.
     """
+    # antialias changes nothing when enlarging but a: without it torch takes -0.75.
     return F.interpolate(lr, scale_factor=SCALE, mode="bicubic", antialias=True, align_corners=False)
 
 

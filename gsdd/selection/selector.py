@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,9 +42,9 @@ class Selector:
     def __post_init__(self) -> None:
         """Refuse what selects nothing, before any photo is read."""
         if self.method not in METHODS:
-            raise RecipeError(f"method: got {self.method!r}, wanted one of {METHODS}")
+            raise RecipeError(f"`method`: got {self.method!r}, wanted one of {METHODS}")
         if not (math.isfinite(self.leave_out) and 0 <= self.leave_out <= 1):
-            raise RecipeError(f"leave_out: got {self.leave_out}, wanted a share from 0 to 1")
+            raise RecipeError(f"`leave_out`: got {self.leave_out}, wanted a share from 0 to 1")
         if self.method == "kmeans":
             kmeans.check_available()
 
@@ -123,37 +122,3 @@ class Selector:
 
 def _nothing(crops: Tensor) -> Tensor:
     return torch.empty(len(crops), 0)
-
-
-def select(
-    crops: Tensor,
-    ipc: int,
-    method: Method,
-    seed: int,
-    *,
-    class_name: str = "",
-    psi: FeatureExtractor | None = None,
-    leave_out: float = LEAVE_OUT,
-) -> list[int]:
-    """Choose crops of one class, all in memory.
-
-    Args:
-        crops: candidates, uint8 RGB `[N, 3, H, W]`.
-        ipc: how many, 1 to N.
-        method: one of `METHODS`.
-        seed: of every draw.
-        class_name: draws depend on it.
-        psi: for herding and k-means; None draws local Fourier features with the seed.
-        leave_out: of loss.
-
-    Returns:
-        Numbers of the crops in the order chosen, each once.
-
-    Raises:
-        RecipeError: an unknown method, or fewer crops than wanted.
-        MissingExtraError: k-means without scikit-learn.
-    """
-    selector = Selector(method, seed, leave_out)
-    if selector.needs_features and psi is None:
-        psi = selector.draw_psi(crops)
-    return selector.choose(np.concatenate([*selector.measured(crops, psi)]), ipc, class_name)

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from gsdd.data.catalog import Catalog
-from gsdd.data.crops import Crop, grid_crops, plan_crops
+from gsdd.data.crops import Crop, plan_crops
 from gsdd.monitor import SILENT, Monitor
 from gsdd.recipe import StartingCrops
-from gsdd.selection.choosing import CANDIDATES, choose_crops
+from gsdd.selection.choosing import candidates, choose_crops
 from gsdd.selection.selector import Selector
 
 
@@ -47,18 +47,11 @@ def starting_crops(
 
 
 def _herded(catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int, monitor: Monitor) -> tuple[Crop, ...]:
-    pools = herding_pools(catalog, counts, hr_size, seed)
+    selector = Selector("herding", seed)
+    pools = candidates(catalog, counts, hr_size, selector)
     most = [min(count, len(pool)) for count, pool in zip(counts, pools, strict=True)]
     # Theta of local Fourier features needs no crops, so that those of a class do not depend on the other classes.
-    return choose_crops(catalog, pools, most, hr_size, Selector("herding", seed), monitor)
-
-
-def herding_pools(catalog: Catalog, counts: Sequence[int], hr_size: int, seed: int) -> tuple[tuple[Crop, ...], ...]:
-    """List the tiles of each class that herding looks at; of a class without latents none."""
-    return tuple(
-        grid_crops(catalog, number, hr_size, limit=max(CANDIDATES, count), seed=seed) if count else ()
-        for number, count in enumerate(counts)
-    )
+    return choose_crops(catalog, pools, most, hr_size, selector, monitor)
 
 
 def _by_class(crops: Sequence[Crop]) -> dict[int, list[Crop]]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from gsdd.errors import GeneratorError, GeneratorNotFoundError, OutputError
+from gsdd.errors import GeneratorError, OutputError
 from gsdd.formats.atomic import write_atomically
 from gsdd.generators.export import plain
 from gsdd.generators.generator import SCALE
-from gsdd.generators.weights import SAFETENSORS, identify, read_state_dict
+from gsdd.generators.weights import SAFETENSORS
 from gsdd.students.named import find_student, students
 from gsdd.students.official_keys import official_keys
 
@@ -49,29 +49,6 @@ def save(
     write_atomically(path, as_bytes(tensors, metadata), force=force)
 
 
-def load(path: Path) -> tuple[nn.Module, str]:
-    """Read a student, or any x4 network in its official form.
-
-    Args:
-        path: a file that `save` wrote, or a .safetensors, .pth, .pt or .ckpt file of a network that gsdd or spandrel
-            knows by its tensors.
-
-    Returns:
-        The network in eval mode, on the CPU, float32; and its name: the student's, or else that of its architecture,
-        such as "ESRGAN 64nf 23nb".
-
-    Raises:
-        GeneratorNotFoundError: there is no such file.
-        GeneratorError: the file is damaged, holds code, or is not of an x4 network.
-    """
-    if not path.is_file():
-        raise GeneratorNotFoundError(f"{path}: no such file of a trained network; gsdd train writes one")
-    facts = facts_of(path)
-    found = identify(read_state_dict(path), path)
-    _without_stochastic_depth(found.network)
-    return found.network, facts["student"] if facts else found.architecture
-
-
 def facts_of(path: Path) -> dict[str, Any] | None:
     """Read what `save` wrote beside the tensors.
 
@@ -105,10 +82,3 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("student") not in names:
         raise GeneratorError(f"{path}: says {text[:80]!r} of its student; wanted one of {', '.join(names)}")
     return facts
-
-
-def _without_stochastic_depth(network: nn.Module) -> None:
-    """Keep a network that is trained further from drawing from the global generator."""
-    for module in network.modules():
-        if isinstance(getattr(module, "drop_prob", None), float):
-            module.drop_prob = 0.0  # type: ignore[assignment]

@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 
+from gsdd.distilled.latent_set import Files, listed
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.weights import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
-from gsdd.run.journal import checkpoint_path
+from gsdd.run.journal import checkpoint_paths
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
 from gsdd.students.curve_picture import draw_curve, is_drawable
-from gsdd.students.journal import TrainingJournal, train_resumably
 from gsdd.students.recipe import TrainingRecipe
-from gsdd.students.sources import Data, Reading, paths_of, read_folder, read_pairs
+from gsdd.students.sources import Reading, read_folder, read_pairs
 from gsdd.students.trainer import Trainer
-from gsdd.students.training import AfterStep, Trained, find_features, trained
+from gsdd.students.training import AfterStep, Keeping, Trained, find_features, train_resumably, trained
 from gsdd.students.validation import Validation
 
 STANDARD = TrainingRecipe()
@@ -70,7 +70,8 @@ class TrainingFiles:
         for folder in filter(Path.is_dir, folders):
             check_outside(self.model, folder)
         check_output(self.model, force=force)
-        check_output(checkpoint_path(self.model), force=True)
+        for path in checkpoint_paths(self.model):
+            check_output(path, force=True)
         for path in (self.log, self.curve):
             check_output(path, force=force or continues)
         if self.pictures.exists() and not (force or continues):
@@ -110,7 +111,7 @@ class TrainingReport:
 
 
 def train(
-    data: Data,
+    data: Files,
     output: str | PathLike[str],
     *,
     recipe: TrainingRecipe = STANDARD,
@@ -129,7 +130,7 @@ def train(
     there and makes the same files; validation, device, `checkpoint_seconds` and `force` may be others.
 
     Args:
-        data: a `.gsdd` file, several of them, or a folder of photos or of a coreset's crops.
+        data: one or several `.gsdd` files, as for `DistilledPairs`; or a folder of photos or of a coreset's crops.
         output: a .safetensors file.
         recipe: of the training.
         reading: how the data are read.
@@ -149,8 +150,8 @@ def train(
         Interrupted: the monitor said so; the checkpoint is written.
     """
     files, judged = TrainingFiles(Path(output)), None if validation is None else Path(validation)
-    read = [*paths_of(data), *([judged] if judged else [])]
-    files.check(read, force, continues=checkpoint_path(files.model).exists())
+    read = [*map(Path, listed(data)), *([judged] if judged else [])]
+    files.check(read, force, continues=any(path.exists() for path in checkpoint_paths(files.model)))
     features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
     if features.note:
         monitor.note(features.note)
@@ -158,14 +159,14 @@ def train(
     pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
     trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
     identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}
-    journal = TrainingJournal(files.model, identity, seconds=checkpoint_seconds, monitor=monitor, force=force)
     validate = _validate(judged, validate_every, files, recipe, monitor)
-    train_resumably(trainer, journal, validate, monitor)
+    keeping = Keeping(checkpoint_seconds, force, monitor)
+    journal = train_resumably(trainer, files.model, identity, validate, keeping)
     result = trained(trainer, features)
     drawn = _write(files, result, recipe, identity, force)
     if not drawn:
         monitor.note("no curve is drawn: matplotlib is not installed; pip install 'gsdd[study]'")
-    journal.remove()
+    journal.end()
     return _report(files, result, recipe, len(pairs), drawn)
 
 

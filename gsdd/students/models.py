@@ -17,6 +17,7 @@ from gsdd.generators.load import load_file, load_generator
 from gsdd.generators.named import NAMED
 from gsdd.networks.categories import category_condition
 from gsdd.networks.sftgan import SFTGAN
+from gsdd.selection.measures import bicubic
 from gsdd.students.checkpoint import facts_of
 
 BICUBIC = "bicubic"
@@ -66,8 +67,7 @@ class Bicubic(nn.Module):
 
     def forward(self, small: Tensor) -> Tensor:
         """Enlarge `[N, 3, h, w]` four times."""
-        # antialias changes nothing when enlarging but a: without it torch takes -0.75.
-        return F.interpolate(small, scale_factor=SCALE, mode="bicubic", antialias=True)
+        return bicubic(small)
 
 
 def find_model(text: str, *, device: str = "cpu") -> Model:

@@ -1,11 +1,12 @@
 """Options -> an SR network whose weights nobody has drawn yet."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any
 
 from torch import nn
 
+from gsdd.generators.generator import SCALE
 from gsdd.generators.weights import quietly
 from gsdd.networks.sftgan import SFTGAN
 from gsdd.networks.small import SmallNetwork
@@ -27,36 +28,26 @@ def bare_network(architecture: str, options: Mapping[str, object]) -> nn.Module:
         return NETWORKS[architecture](**options)
 
 
-def _compact(**options: Any) -> nn.Module:  # noqa: ANN401 - spandrel is untyped for mypy
-    from spandrel.architectures.Compact import Compact
+def _of_spandrel(architecture: str, **fixed: object) -> Callable[..., nn.Module]:
+    """Name a network of spandrel, which is imported when one is built."""
 
-    network: nn.Module = Compact(upscale=4, **options)
-    return network
+    def build(**options: object) -> nn.Module:
+        network: nn.Module = getattr(import_module(f"spandrel.architectures.{architecture}"), architecture)(
+            **fixed, **options
+        )
+        return network
 
-
-def _rrdbnet(**options: Any) -> nn.Module:  # noqa: ANN401
-    from spandrel.architectures.ESRGAN import ESRGAN
-
-    network: nn.Module = ESRGAN(scale=4, **options)
-    return network
-
-
-def _swinir(**options: Any) -> nn.Module:  # noqa: ANN401
-    from spandrel.architectures.SwinIR import SwinIR
-
-    # Stochastic depth would draw from the global generator at every step.
-    fixed = {"upscale": 4, "img_size": 64, "window_size": 8, "mlp_ratio": 2.0, "drop_path_rate": 0.0}
-    network: nn.Module = SwinIR(**fixed, **options)
-    return network
+    return build
 
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {
         "small": SmallNetwork,
         "srresnet": SRResNet,
-        "compact": _compact,
-        "rrdbnet": _rrdbnet,
-        "swinir": _swinir,
+        "compact": _of_spandrel("Compact", upscale=SCALE),
+        "rrdbnet": _of_spandrel("ESRGAN", scale=SCALE),
+        # Stochastic depth would draw from the global generator at every step.
+        "swinir": _of_spandrel("SwinIR", upscale=SCALE, img_size=64, window_size=8, mlp_ratio=2.0, drop_path_rate=0.0),
         "sftgan": SFTGAN,
     }
 )

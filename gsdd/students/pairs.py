@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import torch
@@ -62,8 +61,9 @@ class Pairs:
 
     def some(self, numbers: Sequence[int]) -> "Pairs":
         """Give some of the pairs, in the order wanted."""
-        columns = (self.hr, self.lr, self.classes, self.names)
-        return Pairs(*(tuple(column[number] for number in numbers) for column in columns))
+        hr, lr = (tuple(images[number] for number in numbers) for images in (self.hr, self.lr))
+        classes, names = (tuple(texts[number] for number in numbers) for texts in (self.classes, self.names))
+        return Pairs(hr, lr, classes, names)
 
     def __len__(self) -> int:
         return len(self.hr)
@@ -77,12 +77,6 @@ class Pairs:
             digest.update(np.ascontiguousarray(hr).data)
             digest.update(np.ascontiguousarray(lr).data)
         return digest.hexdigest()
-
-
-def joined(parts: Sequence[Pairs]) -> Pairs:
-    """Put pairs one after the other."""
-    columns = zip(*((part.hr, part.lr, part.classes, part.names) for part in parts), strict=True)
-    return Pairs(*(tuple(chain.from_iterable(column)) for column in columns))
 
 
 def _cut(side: int) -> int:

@@ -1,6 +1,5 @@
 """The perceptual term: L1 between features of a network trained on photos, with what is on this machine."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,15 +13,13 @@ from gsdd.features.normalisation import MEAN, STD
 from gsdd.formats.digest import file_digest
 from gsdd.metrics.measure import read_weights
 from gsdd.metrics.shift_tolerant_lpips import load_network, weights_file
-from gsdd.metrics.trunk import Trunk, cached_by_torchvision
+from gsdd.metrics.trunk import Trunk, cached_by_torchvision, vgg_layers
 
 PerceptualTrunk = Literal["auto", "vgg19", "shift-tolerant", "none"]
 
 # The name under which torchvision caches its ImageNet weights.
 VGG19_FILE = "vgg19-dcbb9e9d.pth"
-VGG19_WIDTHS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-# The last convolution of each block, before its activation.
-VGG19_TAPS = (2, 7, 16, 25, 34)
+VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 # xinntao/Real-ESRGAN@0011624, options/train_realesrgan_x4plus.yml: conv1_2, conv2_2, conv3_4, conv4_4, conv5_4.
 WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)
 
@@ -111,7 +108,8 @@ def _cached() -> Path:
 def _vgg19(path: Path) -> Perceptual:
     weights = read_weights(path)
     with torch.device("meta"):  # the file's tensors take the places; nothing is drawn
-        layers = nn.Sequential(*_vgg19_layers())
+        found, ends = vgg_layers(VGG19, lambda channels: [nn.MaxPool2d(2)])
+        layers = nn.Sequential(*found)
     try:
         layers.load_state_dict({name: weights[f"features.{name}"] for name in layers.state_dict()}, assign=True)
     except (KeyError, RuntimeError) as error:
@@ -119,18 +117,10 @@ def _vgg19(path: Path) -> Perceptual:
             f"{path}: not the weights of torchvision's vgg19 ({str(error).splitlines()[-1].strip()}); give "
             f"{VGG19_FILE} as `perceptual_trunk=FILE`"
         ) from error
-    trunk = Trunk(layers.float().eval().requires_grad_(False), VGG19_TAPS, _channels(MEAN), _channels(STD))
+    # The last convolution of each block, before its activation.
+    taps = tuple(end - 1 for end in ends)
+    trunk = Trunk(layers.float().eval().requires_grad_(False), taps, _channels(MEAN), _channels(STD))
     return Perceptual(f"vgg19, sha256 {file_digest(path)[:12]}", trunk)
-
-
-def _vgg19_layers() -> Iterator[nn.Module]:
-    inputs = 3
-    for width, depth in VGG19_WIDTHS:
-        for _ in range(depth):
-            yield nn.Conv2d(inputs, width, 3, padding=1)
-            yield nn.ReLU()
-            inputs = width
-        yield nn.MaxPool2d(2)
 
 
 def _shift_tolerant() -> Perceptual:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,14 @@ from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
 from gsdd.data.crops import Crop, plan_crops, read_crops
 from gsdd.data.decisions import decisions
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
-from gsdd.distilled.decode import CHUNK
-from gsdd.distilled.latent_set import LatentSet, read_latents
+from gsdd.distilled.latent_set import Files, LatentSet, listed, read_files
 from gsdd.errors import RecipeError, SourceError
-from gsdd.generators.generator import Generator
 from gsdd.monitor import SILENT, Monitor
+from gsdd.pairs.cache import PairCache
+from gsdd.pairs.decoder import Decoder
 from gsdd.recipe import OnBadImage
-from gsdd.students.pairs import Pairs, Pixels, joined
+from gsdd.students.pairs import Pairs, Pixels
 from gsdd.students.recipe import TrainingRecipe
-
-Data = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -45,18 +42,14 @@ class Reading:
     on_bad_image: OnBadImage = "skip"
 
 
-def paths_of(data: Data) -> tuple[Path, ...]:
-    """List the files or the folder that data are."""
-    return (Path(data),) if isinstance(data, str | PathLike) else tuple(map(Path, data))
-
-
 def read_pairs(
-    data: Data, recipe: TrainingRecipe, reading: Reading, *, device: str = "cpu", monitor: Monitor = SILENT
+    data: Files, recipe: TrainingRecipe, reading: Reading, *, device: str = "cpu", monitor: Monitor = SILENT
 ) -> Pairs:
     """Read what to train on; each image is decoded once.
 
     Args:
-        data: one or several `.gsdd` files, a folder with one folder of photos a class, or a folder of photos.
+        data: one or several `.gsdd` files, as for `DistilledPairs`; a folder with one folder of photos a class, or a
+            folder of photos.
         recipe: of the training: photos smaller than its crops are skipped, and its seed draws a subset.
         reading: how.
         device: where the generator runs.
@@ -67,23 +60,32 @@ def read_pairs(
         The pairs, all in memory.
 
     Raises:
-        SourceError: there is nothing of that name, or no usable photo.
+        SourceError: there is nothing of that name, no usable photo, or a folder beside other data.
         FormatError: a file that is no sound `.gsdd` file.
         GeneratorError: no usable generator.
         RecipeError: a subset of a `.gsdd` file, or of more crops than there are.
     """
-    first, *more = paths_of(data)
-    if first.suffix.lower() == ".csv":
-        raise SourceError(
-            f"{first}: a list of crops has no pixels; make the coreset as a folder, and train on that folder"
-        )
-    if more or not first.is_dir():
-        return joined([_of_file(path, reading, device, monitor) for path in (first, *more)])
+    places = [Path(place) for place in listed(data)]
+    if len(places) == 1 and places[0].is_dir():
+        return _of_folder(places[0], recipe, reading, monitor)
+    for path in places:
+        if path.suffix.lower() == ".csv":
+            raise SourceError(
+                f"{path}: a list of crops has no pixels; make the coreset as a folder, and train on that folder"
+            )
+        if path.is_dir():
+            raise SourceError(f"{path}: is a folder among several data; train on one folder, or on .gsdd files")
+    if reading.subset is not None:
+        raise RecipeError(f"{data}: a subset is of a folder of photos; train on whole files, or give a folder")
+    return decoded_pairs(read_files(data), reading, device, monitor)
+
+
+def _of_folder(folder: Path, recipe: TrainingRecipe, reading: Reading, monitor: Monitor) -> Pairs:
     if reading.subset is None:
-        return read_folder(first, recipe.crop, reading.on_bad_image, monitor)
+        return read_folder(folder, recipe.crop, reading.on_bad_image, monitor)
     if reading.subset_size < recipe.crop:
         raise RecipeError(f"`subset_size`: got {reading.subset_size}, wanted at least the crop of {recipe.crop}")
-    catalog = _catalog(first, reading.subset_size, reading.on_bad_image, monitor)
+    catalog = _catalog(folder, reading.subset_size, reading.on_bad_image, monitor)
     return _subset(catalog, reading.subset, reading.subset_size, recipe.seed)
 
 
@@ -109,30 +111,27 @@ def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: 
     return Pairs.of_images(images, [name for name, _ in records], [record.path for _, record in records])
 
 
-def _of_file(data: Path, reading: Reading, device: str, monitor: Monitor) -> Pairs:
-    if reading.subset is not None:
-        raise RecipeError(f"{data}: a subset is of a folder of photos; train on the whole file, or give a folder")
-    distilled = read_latents(data)
-    generator, about = distilled.load_generator(reading.generator, device=device, force=reading.force_generator)
-    if about:
-        monitor.note(about)
-    return decoded_pairs(distilled, generator, monitor)
-
-
-def decoded_pairs(distilled: LatentSet, generator: Generator, monitor: Monitor = SILENT) -> Pairs:
-    """Compute the HR images of all latents, and their LR partners.
+def decoded_pairs(sets: Sequence[LatentSet], reading: Reading, device: str, monitor: Monitor = SILENT) -> Pairs:
+    """Decode the latents of `.gsdd` files.
 
     Args:
-        distilled: the latents.
-        generator: G, as from `LatentSet.load_generator`.
+        sets: what the files hold.
+        reading: with which generator, and where the pairs are kept.
+        device: where it runs.
         monitor: told how many images are decoded: a large generator takes minutes.
+
+    Returns:
+        The pairs, file after file.
+
+    Raises:
+        GeneratorError: no usable generator.
+        OutputError: no room for the pairs.
     """
-    images: list[Pixels] = []
-    for start in range(0, len(distilled), CHUNK):
-        images += list(distilled.decode(generator, slice(start, start + CHUNK)).numpy())
-        monitor.progress("decode", len(images), len(distilled))
-    classes = [distilled.class_names[number] for number in distilled.class_index.tolist()]
-    return Pairs.of_images(images, classes, [*map(distilled.name, range(len(distilled)))])
+    cache = PairCache(sets, Decoder(reading.generator, device, reading.force_generator, monitor), reading.cache)
+    # Copied: where the cache is temporary, it goes at the end of this call.
+    lr, hr = zip(*(map(np.array, cache.pair(number)) for number in range(len(cache))), strict=True)
+    classes = [each.class_names[number] for each in sets for number in each.class_index.tolist()]
+    return Pairs(hr, lr, tuple(classes), tuple(each.name(number) for each in sets for number in range(len(each))))
 
 
 def _subset(catalog: Catalog, count: int, size: int, seed: int) -> Pairs:

@@ -38,6 +38,15 @@ class TrainingState:
     tensors: Mapping[str, Tensor]
     curve: Mapping[str, Any]
 
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Take the state apart, as a checkpoint keeps it."""
+        return dict(self.tensors), {"step": self.step, "curve": dict(self.curve)}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "TrainingState":
+        """Put together what `parts` took apart."""
+        return cls(facts["step"], tensors, facts["curve"])
+
 
 class Trainer:
     """Trains a student, step by step; a step is a function of the state and its number.

@@ -11,13 +11,32 @@ from torch import nn
 from gsdd.errors import Interrupted
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
+from gsdd.run.checkpoint import Kinds
+from gsdd.run.journal import Journal
 from gsdd.students.batches import Batches
 from gsdd.students.pairs import Pairs
 from gsdd.students.perceptual import Found, find_perceptual
 from gsdd.students.recipe import TrainingRecipe
-from gsdd.students.trainer import Trainer
+from gsdd.students.trainer import Trainer, TrainingState
 
 AfterStep = Callable[[Trainer], None]
+
+KINDS: Kinds = {"training": TrainingState}
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How a training is kept while it runs.
+
+    Attributes:
+        seconds: least time between two checkpoints.
+        force: start anew where there is a checkpoint that cannot be continued.
+        monitor: hears how many steps are done, and is asked after each whether to stop there.
+    """
+
+    seconds: float = 60.0
+    force: bool = False
+    monitor: Monitor = SILENT
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,39 @@ def run(trainer: Trainer, after_step: AfterStep, monitor: Monitor = SILENT) -> N
         trainer.advance()
         monitor.progress("training", trainer.step, total, trainer.curve.last)
         after_step(trainer)
+
+
+def train_resumably(
+    trainer: Trainer, output: Path, identity: Mapping[str, Any], after_step: AfterStep, keeping: Keeping
+) -> Journal:
+    """Do all steps of a training, from where an earlier run of the same command was interrupted.
+
+    Args:
+        trainer: new.
+        output: the file that the training will write; checkpoints lie beside it, hidden.
+        identity: what decides the result, JSON values by a name that a user knows.
+        after_step: called after each step, before a checkpoint is written.
+        keeping: how often a checkpoint is written, and who watches.
+
+    Returns:
+        The journal, to be ended once the output is there.
+
+    Raises:
+        OutputError: a checkpoint is damaged, of a run with another recipe or data, or cannot be written.
+        Interrupted: the monitor said so; the checkpoint is written.
+    """
+    journal = Journal(output, seconds=keeping.seconds, monitor=keeping.monitor, force=keeping.force, kinds=KINDS)
+    state = journal.begin(identity)
+    if state is not None:
+        trainer.load(state)
+        keeping.monitor.note(f"continuing after step {state.step} of {trainer.recipe.steps}")
+
+    def keep(trainer: Trainer) -> None:
+        after_step(trainer)
+        journal.keep(trainer.state)
+
+    run(trainer, keep, keeping.monitor)
+    return journal
 
 
 def trained(trainer: Trainer, features: Found) -> Trained:

@@ -15,7 +15,6 @@ from gsdd.study.photos import Photos
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table
 from gsdd.study.score_cell import digests, result_of
-from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.tables import of_every_draw
 from gsdd.study.training_cell import TrainingCell, check_model
 
@@ -108,10 +107,8 @@ def write_table2(plan: StudyPlan, results: Results) -> StudyReport:
     theirs = [(name, *row.values()) for name, row in paper.table2().items()]
     size = plan.settings.blind_size
     remarks = [
-        *differences(plan),
         f"Enlarged x4 as they are: {f'squares of {size} px from the middle of' if size else 'whole'} the test photos; "
         "the paper: photos of DPED. Give a folder of DPED's as the test photos for its set-up.",
-        *conventions(plan, results, metrics),
     ]
     tables = [
         Table(("model", "training images", *metrics), ours, "Ours:"),

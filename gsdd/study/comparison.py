@@ -8,7 +8,6 @@ from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import DIGITS, NOTHING, StudyReport, Table, mean, number, signed
 from gsdd.study.score_cell import ScoreCell
-from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
 from gsdd.study.statistics import Better, Difference, by_group, paired_difference
 
@@ -142,8 +141,7 @@ def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     """Write the comparison: a table of means a student, and a table of differences with their intervals."""
     boards = [Board(plan, results, student, contenders(plan)) for student in plan.settings.students]
     tables = [table for board in boards for table in (means(board), differences_of(board))]
-    remarks = [*_how_compared(plan), *differences(plan), *conventions(plan, results, plan.settings.metrics)]
-    return StudyReport("Distilled data against baselines", tables, remarks)
+    return StudyReport("Distilled data against baselines", tables, [*_how_compared(plan)])
 
 
 def _how_compared(plan: StudyPlan) -> Iterator[str]:

@@ -1,28 +1,18 @@
 """The paper's Figs. 7 and 8: training time against quality, and lambda."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from gsdd.study import paper, plots
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, mean, number
 from gsdd.study.score_cell import ScoreCell
-from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
 from gsdd.study.tables import of_every_draw
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Trainings of a student on sources of one kind: CS, GSDD or TD, as the paper calls them."""
-
-    student: str
-    kind: str
-    cells: tuple[ScoreCell, ...]
-
-
-def _groups(plan: StudyPlan) -> Iterator[_Group]:
+def _groups(plan: StudyPlan) -> Iterator[tuple[str, str, tuple[ScoreCell, ...]]]:
+    """Give the trainings of each student on each kind of data: CS, GSDD or TD, as the paper calls them."""
     settings = plan.settings
     generator = list(settings.generators)[-1]
 
@@ -32,46 +22,45 @@ def _groups(plan: StudyPlan) -> Iterator[_Group]:
     for student in settings.students:
         coresets = [plan.coreset(settings.main_ipc, draw) for draw in settings.draws]
         distilled = [plan.distilled(settings.main_ipc, draw, generator) for draw in settings.draws]
-        yield _Group(student, "CS", trainings(coresets, student))
-        yield _Group(student, "GSDD", trainings(distilled, student))
-        yield _Group(student, "TD", trainings([plan.full()], student))
+        yield student, "CS", trainings(coresets, student)
+        yield student, "GSDD", trainings(distilled, student)
+        yield student, "TD", trainings([plan.full()], student)
 
 
 def fig7_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     """List the cells of Fig. 7."""
-    return tuple(cell for group in _groups(plan) for cell in group.cells)
+    return tuple(cell for _, _, cells in _groups(plan) for cell in cells)
 
 
 def write_fig7(plan: StudyPlan, results: Results) -> StudyReport:
     """Write Fig. 7: seconds of an iteration, and of reading the data, against quality."""
     metrics = plan.settings.metrics
-    groups = list(_groups(plan))
     rows = [
-        (g.student, g.kind, number(_seconds(results, g, "step")), number(_seconds(results, g, "read"), 2),
-         *results.texts(g.cells, metrics))
-        for g in groups
+        (student, kind, number(_seconds(results, cells, "step")), number(_seconds(results, cells, "read"), 2),
+         *results.texts(cells, metrics))
+        for student, kind, cells in _groups(plan)
     ]  # fmt: skip
     remarks = [
         f"The paper says of its Fig. 7: {paper.FIG7_TEXT}; its values are in no table.",
         "Seconds of a step are medians, data already in memory: a step's work does not depend on how many images there "
         "are to draw from. Where the paper's factor comes from its text does not say.",
-        *differences(plan),
-        *conventions(plan, results, metrics),
     ]
     table = Table(("student", "data", "s a step", "s to read", *metrics), rows, "CS coreset, GSDD distilled, TD total:")
-    return StudyReport("Fig. 7: data compression", [table], remarks, {"": _fig7_picture(plan, results, groups)})
+    return StudyReport("Fig. 7: data compression", [table], remarks, {"": _fig7_picture(plan, results)})
 
 
-def _seconds(results: Results, group: _Group, what: str) -> float | None:
-    found = [results.of(cell.trained) for cell in group.cells]
+def _seconds(results: Results, cells: Sequence[ScoreCell], what: str) -> float | None:
+    found = [results.of(cell.trained) for cell in cells]
     return mean(result["seconds"][what] for result in found if result is not None)
 
 
-def _fig7_picture(plan: StudyPlan, results: Results, groups: list[_Group]) -> bytes:
-    metric = plan.settings.metrics[-1]
-    points = {f"{g.student}, {g.kind}": (_seconds(results, g, "step"), results.mean(g.cells, metric)) for g in groups}
-    known = {name: [(x, y)] for name, (x, y) in points.items() if x is not None and y is not None}
-    return plots.draw_lines(known, title="Fig. 7", x="seconds a step", y=metric, joined=False)
+def _fig7_picture(plan: StudyPlan, results: Results) -> bytes:
+    metric, points = plan.settings.metrics[-1], {}
+    for student, kind, cells in _groups(plan):
+        seconds, score = _seconds(results, cells, "step"), results.mean(cells, metric)
+        if seconds is not None and score is not None:
+            points[f"{student}, {kind}"] = [(seconds, score)]
+    return plots.draw_lines(points, title="Fig. 7", x="seconds a step", y=metric, joined=False)
 
 
 def fig8_cells(plan: StudyPlan) -> tuple[Cell, ...]:
@@ -97,8 +86,6 @@ def write_fig8(plan: StudyPlan, results: Results) -> StudyReport:
     remarks = [
         *(f'The paper says of its Fig. 8: "{text}".' for text in paper.FIG8_TEXT),
         "The other values of its plot are in no table.",
-        *differences(plan),
-        *conventions(plan, results, metrics),
     ]
     table = Table(("latents a class", "lambda", *metrics, "paper: LPIPS"), rows)
     pictures = {metric: _fig8_picture(plan, results, metric) for metric in metrics}

@@ -8,7 +8,6 @@ from torch import Tensor
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.kernels.matching import Matching, matching
-from gsdd.parallel.chunks import chunk_indices
 
 LAM = 0.1
 
@@ -55,13 +54,13 @@ class HeldOut:
         Returns:
             L_dis and R a class, and Eq. 9 with the paper's lambda.
         """
-        classes = class_index(counts)
+        classes, numbers = class_index(counts), torch.arange(len(images))
         terms = [
             matching(
-                _embed(embedding, images, classes),
+                embedding.embed_crops(images, classes, numbers),
                 counts,
                 means,
-                _embed(embedding, pairs, classes),
+                embedding.embed_crops(pairs, classes, numbers),
                 LAM,
                 backend=embedding.backend,
             )
@@ -72,11 +71,6 @@ class HeldOut:
             torch.stack([term.pairs for term in terms]).mean(dim=0),
             LAM,
         )
-
-
-def _embed(embedding: Embedding, images: Tensor, classes: Tensor) -> Tensor:
-    chunks = chunk_indices(torch.arange(len(images)))
-    return torch.cat([embedding(images[index], classes[index])[:real] for index, real in chunks])
 
 
 def pairwise_distance(values: Tensor, counts: tuple[int, ...]) -> Tensor:

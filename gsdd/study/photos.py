@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gsdd.data.catalog import Catalog, PhotoRecord, scan
@@ -15,15 +16,9 @@ TUNE_EVERY = 5
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """Photos that cells train or test on.
-
-    Attributes:
-        catalog: of their folder.
-        sha256: of the photos (`Catalog.sha256`).
-    """
+    """Photos that cells train or test on: the catalog of their folder."""
 
     catalog: Catalog
-    sha256: str
 
     @classmethod
     def of(cls, folder: Path, smallest: int) -> "Photos":
@@ -39,8 +34,12 @@ class Photos:
         Raises:
             SourceError: there is no usable photo.
         """
-        catalog = scan(folder, min_size=smallest)
-        return cls(catalog, catalog.sha256)
+        return cls(scan(folder, min_size=smallest))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the photos (`Catalog.sha256`)."""
+        return self.catalog.sha256
 
     @property
     def records(self) -> list[PhotoRecord]:

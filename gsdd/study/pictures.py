@@ -17,7 +17,6 @@ from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.plots import Pixels
 from gsdd.study.report import StudyReport, Table
 from gsdd.study.score_cell import ScoreCell
-from gsdd.study.setup_difference import differences
 from gsdd.study.sources import Source
 from gsdd.study.training_cell import check_model
 
@@ -45,7 +44,7 @@ def write_fig3(plan: StudyPlan, results: Results) -> StudyReport:
     rows += [("original", [tiles[turn % len(tiles)] for tiles in originals]) for turn in range(2)]
     picture = plots.draw_grid(rows, names, "Fig. 3: one distilled image a class, and crops of its photos")
     table = Table(("class", "photos"), [(c.name, str(len(c.photos))) for c in plan.train.catalog.classes])
-    return StudyReport("Fig. 3: distilled images", [table], [*differences(plan)], {"": picture})
+    return StudyReport("Fig. 3: distilled images", [table], pictures={"": picture})
 
 
 def _first_of_each_class(source: Source, workshop: Workshop) -> list[Pixels]:
@@ -80,7 +79,7 @@ def write_fig6(plan: StudyPlan, results: Results) -> StudyReport:
     metrics = plan.settings.metrics
     lines = [(str(ipc), *results.texts([cell], metrics)) for ipc, cell in cells.items()]
     table = Table(("latents a class", *metrics), lines)
-    return StudyReport("Fig. 6: by latents a class", [table], [*differences(plan)], {"": picture})
+    return StudyReport("Fig. 6: by latents a class", [table], pictures={"": picture})
 
 
 def _fig6_row(cell: ScoreCell, squares: Sequence[tuple[str, Pixels]], workshop: Workshop) -> list[Pixels]:

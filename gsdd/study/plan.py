@@ -24,7 +24,7 @@ from gsdd.study.sources import (
     whole_photos,
 )
 from gsdd.study.storing import StoredCell
-from gsdd.study.training_cell import Looks, TrainingCell
+from gsdd.study.training_cell import TrainingCell
 
 Changes = Mapping[str, Any]
 NO_CHANGES: Changes = MappingProxyType({})
@@ -95,8 +95,8 @@ class StudyPlan:
     def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
         """Give the cell that scores a student, and needs its training on a source."""
         every = self.settings.curve_every
-        looks = Looks(self.test, every) if curve and every else None
-        trained = TrainingCell(source, self.settings.training_recipe(student, seed), looks)
+        watched = self.test if curve and every else None
+        trained = TrainingCell(source, self.settings.training_recipe(student, seed), watched, every)
         return ScoreCell(trained, self.test, self.settings.metrics, self.files)
 
 

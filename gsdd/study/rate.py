@@ -10,7 +10,6 @@ from gsdd.study.comparison import Board, Contender, contender, differences_of, m
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.plots import draw_lines
 from gsdd.study.report import StudyReport, Table, number, score_text
-from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.sources import Source
 
 FP16 = 2
@@ -81,9 +80,8 @@ def write_rate(plan: StudyPlan, results: Results) -> StudyReport:
     tables = [_curve(boards)]
     for (_, budget), board in boards.items():
         tables += [means(board, f"{budget:,} bytes. "), differences_of(board, f"{budget:,} bytes. ")]
-    remarks = [*_how_compared(plan), *differences(plan), *conventions(plan, results, plan.settings.metrics)]
     pictures = {metric: _plot(boards, metric) for metric in plan.settings.metrics}
-    return StudyReport("Student quality against bytes", tables, remarks, pictures)
+    return StudyReport("Student quality against bytes", tables, [*_how_compared(plan)], pictures)
 
 
 def _curve(boards: Mapping[tuple[str, int], Board]) -> Table:

@@ -55,7 +55,7 @@ class StudyReport:
 
     title: str
     tables: Sequence[Table]
-    remarks: Sequence[str]
+    remarks: Sequence[str] = ()
     pictures: dict[str, bytes] = field(default_factory=dict)
 
     def write(self, folder: Path, name: str) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """The one config of a study: generators x latents a class x students x seeds, and how each cell is worked out."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import field
 from typing import Annotated, Literal
 
 from gsdd.configuration import About, configuration
@@ -15,7 +15,6 @@ Baseline = Literal["full", "random", "coreset", "avif", "upscaled"]
 BASELINES: tuple[Baseline, ...] = ("full", "random", "coreset", "avif", "upscaled")
 Values = Mapping[str, int | float | str | bool]
 COMPACT = "realesr-animevideov3"
-NOTHING: Values = MappingProxyType({})
 # What cells set themselves, in the recipe of the distillations and of the trainings.
 OF_CELLS = ("crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size")
 
@@ -27,10 +26,10 @@ class StudySettings:
     generators: Annotated[
         Mapping[str, str],
         About("Names or paths of weights, by what tables call them; the paper's own names put its rows beside."),
-    ] = MappingProxyType({"compact": COMPACT})
+    ] = field(default_factory=lambda: {"compact": COMPACT})
     own_students: Annotated[
         Mapping[str, str], About("The student that table1 trains with a generator, by its name in `generators`.")
-    ] = MappingProxyType({})
+    ] = field(default_factory=dict)
     students: Annotated[tuple[str, ...], About("Names of students, each NAME in its authors' size or NAME:small.")] = (
         "small",
     )
@@ -53,10 +52,10 @@ class StudySettings:
     ] = 128
     preset: Annotated[str, About("Of the distillations.")] = "quick"
     distillation: Annotated[Values, About("Settings of `Recipe` by path, that are otherwise than in the preset.")] = (
-        NOTHING
+        field(default_factory=dict)
     )
     families: Annotated[tuple[str, ...], About("Of psi, that the comparison distils with.")] = ("local-fourier",)
-    training: Annotated[Values, About("Settings of `TrainingRecipe`.")] = NOTHING
+    training: Annotated[Values, About("Settings of `TrainingRecipe`.")] = field(default_factory=dict)
     baselines: Annotated[
         tuple[Baseline, ...], About("What the comparison sets distilled and inverted data against.")
     ] = BASELINES

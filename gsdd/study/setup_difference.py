@@ -52,14 +52,10 @@ def _generators(plan: StudyPlan) -> Iterator[str]:
         yield f"Generator {name}: {weights} ({about}); its own student: {student}."
 
 
-def conventions(plan: StudyPlan, results: Results, metrics: tuple[str, ...]) -> Iterator[str]:
+def conventions(results: Results, metrics: tuple[str, ...]) -> Iterator[str]:
     """Tell the convention of each metric, and why one is missing."""
     for metric in find_metrics(metrics):
-        convention = metric.convention
-        yield (
-            f"{metric.name}: {metric.better} is better, channel {convention.channel}, {convention.shave} px shaved, "
-            f"range {convention.range[0]:g}..{convention.range[1]:g}; the mean over photos."
-        )
+        yield f"{metric.name}: {metric.better} is better, {metric.convention}; the mean over photos."
     missing = {(name, why) for each in results.by_stem.values() for name, why in each.get("missing", {}).items()}
     yield from _left_out(results)
     for name, why in sorted(missing):

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from gsdd.data.crops import Crop, grid_crops, plan_crops, read_crops
+from gsdd.data.degradation import low_resolution, to_float
+from gsdd.distilled.decode import decode
 from gsdd.distilled.latent_set import read_latents
+from gsdd.generators.generator import Generator
 from gsdd.recipe import StartingCrops
 from gsdd.selection.crop_list import find_crops, read_list
 from gsdd.selection.starting import starting_crops
 from gsdd.students.models import weights_of
 from gsdd.students.pairs import Pairs
-from gsdd.students.sources import crop_pairs, decoded_pairs, read_folder
+from gsdd.students.sources import Reading, crop_pairs, decoded_pairs, read_folder
 from gsdd.study.cells import Cell, Workshop
 from gsdd.study.making import CoresetCell, DistillationCell
 from gsdd.study.photos import Photos
 from gsdd.study.storing import StoredCell
-from gsdd.study.upscaled import upscaled
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,19 @@ def upscaled_crops(photos: Photos, hr_size: int, ipc: int, seed: int, generator:
     return Source("G(down-sampled crops)", f"upscaled-ipc{ipc}-draw{seed}", identity, data)
 
 
+def upscaled(generator: Generator, crops: Tensor) -> Tensor:
+    """Give G(z) where z is the crop's LR image in 8 bits, as it would be stored.
+
+    Args:
+        generator: G.
+        crops: HR, uint8 RGB `[N, 3, H, W]`; H and W multiples of the scale.
+
+    Returns:
+        uint8 RGB `[N, 3, H, W]` on the CPU.
+    """
+    return decode(generator, to_float(low_resolution(crops, generator.scale)))
+
+
 def coreset_crops(made: CoresetCell) -> Source:
     """Take real crops that stand for the folder by a method of `gsdd coreset`."""
 
@@ -117,7 +133,8 @@ def latents(made: DistillationCell, label: str) -> Source:
 
     def data(workshop: Workshop) -> Data:
         path = workshop.made_file(made, DistillationCell.SUFFIX)
-        pairs = decoded_pairs(read_latents(path), workshop.generator(made.recipe.generator))
+        reading = Reading(generator=made.recipe.generator)
+        pairs = decoded_pairs([read_latents(path)], reading, workshop.device, workshop.monitor)
         return Data(pairs, path.stat().st_size, ".gsdd")
 
     return Source(label, made.name, made.identity, data, (made,))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.rate import rate_cells, write_rate
 from gsdd.study.report import StudyReport
 from gsdd.study.scales import settings_of
+from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.tables import table1_cells, table3_cells, write_table1, write_table3
 
 TUNE = "tune"
@@ -131,7 +132,11 @@ def study(
         if dry_run:
             return _listed(experiment, cells, workshop)
     left = run_cells(cells, workshop, at_most)
-    report = EXPERIMENTS[experiment].write(plan, Results.read(cells, workshop))
+    results = Results.read(cells, workshop)
+    report = EXPERIMENTS[experiment].write(plan, results)
+    measured = settings.blind_metrics if experiment == "table2" else settings.metrics
+    remarks = [*report.remarks, *differences(plan), *conventions(results, measured)]
+    report = replace(report, remarks=remarks)
     return StudyOutcome(experiment, len(in_order(cells)), left, report.write(workshop.folder, experiment))
 
 

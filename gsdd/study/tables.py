@@ -7,7 +7,6 @@ from gsdd.study.cells import Cell
 from gsdd.study.plan import NO_CHANGES, Changes, Results, StudyPlan
 from gsdd.study.report import NOTHING, StudyReport, Table, number
 from gsdd.study.score_cell import ScoreCell
-from gsdd.study.setup_difference import conventions, differences
 
 FULL = "FULL"
 # The metric of the paper that stands beside one of ours.
@@ -58,8 +57,7 @@ def write_table1(plan: StudyPlan, results: Results) -> StudyReport:
         Table(("generator", "metric", *heads, FULL), ours, "Ours, by latents a class (mean over draws and seeds):"),
         Table(("generator", "metric", *papers), theirs, "The paper's Table 1:"),
     ]
-    remarks = [*differences(plan), *conventions(plan, results, plan.settings.metrics)]
-    return StudyReport("Table 1: latents a class", tables, remarks, _table1_pictures(plan, results))
+    return StudyReport("Table 1: latents a class", tables, pictures=_table1_pictures(plan, results))
 
 
 def _table1_rows(plan: StudyPlan, results: Results) -> Iterator[tuple[str, ...]]:
@@ -112,11 +110,7 @@ def write_table3(plan: StudyPlan, results: Results) -> StudyReport:
         Table(head, ours, f"Ours, {plan.settings.main_ipc} latents a class:"),
         Table(paper.TABLE3_HEAD, theirs, "The paper's Table 3, 100 latents a class:"),
     ]
-    remarks = [
-        *differences(plan),
-        f"All students are trained on what generator {list(plan.settings.generators)[-1]} gave.",
-        *conventions(plan, results, metrics),
-    ]
+    remarks = [f"All students are trained on what generator {list(plan.settings.generators)[-1]} gave."]
     return StudyReport("Table 3: across students", tables, remarks)
 
 

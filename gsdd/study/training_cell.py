@@ -14,33 +14,15 @@ from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
-from gsdd.students.journal import TrainingJournal, train_resumably
 from gsdd.students.pairs import Pairs
 from gsdd.students.recipe import TrainingRecipe
 from gsdd.students.sources import read_folder
 from gsdd.students.trainer import Trainer
-from gsdd.students.training import AfterStep, find_features, trained
+from gsdd.students.training import AfterStep, Keeping, find_features, train_resumably, trained
 from gsdd.students.validation import Validation
 from gsdd.study.cells import Cell, Result, Workshop
 from gsdd.study.photos import Photos
 from gsdd.study.sources import Source
-
-
-@dataclass(frozen=True)
-class Looks:
-    """Looks at the quality while a student trains.
-
-    Attributes:
-        test: photos, of which one a class is looked at.
-        every: steps between two looks.
-    """
-
-    test: Photos
-    every: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Say what decides what they find."""
-        return {"test": self.test.sha256, "every": self.every}
 
 
 @dataclass(frozen=True)
@@ -50,12 +32,14 @@ class TrainingCell:
     Attributes:
         source: what is trained on.
         recipe: of the training, seed and student among it.
-        looks: at the quality under way; None has none.
+        test: photos, of which one a class is looked at while the student trains; None looks at none.
+        every: steps between two looks.
     """
 
     source: Source
     recipe: TrainingRecipe
-    looks: Looks | None = None
+    test: Photos | None = None
+    every: int = 0
 
     @property
     def name(self) -> str:
@@ -69,7 +53,7 @@ class TrainingCell:
         return {
             "source": dict(self.source.identity),
             "training": self.recipe.to_dict(),
-            "looks": self.looks and self.looks.to_dict(),
+            "looks": self.test and {"test": self.test.sha256, "every": self.every},
         }
 
     @property
@@ -99,19 +83,19 @@ def _train(cell: TrainingCell, pairs: Pairs, workshop: Workshop) -> Trainer:
     batches = Batches(pairs, cell.recipe)
     trainer = Trainer(batches, cell.recipe, features.perceptual, torch.device(workshop.device))
     identity = {**cell.identity, **features.facts(pairs.sha256)}
-    journal = TrainingJournal(path, identity, seconds=workshop.checkpoint_seconds, monitor=workshop.monitor)
-    train_resumably(trainer, journal, _look(cell), workshop.monitor)
+    keeping = Keeping(workshop.checkpoint_seconds, monitor=workshop.monitor)
+    journal = train_resumably(trainer, path, identity, _look(cell), keeping)
     save(trained(trainer, features).network, cell.recipe.student, path, training=cell.identity, force=True)
-    journal.remove()
+    journal.end()
     return trainer
 
 
 def _look(cell: TrainingCell) -> AfterStep:
-    if cell.looks is None:
+    if cell.test is None:
         return lambda trainer: None
-    photos = read_folder(cell.looks.test.folder, SCALE, "skip", SILENT)
+    photos = read_folder(cell.test.folder, SCALE, "skip", SILENT)
     first_of_each_class = [photos.classes.index(name) for name in dict.fromkeys(photos.classes)]
-    return Validation(photos.some(first_of_each_class), cell.looks.every).after_step
+    return Validation(photos.some(first_of_each_class), cell.every).after_step
 
 
 def check_model(cell: TrainingCell, workshop: Workshop) -> Path:

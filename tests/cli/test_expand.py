@@ -66,9 +66,16 @@ def test_json_tells_what_was_written_and_kept(file, capsys):
         "hr_size": 64,
         "lr_size": 16,
         "image_format": "png",
-        "note": None,
         "dry_run": False,
     }
+
+
+def test_several_files_are_one_set(file, tmp_path, capsys):
+    for name in ("a", "b"):
+        Path(f"{name}.gsdd").write_bytes(file.read_bytes())
+    assert exit_code(["expand", "?.gsdd", "-o", "set", "-q"]) == 0
+    assert capsys.readouterr() == ("set\n", "")
+    assert len(list(Path("set").glob("HR/*.png"))) == len(list(Path("set").glob("LR_x4/*.png"))) == 24
 
 
 def test_a_dry_run_says_so_and_writes_nothing(file, capsys, tmp_path):
@@ -89,7 +96,7 @@ def test_a_folder_of_other_files_is_one_line_and_exit_1(file, capsys, tmp_path):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == (
-        "gsdd: small_expanded exists and holds other files; choose another -o, or --force to write into it\n"
+        "gsdd: small_expanded exists and holds other files; give another -o DIR, or --force to write into it\n"
     )
     assert exit_code(["expand", str(file), "--force", "-q"]) == 0
 
@@ -100,7 +107,7 @@ def test_other_weights_need_their_own_flag(file, capsys):
     assert exit_code(["expand", str(file), *other, "--force"]) == 1
     assert capsys.readouterr().err.count("\n") == 2
     assert exit_code(["expand", str(file), *other, "--force-generator"]) == 0
-    assert "note: forced: " in capsys.readouterr().err
+    assert f"{file}: forced: the file was made with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

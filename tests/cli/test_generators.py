@@ -117,11 +117,10 @@ def test_fetch_prints_the_path_in_the_cache(capsys, monkeypatch, tmp_path):
     entry = replace(NAMED["realsr-df2k"], download=Download(source.as_uri(), "DF2K.pth", 7, digest))
     monkeypatch.setattr(table, "NAMED", MappingProxyType({"realsr-df2k": entry}))
     expected = tmp_path / "cache" / "DF2K.pth"
-    assert gsdd(capsys, "generators", "fetch", "realsr-df2k") == (
-        0,
-        f"{expected}\n",
-        f"7 bytes from {source.as_uri()}\n",
-    )
+    code, out, err = gsdd(capsys, "generators", "fetch", "realsr-df2k")
+    *progress, last = err.splitlines()
+    assert (code, out, last) == (0, f"{expected}\n", f"7 bytes from {source.as_uri()}")
+    assert all(line.startswith("kB: 1/1 [") for line in progress)
     assert expected.read_bytes() == b"weights"
 
 

@@ -17,7 +17,7 @@ def test_the_page_on_disk_is_the_one_that_the_commands_make():
 
 def test_the_page_names_every_command_and_every_option_with_its_default():
     page = reference()
-    context = click.Context(cli, info_name="gsdd")
+    context = click.Context(cli, info_name="gsdd", **cli.context_settings)
     for name in cli.list_commands(context):
         section = page.partition(f"## gsdd {name}\n")[2].partition("\n## ")[0]
         for option in cli.get_command(context, name).params:

@@ -22,7 +22,7 @@ ARGUMENT = re.compile(r"`([A-Za-z_][\w.]*)=[^`]+`|`([A-Z]\w*\.\w+)`")
 
 
 def messages(file: Path) -> Iterator[str]:
-    """Every string of a module that is no docstring; `\\0` stands for what is filled in."""
+    """Every string of a module that is no docstring; `{}` stands for what is filled in."""
     tree = ast.parse(file.read_text())
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Constant | ast.Expr)]
     inner = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
@@ -30,7 +30,7 @@ def messages(file: Path) -> Iterator[str]:
     for node in nodes:
         parts = node.values if isinstance(node, ast.JoinedStr) else [node]
         if id(node) not in inner and not isinstance(node, ast.Expr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in parts)
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
 
 
 @pytest.mark.parametrize(

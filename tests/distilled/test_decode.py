@@ -7,16 +7,16 @@ import torch
 from pairs.numpy_bicubic import downscale_by_hand
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 
-import gsdd
-from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
 from gsdd.data.degradation import low_resolution
 from gsdd.distilled.decode import CHUNK, decode
+from gsdd.distilled.latent_set import read_latents
+from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
 
 
 @pytest.fixture(scope="module")
 def distilled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
-    return gsdd.open(write_small_file(folder / "small.gsdd", copy_photos(folder / "photos")))
+    return read_latents(write_small_file(folder / "small.gsdd", copy_photos(folder / "photos")))
 
 
 def test_every_image_is_the_rounded_output_of_the_generator_alone(distilled):
@@ -128,5 +128,5 @@ def test_a_manifest_cannot_point_at_a_file_on_this_machine(distilled, tmp_path):
     planted.write_bytes(b"anything")
     made_with = replace(distilled.manifest.generator, name=str(planted))
     hostile = replace(distilled, manifest=replace(distilled.manifest, generator=made_with))
-    with pytest.raises(GeneratorNotFoundError, match="--generator PATH"):
+    with pytest.raises(GeneratorNotFoundError, match="`generator=PATH`"):
         hostile.load_generator()

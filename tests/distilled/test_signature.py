@@ -9,10 +9,10 @@ import torch
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 from torch.nn.functional import adaptive_avg_pool2d
 
-import gsdd
+from gsdd.distilled.latent_set import read_latents
+from gsdd.distilled.signature import compare, decode_signatures, signatures
 from gsdd.errors import KernelInputError
 from gsdd.generators.generator import Generator
-from gsdd.distilled.signature import compare, decode_signatures, signatures
 
 
 def random_images(height: int, width: int) -> torch.Tensor:
@@ -94,7 +94,7 @@ def test_in_small_images_two_values_that_are_rounded_the_other_way_are_rounding_
 @pytest.fixture(scope="module")
 def distilled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("signed")
-    return gsdd.open(write_small_file(folder / "a.gsdd", copy_photos(folder / "photos")))
+    return read_latents(write_small_file(folder / "a.gsdd", copy_photos(folder / "photos")))
 
 
 class OneByOne(torch.nn.Module):

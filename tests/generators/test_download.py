@@ -10,6 +10,7 @@ import pytest
 from gsdd.errors import GeneratorError, OutputError
 from gsdd.generators.download import download, fetch
 from gsdd.generators.named import NAMED, Download
+from gsdd.monitor import Monitor
 
 CONTENT = bytes(range(256)) * 9000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -47,17 +48,25 @@ def server() -> Iterator[str]:
         thread.join()
 
 
+class Listener(Monitor):
+    def __init__(self):
+        self.heard = []
+
+    def progress(self, stage, done, total, loss=None, images=0.0):
+        self.heard.append((stage, done, total))
+
+
 def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("path", ["/good", "/moved"])
 def test_the_expected_file_arrives_whole_and_alone(server, tmp_path, path):
-    arrived = []
-    download(server + path, tmp_path / "new" / "weights.pth", **GOOD, progress=arrived.append)
+    monitor = Listener()
+    download(server + path, tmp_path / "new" / "weights.pth", **GOOD, monitor=monitor)
     assert (tmp_path / "new" / "weights.pth").read_bytes() == CONTENT
     assert files_in(tmp_path / "new") == ["weights.pth"]
-    assert sum(arrived) == len(CONTENT)
+    assert monitor.heard[-1] == ("kB", -(-len(CONTENT) // 1000), -(-len(CONTENT) // 1000))
 
 
 @pytest.mark.parametrize(

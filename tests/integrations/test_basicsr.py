@@ -158,9 +158,7 @@ def test_a_loader_with_workers_takes_it(file):
 def test_validation_sees_whole_images_as_they_are(file):
     options = {**BOOKKEEPING, "phase": "val", "file": str(file), "gt_size": 48, "use_hflip": True, "use_rot": True}
     dataset = DistilledPairsDataset(options)
-    distilled = gsdd.open(file)
-    hr = distilled.decode(distilled.load_generator()[0], [7])[0]
-    assert torch.equal(dataset[7]["gt"], hr / 255)
+    assert torch.equal(dataset[7]["gt"], gsdd.open(file).images(7) / 255)
 
 
 def test_the_structure_of_trainner_gives_the_same_pairs(file):
@@ -188,7 +186,16 @@ def test_a_configuration_for_another_scale_is_refused(file):
         DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "scale": 2})
 
 
-@pytest.mark.parametrize("roots", [{}, {"dataroot_gt": []}, {"dataroot_gt": ["a.gsdd", "b.gsdd"]}])
-def test_no_file_or_several_are_refused(roots):
-    with pytest.raises(RecipeError, match=r"got the files .*, wanted one"):
+def test_several_files_are_one_set(file, tmp_path):
+    again = tmp_path / "again.gsdd"
+    again.write_bytes(file.read_bytes())
+    for roots in ({"dataroot_gt": [str(file), str(again)]}, {"file": str(file), "dataroot_gt": str(again)}):
+        dataset = DistilledPairsDataset({**BOOKKEEPING, **roots})
+        assert len(dataset) == 24
+        assert dataset[12]["gt_path"] == "again.gsdd::animal/000000"
+
+
+@pytest.mark.parametrize("roots", [{}, {"dataroot_gt": []}])
+def test_no_file_is_refused(roots):
+    with pytest.raises(RecipeError, match="small: got no file, wanted `file` or `dataroot_gt`"):
         DistilledPairsDataset({**BOOKKEEPING, **roots})

@@ -216,7 +216,7 @@ def test_a_family_is_its_members_and_each_comes_once():
 
 @pytest.mark.parametrize(("names", "got"), [(["psnr", "vmaf"], "'vmaf'"), ([], "none")])
 def test_an_unknown_metric_is_refused_with_those_that_there_are(names, got):
-    with pytest.raises(RecipeError, match=f"metrics: got {got}; wanted some of psnr, ssim, psnr-y, .*, pi"):
+    with pytest.raises(RecipeError, match=f"`metrics`: got {got}; wanted some of psnr, ssim, psnr-y, .*, pi"):
         find_metrics(names)
 
 

@@ -5,8 +5,7 @@ from recorded_scenes import scene
 
 from gsdd.errors import MissingWeightsError
 from gsdd.metrics.niqe import niqe
-from gsdd.metrics.nrqm import nrqm
-from gsdd.metrics.perceptual_index import perceptual_index
+from gsdd.metrics.nrqm import nrqm, perceptual_index
 
 
 def test_it_is_the_mean_of_niqe_and_of_what_nrqm_lacks_to_10_inside_the_border(tmp_path):

@@ -5,7 +5,10 @@ import time
 from pairs.small_file import compact_generator
 from torch import Tensor
 
+from gsdd.distilled.latent_set import LatentSet
 from gsdd.generators.generator import Generator
+from gsdd.monitor import SILENT, Monitor
+from gsdd.pairs.decoder import Decoder
 
 
 class Counting(Generator):
@@ -21,3 +24,15 @@ class Counting(Generator):
         self.calls += 1
         time.sleep(self.seconds)
         return super().__call__(z)
+
+
+class Watched(Decoder):
+    """A decoder with such a generator; with none it fails where one would be loaded."""
+
+    def __init__(self, model: Counting | None = None, monitor: Monitor = SILENT) -> None:
+        super().__init__(monitor=monitor)
+        self._model = model
+
+    def load(self, latents: LatentSet) -> Generator:
+        assert self._model, "a generator was loaded"
+        return self._model

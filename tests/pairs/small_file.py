@@ -5,6 +5,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,13 @@ from PIL import Image
 from gsdd.data.catalog import scan
 from gsdd.data.crops import plan_crops, read_crops
 from gsdd.data.degradation import downscale, to_float
-from gsdd.recipe import Recipe, to_record
+from gsdd.distilled.signature import decode_signatures
 from gsdd.formats import container
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
-from gsdd.distilled.signature import decode_signatures
+from gsdd.recipe import Recipe, to_record
 
 COMPACT = "realesr-animevideov3"
 PHOTOS = {
@@ -64,9 +65,7 @@ def write_small_file(
     crops = plan_crops(catalog, counts, hr_size, seed)
     images = to_float(torch.from_numpy(read_crops(catalog, crops, hr_size)))
     classes = [(name, 1) for name in class_names] or [*zip([c.name for c in catalog.classes], counts, strict=True)]
-    recipe = Recipe().changed(
-        {"crops.hr_size": hr_size, "crops.method": "random", "inversion.steps": 2, "seed": seed}
-    )
+    recipe = Recipe().changed({"crops.hr_size": hr_size, "crops.method": "random", "inversion.steps": 2, "seed": seed})
     manifest = Manifest(
         generator=ManifestGenerator(**asdict((generator or compact_generator()).reference)),
         hr_size=hr_size,
@@ -83,3 +82,10 @@ def write_small_file(
     signatures = decode_signatures(generator or compact_generator(), kept).numpy()
     container.write(path, manifest, container.Arrays(latents, source_index, signatures))
     return path
+
+
+def write_pairs(path: Path, photos: Path, pairs: int, **options: Any) -> Path:
+    """Write a file of so many pairs, shared out over the classes of the photos; options are those above."""
+    classes = len(scan(photos, min_size=options.get("hr_size", 64)).classes)
+    counts = [pairs // classes + (number < pairs % classes) for number in range(classes)]
+    return write_small_file(path, photos, counts=counts, **options)

@@ -1,39 +1,43 @@
-"""Each latent is decoded once, in the trainer's process; workers and later runs read."""
+"""Each latent is decoded once, when a cache is made; workers and later runs map the file."""
 
-import fcntl
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from pairs.counting import Counting
-from pairs.readers import read_pair
-from pairs.small_file import compact_generator, write_small_file
+from heard import Heard
+from pairs import readers
+from pairs.counting import Counting, Watched
+from pairs.small_file import compact_generator, write_pairs
 
 import gsdd
-from gsdd.data.catalog import scan
-from gsdd.errors import GsddError, OutputError
-from gsdd.generators.generator import Generator
-from gsdd.pairs.cache import PairCache
-from gsdd.pairs.cache_file import CacheFile
 from gsdd.data.degradation import low_resolution
+from gsdd.distilled.latent_set import read_latents
+from gsdd.errors import Interrupted, OutputError
+from gsdd.formats.atomic import begin_unfinished
+from gsdd.pairs.cache import PairCache
 
-CHUNK = 8
+METHODS = ("fork", "spawn", "forkserver")
 
 
 @pytest.fixture(scope="module")
-def distilled(photos, tmp_path_factory):
+def latents(photos, tmp_path_factory):
     """60 pairs of 64x64: seven whole chunks and a half."""
-    classes = len(scan(photos, min_size=64).classes)
-    counts = [60 // classes + (number < 60 % classes) for number in range(classes)]
-    return gsdd.open(write_small_file(tmp_path_factory.mktemp("cache") / "a.gsdd", photos, counts=counts))
+    return read_latents(write_pairs(tmp_path_factory.mktemp("cache") / "a.gsdd", photos, 60))
+
+
+def filled(latents, folder, **generator):
+    return PairCache([latents], Watched(Counting(**generator)), folder)
 
 
 def wait_for(condition, seconds=20.0):
@@ -43,141 +47,138 @@ def wait_for(condition, seconds=20.0):
     assert condition()
 
 
-def test_all_pairs_are_those_of_the_file_each_decoded_once(distilled):
+def test_all_pairs_are_those_of_the_file_each_decoded_once(latents):
     generator = Counting()
-    cache = PairCache(distilled, lambda: generator)
-    hr = distilled.decode(compact_generator(), range(60))
+    cache = PairCache([latents], Watched(generator))
+    hr = latents.decode(compact_generator(), range(60))
     lr = low_resolution(hr, 4)
+    assert generator.calls == 8
     for number in [59, 0, 30, *range(60)]:
         low, high = cache.pair(number)
         assert torch.equal(torch.from_numpy(low.copy()), lr[number])
         assert torch.equal(torch.from_numpy(high.copy()), hr[number])
-    cache.complete()
     assert generator.calls == 8
 
 
-def test_a_wanted_pair_comes_before_the_others(distilled):
-    generator = Counting(seconds=0.2)
-    cache = PairCache(distilled, lambda: generator)
-    cache.pair(59)
-    assert generator.calls < 8
-
-
-def read(cache, number, answers):
-    try:
-        answers.put(int(cache.pair(number)[1].sum()))
-    except GsddError as error:
-        answers.put(str(error))
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_worker_waits_for_what_the_trainer_s_process_decodes(distilled, method):
-    wanted = int(distilled.decode(compact_generator(), [59]).sum())
-    cache = PairCache(distilled, lambda: Counting(seconds=0.3))
+@pytest.mark.parametrize("method", METHODS)
+def test_a_worker_reads_what_the_trainer_s_process_decoded(latents, method):
+    wanted = int(latents.decode(compact_generator(), [59]).sum())
+    cache = filled(latents, None)
     context = multiprocessing.get_context(method)
     answers = context.Queue()
-    worker = context.Process(target=read_pair, args=(cache, 59, answers))
+    worker = context.Process(target=readers.read_pair, args=(cache, 59, answers))
     worker.start()
     assert answers.get(timeout=60) == wanted
     worker.join()
+    assert cache.pair(59)[1].sum() == wanted
 
 
-def test_a_failure_is_told_to_workers_and_in_full_to_the_trainer(distilled):
-    cache = PairCache(distilled, lambda: Counting(limit=3))
-    with pytest.raises(GsddError, match=r"could not be decoded: .*the device ran out of memory"):
-        cache.complete()
-    context = multiprocessing.get_context("fork")
-    answers = context.Queue()
-    worker = context.Process(target=read, args=(cache, 59, answers))
-    worker.start()
-    assert "decoding the latents failed in the trainer's process" in answers.get(timeout=60)
-    worker.join()
-    assert cache.pair(0)[1].any()
+def test_the_monitor_hears_how_many_pairs_of_all_files_are_decoded(latents, tmp_path):
+    shorter = replace(latents, latents=latents.latents[:12].flip(0))
+    filled(latents, tmp_path)
+    heard = Heard()
+    cache = PairCache([shorter, latents, shorter], Watched(Counting(), heard), tmp_path)
+    assert heard.stages == [("decode", 8, 84), ("decode", 12, 84)]
+    assert len(cache) == 84
+    for number in range(12):
+        assert (cache.pair(72 + number)[1] == cache.pair(number)[1]).all()
 
 
-def test_a_worker_does_not_wait_for_a_killed_trainer(distilled, tmp_path):
-    """It would stay for ever and keep the memory."""
-    code = """
-import os, signal, sys
-import gsdd
-import gsdd.errors
-from gsdd.pairs.cache import PairCache
-from gsdd.pairs.cache_file import CacheFile
-from pairs.counting import Counting
-cache = PairCache(gsdd.open(sys.argv[1]), lambda: Counting(seconds=3.0))
-worker = os.fork()
-if not worker:
-    try:
-        cache.pair(59)
-    except gsdd.errors.GsddError as error:
-        open(sys.argv[2], "w").write(str(error))
-    os._exit(0)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    said = tmp_path / "said"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", code, distilled.path, said], env=environment, check=False, timeout=60)
-    wait_for(said.exists)
-    wait_for(lambda: "which decodes the latents, is gone" in said.read_text())
+def test_the_monitor_may_stop_it_and_nothing_is_left(latents, tmp_path):
+    with pytest.raises(Interrupted, match="interrupted after 16 of 60 pairs"):
+        PairCache([latents], Watched(Counting(), Heard(lambda asked: asked == 2)), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_keeps_the_pairs_for_the_next_run(distilled, tmp_path):
-    first = PairCache(distilled, lambda: Counting(), tmp_path / "cache", distilled.manifest.generator.fingerprint)
-    first.complete()
-    (kept,) = (tmp_path / "cache").iterdir()
-    second = PairCache(distilled, never, tmp_path / "cache", distilled.manifest.generator.fingerprint)
+def test_a_folder_keeps_the_pairs_for_the_next_run(latents, tmp_path):
+    first = filled(latents, tmp_path / "new" / "cache")
+    (kept,) = (tmp_path / "new" / "cache").iterdir()
+    second = PairCache([latents], Watched(), tmp_path / "new" / "cache")
     for number in (0, 31, 59):
         assert (first.pair(number)[1] == second.pair(number)[1]).all()
         assert (first.pair(number)[0] == second.pair(number)[0]).all()
     assert kept.stat().st_size == 60 * 3 * (64 * 64 + 16 * 16)
 
 
-def never() -> Generator:
-    raise AssertionError("the generator was loaded")
+def test_a_generator_that_was_asked_for_is_loaded_all_the_same(latents, tmp_path):
+    filled(latents, tmp_path)
+    decoder = Watched()
+    decoder.generator = "another"
+    with pytest.raises(AssertionError, match="a generator was loaded"):
+        PairCache([latents], decoder, tmp_path)
 
 
-def test_other_latents_and_other_weights_have_files_of_their_own(distilled, tmp_path):
+def test_other_latents_and_other_weights_have_files_of_their_own(latents, tmp_path):
     generator = Counting()
-    PairCache(distilled, lambda: generator, tmp_path).complete()
-    other = replace(distilled, latents=distilled.latents.flip(0))
-    PairCache(other, lambda: generator, tmp_path).complete()
+    other = replace(latents, latents=latents.latents.flip(0))
+    PairCache([latents, other], Watched(generator), tmp_path)
     assert generator.calls == 16
     assert len(list(tmp_path.iterdir())) == 2
+    made_with = replace(latents.manifest.generator, fingerprint=Other.fingerprint)
+    other = replace(latents, manifest=replace(latents.manifest, generator=made_with))
+    PairCache([other], Watched(Other()), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_an_unfinished_file_is_never_taken_and_goes_with_its_run(distilled, tmp_path):
-    cache = PairCache(distilled, lambda: Counting(limit=2), tmp_path)
-    with pytest.raises(GsddError):
-        cache.complete()
-    (part,) = tmp_path.iterdir()
-    assert part.name.startswith(".")
-    del cache
+class Other(Counting):
+    fingerprint = "0" * 64
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_failure_is_told_and_leaves_nothing(latents, tmp_path, monkeypatch, kept):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(RuntimeError, match="the device ran out of memory"):
+        filled(latents, tmp_path if kept else None, limit=2)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(distilled, tmp_path):
-    fingerprint = compact_generator().fingerprint
-    name = CacheFile.of(tmp_path, distilled, fingerprint, 0).name
-    dead, living, foreign = (tmp_path / part for part in (f".{name}.1.part", f".{name}.2.part", ".theirs.3.part"))
+def test_a_file_that_is_not_whole_is_never_taken(latents, tmp_path):
+    filled(latents, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1])
+    filled(latents, tmp_path)
+    assert kept.read_bytes() == whole
+
+
+def test_a_run_killed_while_it_decodes_leaves_nothing_that_is_taken(latents, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, readers.__file__, latents.path, tmp_path]
+    with subprocess.Popen(command, env=environment) as run:
+        wait_for(lambda: any(part.stat().st_size for part in tmp_path.iterdir()))
+        time.sleep(0.5)
+        run.send_signal(signal.SIGKILL)
+    (part,) = tmp_path.iterdir()
+    assert part.name.startswith(".")
+    generator = Counting()
+    PairCache([latents], Watched(generator), tmp_path)
+    assert generator.calls == 8
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pairs"]
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(latents, tmp_path):
+    filled(latents, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.unlink()
+    dead, foreign = tmp_path / f".{kept.name}.1.part", tmp_path / ".theirs.3.part"
     dead.write_bytes(b"half")
     foreign.write_bytes(b"whole")
-    with living.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        PairCache(distilled, lambda: Counting(), tmp_path).complete()
+    descriptor, living = begin_unfinished(kept)
+    filled(latents, tmp_path)
+    os.close(descriptor)
     assert not dead.exists()
     assert living.exists()
     assert foreign.exists()
 
 
-def test_a_full_disk_is_told_before_anything_is_decoded(distilled, tmp_path):
-    """Memory on a file of a full disk would end the process by a signal."""
+def test_a_full_disk_is_told_before_anything_is_decoded(latents, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         generator = Counting()
-        with pytest.raises(OutputError, match="decoded pairs cannot be kept: File too large"):
-            PairCache(distilled, lambda: generator, tmp_path)
+        with pytest.raises(OutputError, match=r"no room for 1 MB of decoded pairs \(File too large\); make room"):
+            PairCache([latents], Watched(generator), tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, previous)
@@ -185,32 +186,46 @@ def test_a_full_disk_is_told_before_anything_is_decoded(distilled, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_two_datasets_may_fill_one_folder_at_once(distilled, tmp_path):
-    first, second = (PairCache(distilled, lambda: Counting(seconds=0.05), tmp_path) for _ in range(2))
-    first.complete()
-    del second
-    again = PairCache(distilled, never, tmp_path, distilled.manifest.generator.fingerprint)
+def test_a_full_disk_is_told_where_no_room_can_be_set_aside(latents, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free=782_000))
+    with pytest.raises(OutputError, match="No space left on device"):
+        filled(latents, tmp_path, limit=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free=784_000))
+    assert len(filled(latents, tmp_path)) == 60
+
+
+def test_two_runs_may_fill_one_folder_at_once(latents, tmp_path):
+    caches = []
+    runs = [threading.Thread(target=lambda: caches.append(filled(latents, tmp_path, seconds=0.05))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    caches.append(PairCache([latents], Watched(), tmp_path))
     for number in range(60):
-        assert first.pair(number)[1].any()
-        assert (first.pair(number)[1] == again.pair(number)[1]).all()
+        first, second, again = (cache.pair(number)[1] for cache in caches)
+        assert first.any()
+        assert (first == second).all()
+        assert (first == again).all()
     assert [path.suffix for path in tmp_path.iterdir()] == [".pairs"]
 
 
-def test_kept_pairs_are_only_read(distilled, tmp_path):
+def test_pairs_are_only_read(latents, tmp_path):
     """They may lie where nothing can be written."""
-    PairCache(distilled, lambda: Counting(), tmp_path).complete()
-    kept = PairCache(distilled, never, tmp_path, distilled.manifest.generator.fingerprint)
-    assert not kept.pair(0)[1].flags.writeable
+    for folder in (tmp_path, None):
+        assert not filled(latents, folder).pair(0)[1].flags.writeable
 
 
-def test_a_folder_that_is_a_file_is_told(distilled, tmp_path):
+def test_a_folder_that_is_a_file_is_told(latents, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="file: cannot be read: Not a directory"):
-        PairCache(distilled, lambda: Counting(), tmp_path / "file", "0" * 64)
+    with pytest.raises(OutputError, match="file: cannot be written: Not a directory"):
+        filled(latents, tmp_path / "file")
 
 
-def test_the_dataset_takes_the_folder(distilled, tmp_path):
-    first = gsdd.DistilledPairs(distilled.path, cache=tmp_path, gt_size=32)
-    first.complete()
-    again = gsdd.DistilledPairs(distilled.path, cache=tmp_path, gt_size=32)
+def test_the_dataset_takes_the_folder(latents, tmp_path):
+    first = gsdd.DistilledPairs(latents.path, cache=tmp_path, gt_size=32)
+    again = gsdd.DistilledPairs(latents.path, cache=str(tmp_path), gt_size=32)
+    assert len(list(tmp_path.iterdir())) == 1
     assert torch.equal(first.item(17, 0)["gt"], again.item(17, 0)["gt"])

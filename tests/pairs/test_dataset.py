@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from heard import Heard
 from pairs.enlarged_sampler import EnlargedSampler
 from pairs.rank_run import crops_of_a_rank
-from pairs.small_file import compact_generator, write_small_file
-from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, default_collate
+from pairs.small_file import COMPACT, compact_generator, write_pairs
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, Subset, default_collate
 
 import gsdd
-from gsdd.data.catalog import scan
-from gsdd.data.degradation import to_float
-from gsdd.errors import FingerprintError, FormatError, GeneratorNotFoundError, GsddError, RecipeError
+from gsdd.data.degradation import low_resolution, to_float
+from gsdd.distilled.latent_set import read_latents
+from gsdd.errors import FingerprintError, FormatError, GeneratorNotFoundError, GsddError, RecipeError, SourceError
 from gsdd.generators.export import export
-from gsdd.data.degradation import low_resolution
+from gsdd.generators.load import load_generator
 
 SIZE, COUNT = 64, 35
 
@@ -28,15 +29,13 @@ SIZE, COUNT = 64, 35
 @pytest.fixture(scope="module")
 def file(photos, tmp_path_factory):
     """35 pairs of 64x64."""
-    classes = len(scan(photos, min_size=SIZE).classes)
-    counts = [COUNT // classes + (number < COUNT % classes) for number in range(classes)]
-    return write_small_file(tmp_path_factory.mktemp("pairs") / "ost.gsdd", photos, counts=counts, hr_size=SIZE)
+    return write_pairs(tmp_path_factory.mktemp("pairs") / "ost.gsdd", photos, COUNT)
 
 
 @pytest.fixture(scope="module")
 def images(file):
     """LR and HR of the file, decoded without the dataset."""
-    hr = gsdd.open(file).decode(compact_generator(), range(COUNT))
+    hr = read_latents(file).decode(compact_generator(), range(COUNT))
     return to_float(low_resolution(hr, 4)), to_float(hr)
 
 
@@ -46,7 +45,7 @@ def digest(batches):
     return hashlib.sha256(tensors + repr([batch["lq_path"] for batch in batches]).encode()).hexdigest()
 
 
-def batches(pairs, workers, method=None, *, epochs=2, sampler=None):
+def batches(pairs, workers, method=None, *, epochs=2, sampler=None, collate=None):
     shuffled = RandomSampler(pairs, generator=torch.Generator().manual_seed(3))
     loader = DataLoader(
         pairs,
@@ -55,6 +54,7 @@ def batches(pairs, workers, method=None, *, epochs=2, sampler=None):
         multiprocessing_context=method,
         persistent_workers=method in ("spawn", "forkserver"),
         sampler=sampler or shuffled,
+        collate_fn=collate,
     )
     return [batch for _ in range(epochs) for batch in loader]
 
@@ -65,7 +65,7 @@ def test_whole_unturned_items_are_the_pairs_of_the_file(file, images):
     for number in (0, 7, 8, 34):
         item = pairs[number]
         assert list(item) == ["lq", "gt", "lq_path", "gt_path"]
-        assert item["lq_path"] == item["gt_path"] == gsdd.open(file).name(number)
+        assert item["lq_path"] == item["gt_path"] == read_latents(file).name(number)
         assert item["lq_path"].startswith("ost.gsdd::")
         assert item["lq"].dtype == item["gt"].dtype == torch.float32
         assert torch.equal(item["lq"], images[0][number])
@@ -108,8 +108,11 @@ def test_names_for_kair(file):
     ("workers", "method"), [(1, "fork"), (2, "fork"), (1, "spawn"), (2, "spawn"), (2, "forkserver")]
 )
 def test_batches_do_not_depend_on_workers_or_how_they_start(file, workers, method):
-    wanted = digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=5), 0))
-    assert digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=5), workers, method)) == wanted
+    pairs = gsdd.DistilledPairs(file, gt_size=48, seed=5)
+    wanted = digest(batches(pairs, 0))
+    for collate in (None, pairs.collate):
+        pairs.set_epoch(0)
+        assert digest(batches(pairs, workers, method, collate=collate)) == wanted
     assert digest(batches(gsdd.DistilledPairs(file, gt_size=48, seed=6), 0)) != wanted
 
 
@@ -123,9 +126,7 @@ def test_epochs_differ_though_workers_are_made_anew_and_nobody_tells_the_epoch(f
 @pytest.mark.parametrize("ratio", [1, 3])
 def test_basicsr_s_sampler_and_persistent_workers_get_fresh_crops(photos, tmp_path, ratio):
     """7,000 draws of 35 pairs at sizes of practice; independent draws of the 648 views would give about 6,000."""
-    classes = len(scan(photos, min_size=128).classes)
-    counts = [COUNT // classes + (number < COUNT % classes) for number in range(classes)]
-    file = write_small_file(tmp_path / "a.gsdd", photos, counts=counts, hr_size=128)
+    file = write_pairs(tmp_path / "a.gsdd", photos, COUNT, hr_size=128)
     pairs = gsdd.DistilledPairs(file, gt_size=96, repeat=200)
     sampler = EnlargedSampler(pairs, 1, 0, ratio)
     loader = DataLoader(pairs, batch_size=50, sampler=sampler, num_workers=2, persistent_workers=True)
@@ -170,11 +171,31 @@ def test_a_list_is_what_iterating_gives_and_indices_end(file):
         pairs[70]
 
 
-def test_a_copy_is_a_dataset_of_its_own(file):
+def test_copies_and_pickles_share_files_and_counts(file):
     pairs = gsdd.DistilledPairs(file, gt_size=48, seed=9)
-    first = pairs[4]
-    for other in (pickle.loads(pickle.dumps(pairs)), copy.deepcopy(pairs)):
-        assert torch.equal(other[4]["gt"], first["gt"])
+    for visit, made in enumerate((copy.copy, copy.deepcopy, lambda pairs: pickle.loads(pickle.dumps(pairs)))):
+        assert torch.equal(made(pairs)[4]["gt"], pairs.item(4, visit)["gt"])
+    assert torch.equal(pairs[4]["gt"], pairs.item(4, 3)["gt"])
+
+
+def test_a_copy_outlives_its_original(file):
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    wanted, copied = pairs.item(4, 0)["gt"], copy.deepcopy(pairs)
+    del pairs
+    (batch,) = DataLoader(copied, 1, sampler=[4], num_workers=1, multiprocessing_context="spawn")
+    assert torch.equal(batch["gt"][0], wanted)
+
+
+def test_a_pickle_whose_files_are_gone_says_what_to_do(file, tmp_path):
+    pairs = gsdd.DistilledPairs(file, gt_size=48)
+    pickled = pickle.dumps(pairs)
+    del pairs
+    with pytest.raises(GsddError, match=r"are gone with the process that made them; .*`cache=DIR`, which keeps them"):
+        pickle.loads(pickled)
+    kept = gsdd.DistilledPairs(file, gt_size=48, cache=tmp_path)
+    first, pickled = kept[4], pickle.dumps(kept)
+    del kept
+    assert torch.equal(pickle.loads(pickled)[4]["gt"], first["gt"])
 
 
 def test_items_are_the_trainer_s_own(file):
@@ -185,12 +206,13 @@ def test_items_are_the_trainer_s_own(file):
     assert torch.equal(pairs[0]["gt"], before)
 
 
+@pytest.mark.parametrize("collate", [None, gsdd.DistilledPairs.collate])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_are_plain_dicts_of_what_items_are(file, workers):
-    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=6, num_workers=workers)
+def test_batches_are_plain_dicts_of_what_items_are(file, workers, collate):
+    pairs = gsdd.DistilledPairs(file, gt_size=32)
+    loader = DataLoader(pairs, batch_size=6, num_workers=workers, collate_fn=collate)
     for start, batch in zip(range(0, COUNT, 6), loader, strict=True):
-        items = [gsdd.DistilledPairs(file, gt_size=32).item(number, 0).whole() for number in range(start, COUNT)[:6]]
-        wanted = default_collate(items)
+        wanted = default_collate([pairs.item(number, 0) for number in range(start, COUNT)[:6]])
         assert type(batch) is dict
         assert list(batch) == list(wanted)
         assert torch.equal(batch["gt"], wanted["gt"])
@@ -199,13 +221,28 @@ def test_batches_are_plain_dicts_of_what_items_are(file, workers):
         batch["gt"].mul_(2)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_what_wraps_the_pairs_are_the_same(file, workers):
+    subset = Subset(gsdd.DistilledPairs(file, gt_size=32), range(3, 9))
+    for wrapped in (subset, ConcatDataset([subset, subset])):
+        plain, ours = (
+            DataLoader(wrapped, batch_size=6, num_workers=workers, collate_fn=collate)
+            for collate in (None, gsdd.DistilledPairs.collate)
+        )
+        subset.dataset.set_epoch(0)
+        wanted = digest(plain)
+        subset.dataset.set_epoch(0)
+        assert digest(ours) == wanted
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_collate_function_of_one_s_own_reads_items_like_dicts(file, workers):
-    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=5, num_workers=workers, collate_fn=brightest)
-    crops = [gsdd.DistilledPairs(file, gt_size=32)[number]["gt"] for number in range(5)]
+    pairs = gsdd.DistilledPairs(file, gt_size=32)
+    loader = DataLoader(pairs, batch_size=5, num_workers=workers, collate_fn=brightest)
+    crops = [pairs.item(number, 0)["gt"] for number in range(5)]
     largest, names, keys = next(iter(loader))
     assert torch.equal(largest, torch.stack([crop.max() for crop in crops]))
-    assert names == [gsdd.open(file).name(number) for number in range(5)]
+    assert names == [read_latents(file).name(number) for number in range(5)]
     assert keys == ["lq", "gt", "lq_path", "gt_path"]
 
 
@@ -221,8 +258,9 @@ def shifted(items):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_collate_function_may_build_on_torch_s(file, workers):
-    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=5, num_workers=workers, collate_fn=shifted)
-    crops = torch.stack([gsdd.DistilledPairs(file, gt_size=32)[number]["gt"] for number in range(5)])
+    pairs = gsdd.DistilledPairs(file, gt_size=32)
+    loader = DataLoader(pairs, batch_size=5, num_workers=workers, collate_fn=shifted)
+    crops = torch.stack([pairs.item(number, 0)["gt"] for number in range(5)])
     assert torch.equal(next(iter(loader))["gt"], crops + 1)
 
 
@@ -230,8 +268,9 @@ def test_a_collate_function_may_build_on_torch_s(file, workers):
     "numbers", [np.arange(12), torch.arange(12), range(-35, -23)], ids=["numpy", "torch", "negative"]
 )
 def test_any_whole_number_is_an_index(file, numbers):
-    wanted = [gsdd.DistilledPairs(file, gt_size=32)[number]["gt"] for number in range(12)]
-    loader = DataLoader(gsdd.DistilledPairs(file, gt_size=32), batch_size=12, sampler=numbers, num_workers=1)
+    pairs = gsdd.DistilledPairs(file, gt_size=32)
+    wanted = [pairs.item(number, 0)["gt"] for number in range(12)]
+    loader = DataLoader(pairs, batch_size=12, sampler=numbers, num_workers=1)
     assert torch.equal(next(iter(loader))["gt"], torch.stack(wanted))
 
 
@@ -260,7 +299,7 @@ def test_the_program_s_default_dtype_does_not_matter(file):
     assert torch.equal(item, wanted)
 
 
-def test_workers_send_batches_without_shared_memory_files(file):
+def test_with_our_collate_workers_send_batches_without_shared_memory_files(file):
     """A worker's bus error where /dev/shm is small: BasicSR 70, EDSR-PyTorch 83."""
 
     def shared_files():
@@ -268,7 +307,7 @@ def test_workers_send_batches_without_shared_memory_files(file):
 
     before = shared_files()
     subset = Subset(gsdd.DistilledPairs(file, gt_size=32), range(3, 30))
-    batches = list(DataLoader(subset, batch_size=9, num_workers=2))
+    batches = list(DataLoader(subset, batch_size=9, num_workers=2, collate_fn=subset.dataset.collate))
     assert [len(batch["gt"]) for batch in batches] == [9, 9, 9]
     assert shared_files() <= before
 
@@ -288,12 +327,12 @@ def test_no_global_generator_is_read_or_set(file):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"gt_size": 66}, "gt_size: got 66, wanted a multiple of 4 up to 64"),
-        ({"gt_size": 68}, "gt_size: got 68"),
-        ({"gt_size": 0}, "gt_size: got 0"),
-        ({"gt_size": "48"}, "gt_size: got '48'"),
-        ({"repeat": 0}, "repeat: got 0, wanted at least 1"),
-        ({"keys": "HL"}, "keys: got 'HL', wanted one of lqgt, LH"),
+        ({"gt_size": 66}, "`gt_size`: got 66, wanted a multiple of 4 up to 64"),
+        ({"gt_size": 68}, "`gt_size`: got 68"),
+        ({"gt_size": 0}, "`gt_size`: got 0"),
+        ({"gt_size": "48"}, "`gt_size`: got '48'"),
+        ({"repeat": 0}, "`repeat`: got 0, wanted at least 1"),
+        ({"keys": "HL"}, "`keys`: got 'HL', wanted one of lqgt, LH"),
     ],
 )
 def test_options_without_meaning_are_refused(file, options, said):
@@ -330,8 +369,68 @@ def test_other_weights_need_force_and_are_told(file, tmp_path):
     safetensors.torch.save_file({**weights, name: weights[name] * 1.1}, other)
     with pytest.raises(FingerprintError):
         gsdd.DistilledPairs(file, generator=str(other))
-    with pytest.warns(UserWarning, match="forced: "):
-        gsdd.DistilledPairs(file, generator=str(other), force_generator=True)
+    heard = Heard()
+    gsdd.DistilledPairs(file, generator=str(other), force_generator=True, monitor=heard)
+    (note,) = heard.notes
+    assert note.startswith(f"{file}: forced: ")
+
+
+def test_decoding_is_told_when_the_dataset_is_made(file):
+    heard = Heard()
+    gsdd.DistilledPairs(file, monitor=heard)
+    assert heard.stages == [("decode", done, COUNT) for done in (8, 16, 24, 32, COUNT)]
+    assert heard.notes == []
+
+
+@pytest.fixture(scope="module")
+def two(photos, tmp_path_factory):
+    """Files of 9 and 7 pairs of 32x32, made with different generators."""
+    folder = tmp_path_factory.mktemp("two")
+    other = load_generator("realesrgan-x4plus-anime")
+    return (
+        write_pairs(folder / "b.gsdd", photos, 9, hr_size=32),
+        write_pairs(folder / "a.gsdd", photos, 7, hr_size=32, generator=other, seed=1),
+    )
+
+
+def test_several_files_are_one_set_each_decoded_by_its_own_generator(two):
+    pairs = gsdd.DistilledPairs(two, repeat=2, use_hflip=False, use_rot=False)
+    assert len(pairs) == 32
+    items = [pairs[number] for number in range(16)]
+    for start, file, generator in ((0, two[0], COMPACT), (9, two[1], "realesrgan-x4plus-anime")):
+        latents = read_latents(file)
+        hr = latents.decode(load_generator(generator), range(len(latents)))
+        for number in range(len(latents)):
+            assert items[start + number]["gt_path"] == latents.name(number)
+            assert torch.equal(items[start + number]["gt"], to_float(hr[number]))
+    assert items[0]["gt_path"].startswith("b.gsdd::")
+    assert items[9]["gt_path"].startswith("a.gsdd::")
+    assert torch.equal(pairs[16]["gt"], items[0]["gt"])
+
+
+def test_a_pattern_is_its_files_sorted_and_the_order_is_part_of_the_identity(two):
+    pattern = two[0].parent / "*.gsdd"
+    assert gsdd.DistilledPairs(pattern)[0]["gt_path"].startswith("a.gsdd::")
+    found, swapped = gsdd.DistilledPairs(str(pattern)), gsdd.DistilledPairs([two[0], two[1]])
+    assert found.identity["latents"] != swapped.identity["latents"]
+    assert gsdd.DistilledPairs([two[1], str(two[0])]).identity == found.identity
+    assert repr(found) == "DistilledPairs('a.gsdd, b.gsdd', 16 pairs, repeat=1)"
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(two, tmp_path):
+    odd = tmp_path / "[a]*.gsdd"
+    odd.write_bytes(two[0].read_bytes())
+    (tmp_path / "a.gsdd").write_bytes(two[1].read_bytes())
+    assert len(gsdd.DistilledPairs(odd)) == 9
+
+
+def test_files_that_make_no_set_are_refused(file, two, tmp_path):
+    with pytest.raises(RecipeError, match=r"a.gsdd holds images of 32 px and .*ost.gsdd of 64 px"):
+        gsdd.DistilledPairs([file, two[1]])
+    with pytest.raises(SourceError, match="got an empty list"):
+        gsdd.DistilledPairs([])
+    with pytest.raises(SourceError, match=r"none\*.gsdd"):
+        gsdd.DistilledPairs(tmp_path / "none*.gsdd")
 
 
 class MadeInside(Dataset):

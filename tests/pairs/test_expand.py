@@ -9,16 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from heard import Heard
 from pairs.numpy_bicubic import downscale_by_hand
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 from PIL import Image
 from safetensors import safe_open
 from spandrel import ModelLoader
 
-import gsdd
-from gsdd.errors import FingerprintError, GeneratorNotFoundError, OutputError, RecipeError, SourceError
+from gsdd.errors import (
+    FingerprintError,
+    GeneratorNotFoundError,
+    Interrupted,
+    OutputError,
+    RecipeError,
+    SourceError,
+)
 from gsdd.generators.export import export
 from gsdd.generators.load import load_generator
+from gsdd.pairs.expand import expand
 from gsdd.pairs.tree import MARKER, read_marker
 
 NAMES = (
@@ -42,7 +50,7 @@ def file(tmp_path_factory, photos):
 def expanded(tmp_path_factory, file):
     """One expansion that tests may read and must not change."""
     folder = tmp_path_factory.mktemp("expanded") / "e"
-    gsdd.expand(file, folder)
+    expand(file, folder)
     return folder
 
 
@@ -94,15 +102,9 @@ def test_lr_images_are_antialiased_bicubic_of_the_stored_hr(expanded):
         assert np.abs(lr - downscale_by_hand(hr.transpose(2, 0, 1), 4).transpose(1, 2, 0)).max() <= 1
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 32])
-def test_the_bytes_do_not_depend_on_the_batch_size(expanded, file, tmp_path, batch_size):
-    gsdd.expand(file, tmp_path / "e", batch_size=batch_size)
-    assert digests(tmp_path / "e") == digests(expanded)
-
-
 def test_a_second_run_changes_no_byte_and_no_time(expanded, file):
     before = digests(expanded), times(expanded)
-    report = gsdd.expand(file, expanded)
+    report = expand(file, expanded)
     assert (report.written, report.kept) == (0, 12)
     assert (digests(expanded), times(expanded)) == before
 
@@ -112,29 +114,29 @@ def test_a_second_run_needs_no_generator(tmp_path, photos):
     export(compact_generator(), weights)
     file = write_small_file(tmp_path / "mine.gsdd", photos, generator=load_generator(str(weights)))
     with pytest.raises(GeneratorNotFoundError):
-        gsdd.expand(file, tmp_path / "e")
-    gsdd.expand(file, tmp_path / "e", generator=str(weights))
-    assert gsdd.expand(file, tmp_path / "e").kept == 12
+        expand(file, tmp_path / "e")
+    expand(file, tmp_path / "e", generator=str(weights))
+    assert expand(file, tmp_path / "e").kept == 12
 
 
 @pytest.mark.parametrize("lost", ["HR/scene_000006.png", "LR_x4/animal_000000.png", "HR/*", "meta_info.txt"])
 def test_what_is_missing_is_completed_and_the_rest_is_kept(expanded, file, tmp_path, lost):
     folder = tmp_path / "e"
-    gsdd.expand(file, folder)
+    expand(file, folder)
     doomed = list(folder.glob(lost))
     for path in doomed:
         path.unlink()
     kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
-    report = gsdd.expand(file, folder)
+    report = expand(file, folder)
     assert report.written == len([path for path in doomed if path.suffix == ".png"])
     assert digests(folder) == digests(expanded)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
 
 
 def test_an_empty_image_left_by_a_crash_is_written_again(expanded, file, tmp_path):
-    gsdd.expand(file, tmp_path / "e")
+    expand(file, tmp_path / "e")
     (tmp_path / "e" / "HR" / "thing_000011.png").write_bytes(b"")
-    assert gsdd.expand(file, tmp_path / "e").written == 1
+    assert expand(file, tmp_path / "e").written == 1
     assert digests(tmp_path / "e") == digests(expanded)
 
 
@@ -151,9 +153,9 @@ def test_a_killed_run_is_completed_to_the_bytes_of_an_uninterrupted_one(tmp_path
     done = len(list(killed.glob("LR_x4/*.png")))
     assert 0 < done < 60
     assert all(pixels(path).ndim == 3 for path in killed.rglob("*.png"))
-    gsdd.expand(file, whole)
+    expand(file, whole)
     (killed / "HR" / ".animal_000019.png.4711.part").write_bytes(b"half an image")
-    report = gsdd.expand(file, killed)
+    report = expand(file, killed)
     assert report.kept == done
     assert digests(killed) == digests(whole)
     assert report.written + report.kept == 60
@@ -163,30 +165,63 @@ def test_a_run_killed_before_its_marker_was_written_can_go_on(expanded, file, tm
     folder = tmp_path / "e"
     (folder / "HR").mkdir(parents=True)
     (folder / f".{MARKER}.4711.part").write_text("{")
-    gsdd.expand(file, folder)
+    expand(file, folder)
     assert digests(folder) == digests(expanded)
 
 
-def test_progress_counts_pairs_up_to_all_of_them(file, tmp_path):
-    heard = []
-    gsdd.expand(file, tmp_path / "e", batch_size=8, progress=lambda done, total: heard.append((done, total)))
-    assert heard == [(0, 12), (8, 12), (12, 12)]
-    heard.clear()
+def test_the_monitor_hears_of_pairs_up_to_all_of_them(file, tmp_path):
+    heard = Heard()
+    expand(file, tmp_path / "e", monitor=heard)
+    assert heard.stages == [("pairs", 0, 12), ("pairs", 8, 12), ("pairs", 12, 12)]
     (tmp_path / "e" / "HR" / "thing_000011.png").unlink()
-    gsdd.expand(file, tmp_path / "e", batch_size=8, progress=lambda done, total: heard.append((done, total)))
-    assert heard == [(11, 12), (12, 12)]
+    again = Heard()
+    expand(file, tmp_path / "e", monitor=again)
+    assert again.stages == [("pairs", 11, 12), ("pairs", 12, 12)]
+
+
+def test_a_run_that_was_told_to_stop_can_go_on(expanded, file, tmp_path):
+    with pytest.raises(Interrupted, match="interrupted after 8 of 12 pairs"):
+        expand(file, tmp_path / "e", monitor=Heard(lambda asked: asked == 2))
+    assert expand(file, tmp_path / "e").kept == 8
+    assert digests(tmp_path / "e") == digests(expanded)
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory, photos):
+    """A file of one class that the first file has too, and of one that it has not."""
+    folder = tmp_path_factory.mktemp("further")
+    return write_small_file(folder / "further.gsdd", photos, counts=(1, 1, 0), class_names=("thing", "new"), seed=3)
+
+
+def test_several_files_are_one_tree_and_classes_of_one_name_are_one(expanded, file, further, tmp_path):
+    report = expand([file, further], tmp_path / "e", by_class=True)
+    expand(further, tmp_path / "alone")
+    assert (report.pairs, report.written) == (14, 14)
+    flat, alone = digests(expanded / "HR"), digests(tmp_path / "alone" / "HR")
+    assert digests(tmp_path / "e" / "HR") == {
+        **{f"{name.split('_')[0]}/{name}.png": flat[f"{name}.png"] for name in NAMES},
+        "thing/thing_000012.png": alone["thing_000000.png"],
+        "new/new_000013.png": alone["new_000001.png"],
+    }
+    both = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in (file, further))
+    assert read_marker(tmp_path / "e").file == hashlib.sha256(both.encode()).hexdigest()
+    assert expand([file, further], tmp_path / "e", by_class=True).kept == 14
+    (tmp_path / "e" / "HR" / "new" / "new_000013.png").unlink()
+    assert expand([file, further], tmp_path / "e", by_class=True).written == 1
+    with pytest.raises(OutputError, match="another file's images"):
+        expand([further, file], tmp_path / "e", by_class=True)
 
 
 def test_by_class_gives_each_class_a_folder(expanded, file, tmp_path):
     folder = tmp_path / "e"
-    gsdd.expand(file, folder, by_class=True)
+    expand(file, folder, by_class=True)
     flat = digests(expanded)
     assert digests(folder / "HR") == {f"{name.split('_')[0]}/{name}.png": flat[f"HR/{name}.png"] for name in NAMES}
     assert (folder / "meta_info.txt").read_text().startswith("animal/animal_000000.png (64,64,3)\n")
 
 
 def test_webp_holds_the_pixels_of_png(expanded, file, tmp_path):
-    gsdd.expand(file, tmp_path / "e", image_format="webp")
+    expand(file, tmp_path / "e", image_format="webp")
     for side in ("HR", "LR_x4"):
         for name in NAMES:
             webp = tmp_path / "e" / side / f"{name}.webp"
@@ -197,13 +232,13 @@ def test_webp_holds_the_pixels_of_png(expanded, file, tmp_path):
 
 def test_the_folder_is_named_after_the_file_in_the_current_directory(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    report = gsdd.expand(file)
+    report = expand(file)
     assert report.folder == Path("small_expanded")
     assert (tmp_path / "small_expanded" / "HR" / "animal_000000.png").is_file()
 
 
 def test_a_dry_run_counts_and_writes_nothing(file, tmp_path):
-    report = gsdd.expand(file, tmp_path / "e", dry_run=True)
+    report = expand(file, tmp_path / "e", dry_run=True)
     assert (report.pairs, report.written, report.kept) == (12, 12, 0)
     assert not (tmp_path / "e").exists()
 
@@ -213,7 +248,7 @@ HOSTILE = ["..\u2028x", "con", "-rf " + "я" * 100, "Con", "CON.png", "a:b*?", "
 
 def test_hostile_class_names_stay_inside_the_folder(photos, tmp_path):
     file = write_small_file(tmp_path / "hostile.gsdd", photos, counts=(3, 3, 3), class_names=HOSTILE)
-    gsdd.expand(file, tmp_path / "e" / "e", by_class=True)
+    expand(file, tmp_path / "e" / "e", by_class=True)
     images = [Path(name) for name in digests(tmp_path) if name.endswith(".png")]
     folders = {path.parent.name for path in images if path.parts[2] == "HR"}
     assert all(path.parts[:2] == ("e", "e") for path in images)
@@ -241,17 +276,17 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(file, tmp_path, inside):
     link.symlink_to(outside, target_is_directory=True)
     for force in (False, True):
         with pytest.raises(OutputError):
-            gsdd.expand(file, tmp_path / "e", by_class=True, force=force)
+            expand(file, tmp_path / "e", by_class=True, force=force)
     assert digests(outside) == {"animal_000000.png": hashlib.sha256(b"a photo of mine").hexdigest()}
 
 
 def test_an_image_that_is_a_link_is_replaced_not_followed(expanded, file, tmp_path):
     (tmp_path / "mine.png").write_bytes(b"")
-    gsdd.expand(file, tmp_path / "e")
+    expand(file, tmp_path / "e")
     image = tmp_path / "e" / "HR" / "animal_000000.png"
     image.unlink()
     image.symlink_to(tmp_path / "mine.png")
-    gsdd.expand(file, tmp_path / "e")
+    expand(file, tmp_path / "e")
     assert (tmp_path / "mine.png").read_bytes() == b""
     assert digests(tmp_path / "e") == digests(expanded)
 
@@ -262,10 +297,10 @@ def test_a_folder_with_other_files_is_refused_unless_forced(expanded, file, tmp_
     (folder / "notes.txt").write_text("mine")
     (folder / "HR" / "animal_000000.png").write_bytes(b"not one of ours")
     before = digests(folder)
-    with pytest.raises(OutputError, match=r"holds other files; .*--force"):
-        gsdd.expand(file, folder)
+    with pytest.raises(OutputError, match=r"holds other files; .*`force=True`"):
+        expand(file, folder)
     assert digests(folder) == before
-    gsdd.expand(file, folder, force=True)
+    expand(file, folder, force=True)
     assert (folder / "notes.txt").read_text() == "mine"
     (folder / "notes.txt").unlink()
     assert digests(folder) == digests(expanded)
@@ -275,18 +310,18 @@ def test_a_file_where_the_folder_should_be_is_refused(file, tmp_path):
     (tmp_path / "e").write_text("mine")
     for force in (False, True):
         with pytest.raises(OutputError):
-            gsdd.expand(file, tmp_path / "e", force=force)
+            expand(file, tmp_path / "e", force=force)
     assert (tmp_path / "e").read_text() == "mine"
 
 
 def test_another_files_folder_is_refused_and_replaced_when_forced(file, photos, tmp_path):
     larger = write_small_file(tmp_path / "larger.gsdd", photos, counts=(6, 6, 6), seed=1)
-    gsdd.expand(larger, tmp_path / "e")
+    expand(larger, tmp_path / "e")
     before = digests(tmp_path / "e")
     with pytest.raises(OutputError, match="another file's images"):
-        gsdd.expand(file, tmp_path / "e")
+        expand(file, tmp_path / "e")
     assert digests(tmp_path / "e") == before
-    report = gsdd.expand(file, tmp_path / "e", force=True)
+    report = expand(file, tmp_path / "e", force=True)
     assert report.written == 12
     assert sorted(path.stem for path in (tmp_path / "e" / "HR").iterdir()) == NAMES
     assert (tmp_path / "e" / "meta_info.txt").read_text().count("\n") == 12
@@ -295,33 +330,37 @@ def test_another_files_folder_is_refused_and_replaced_when_forced(file, photos, 
 def test_the_same_file_in_another_form_is_refused(file, expanded):
     for options in ({"by_class": True}, {"image_format": "webp"}):
         with pytest.raises(OutputError, match="in another form"):
-            gsdd.expand(file, expanded, **options)
+            expand(file, expanded, **options)
 
 
 def test_force_writes_every_image_again(expanded, file, tmp_path):
-    gsdd.expand(file, tmp_path / "e")
+    expand(file, tmp_path / "e")
     damaged = tmp_path / "e" / "HR" / "scene_000005.png"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    assert gsdd.expand(file, tmp_path / "e", force=True).written == 12
+    assert expand(file, tmp_path / "e", force=True).written == 12
     assert digests(tmp_path / "e") == digests(expanded)
 
 
 def test_other_weights_are_refused_unless_forced(file, tmp_path):
     with pytest.raises(FingerprintError):
-        gsdd.expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime")
+        expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime")
     assert not (tmp_path / "e").exists()
-    report = gsdd.expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True)
-    assert report.note.startswith("forced: ")
+    heard = Heard()
+    expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
+    (note,) = heard.notes
+    assert note.startswith(f"{file}: forced: ")
     for image in ("HR/animal_000000.png", "LR_x4/animal_000000.png"):
         with pytest.raises(OutputError, match="made with other weights"):
-            gsdd.expand(file, tmp_path / "e")
+            expand(file, tmp_path / "e")
         (tmp_path / "e" / image).unlink()
 
 
 def test_the_same_weights_from_a_file_go_on_with_the_same_folder(expanded, file, tmp_path):
     export(compact_generator(), tmp_path / "same.safetensors")
     before = times(expanded)
-    assert gsdd.expand(file, expanded, generator=str(tmp_path / "same.safetensors")).note is None
+    heard = Heard()
+    expand(file, expanded, generator=str(tmp_path / "same.safetensors"), monitor=heard)
+    assert heard.notes == []
     assert times(expanded) == before
 
 
@@ -340,20 +379,19 @@ def test_a_marker_that_cannot_be_read_is_none(tmp_path, content):
     assert read_marker(tmp_path) is None
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 0}, {"image_format": "jpg"}])
-def test_options_without_meaning_are_refused(file, tmp_path, options):
-    with pytest.raises(RecipeError):
-        gsdd.expand(file, tmp_path / "e", **options)
+def test_another_image_format_is_refused(file, tmp_path):
+    with pytest.raises(RecipeError, match="`image_format`: got 'jpg'"):
+        expand(file, tmp_path / "e", image_format="jpg")
     assert not (tmp_path / "e").exists()
 
 
 def test_a_url_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(SourceError, match="download it first"):
-        gsdd.expand("memory://somewhere/small.gsdd", tmp_path / "e")
+        expand("memory://somewhere/small.gsdd", tmp_path / "e")
     assert not list(tmp_path.iterdir())
 
 
 def test_the_report_carries_configuration_for_each_trainer(file, tmp_path):
-    report = gsdd.expand(file, tmp_path / "e", dry_run=True)
+    report = expand(file, tmp_path / "e", dry_run=True)
     assert f'"{tmp_path}/e/HR"' in report.trainers["BasicSR"]
     assert report.to_dict()["trainers"] == report.trainers

@@ -5,8 +5,7 @@ import copy
 import pytest
 
 from gsdd.errors import RecipeError
-from gsdd.pairs.epochs import REMEMBERED, Epochs, Place
-from gsdd.pairs.order import Order
+from gsdd.pairs.order import Order, Place
 
 
 def order(length=20, rank=0, world_size=1, *, shuffle=True, seed=0):
@@ -53,19 +52,10 @@ def test_the_rest_is_the_same_for_any_number_of_ranks(ranks_after):
 
 
 @pytest.mark.parametrize(
-    ("taken", "least", "place"),
-    [
-        (0, 1, Place(3, 4)),
-        (2, 1, Place(3, 10)),
-        (4, 1, Place(3, 16)),
-        (5, 1, Place(4, 0)),
-        (6, 1, Place(4, 0)),
-        (3, 2, Place(3, 13)),
-        (4, 2, Place(4, 0)),
-    ],
+    ("taken", "place"), [(0, Place(3, 4)), (2, Place(3, 10)), (4, Place(3, 16)), (5, Place(4, 0)), (6, Place(4, 0))]
 )
-def test_the_end_of_an_epoch_is_the_beginning_of_the_next(taken, least, place):
-    assert order(20, 1, 3).after(Place(3, 4), taken, least) == place
+def test_the_end_of_an_epoch_is_the_beginning_of_the_next(taken, place):
+    assert order(20, 1, 3).after(Place(3, 4), taken) == place
 
 
 @pytest.mark.parametrize(("rank", "world_size"), [(-1, 2), (2, 2), (0, 0)])
@@ -77,44 +67,6 @@ def test_there_is_no_such_rank(rank, world_size):
 def test_more_ranks_than_samples_are_refused():
     with pytest.raises(RecipeError, match="3 samples an epoch are too few for 4 ranks"):
         order(3, 0, 4)
-
-
-def test_iterations_are_epochs_one_after_the_other():
-    epochs = Epochs()
-    assert [epochs.begin() for _ in range(3)] == [Place(0, 0), Place(1, 0), Place(2, 0)]
-    epochs.go_to(Place(7, 5))
-    assert epochs.begun == epochs.next == Place(7, 5)
-    assert [epochs.begin() for _ in range(2)] == [Place(7, 5), Place(8, 0)]
-    assert epochs.iterations == 5
-
-
-def test_late_workers_join_the_iteration_of_their_loader():
-    epochs = Epochs()
-    joined = [((5, 1), 0), ((5, 2), 0), ((6, 1), 0), ((5, 1), 1), ((6, 1), 1), ((5, 2), 1)]
-    assert [epochs.join(key, worker).epoch for key, worker in joined] == [0, 1, 2, 0, 2, 1]
-    assert epochs.iterations == 3
-
-
-def test_who_joins_twice_begins_anew():
-    """A program that seeds torch before each epoch gives the workers of all epochs the same key."""
-    epochs = Epochs()
-    assert [epochs.join((5, 1), worker).epoch for worker in (0, 1, 1, 0, 0, 1)] == [0, 0, 1, 1, 2, 2]
-
-
-def test_all_take_part_in_an_iteration_that_is_led():
-    epochs = Epochs()
-    assert epochs.lead() == Place(0, 0)
-    assert {epochs.join((5, 1), 0), epochs.join((5, 1), 0), epochs.begin()} == {Place(0, 0)}
-    epochs.release()
-    assert epochs.begin() == Place(1, 0)
-
-
-def test_only_so_many_iterations_are_remembered():
-    epochs = Epochs()
-    for number in range(REMEMBERED + 1):
-        epochs.join((9, number), 0)
-    assert epochs.join((9, 1), 1) == Place(1, 0)
-    assert epochs.join((9, 0), 1) == Place(REMEMBERED + 1, 0)
 
 
 def test_places_are_plain():

@@ -147,7 +147,7 @@ def test_many_pairs_need_no_enlarging():
 def test_class_folders_are_read_by_all_but_basicsr_which_is_told_what_to_do():
     texts = configurations(tree(stems=BY_CLASS))
     assert yaml.safe_load(texts["BasicSR"]) is None
-    assert "without --by-class" in texts["BasicSR"]
+    assert "without class folders" in texts["BasicSR"]
     assert basicsr(texts["traiNNer-redux"])["dataroot_gt"] == ["/data/pairs/HR"]
     assert neosr(texts["neosr"])["dataroot_gt"] == "/data/pairs/HR"
     assert kair(texts["KAIR"])["dataroot_H"] == "/data/pairs/HR"
@@ -156,5 +156,5 @@ def test_class_folders_are_read_by_all_but_basicsr_which_is_told_what_to_do():
 def test_webp_is_read_by_all_but_kair_which_is_told_what_to_do():
     texts = configurations(tree(image_format="webp"))
     assert texts["KAIR"].startswith("// ")
-    assert "--format png" in texts["KAIR"]
+    assert "expand as PNG" in texts["KAIR"]
     assert basicsr(texts["BasicSR"])["gt_size"] == 96

@@ -21,7 +21,7 @@ from gsdd.distill.matching import Distillation
 from gsdd.distill.run import KeepsNothing
 from gsdd.errors import FormatError
 from gsdd.parallel.chunks import CHUNK
-from gsdd.run.checkpoint import _KINDS, Checkpoint, differences, identity_of, read, write
+from gsdd.run.checkpoint import STAGES, Checkpoint, differences, identity_of, read, write
 
 TWO_CHUNKS = CHUNK + 3
 MOVES_ONE = changed(RECIPE, latent_batch=1)
@@ -158,7 +158,7 @@ TENSORS = {
 
 
 def test_a_state_may_have_tensors_of_any_kind(monkeypatch):
-    monkeypatch.setitem(_KINDS, "extended", Extended)
+    monkeypatch.setitem(STAGES, "extended", Extended)
     data = to_bytes(Checkpoint({}, Extended(TENSORS)))
     there, again = safetensors.torch.load(data), from_bytes(data).state.tensors
     assert there.keys() == again.keys() == TENSORS.keys()

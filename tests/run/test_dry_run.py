@@ -22,7 +22,7 @@ SMALL = {
     "inversion_steps": 4, "iterations": 2, "real_batch": 4, "real_crops": 8, "feature_filters": 32,
 }  # fmt: skip
 RECIPE = preset(**SMALL, precision="fp32")
-TIMINGS = Timings(inversion=(2.0, 5.0), matching=(7.0, 11.0), forward=0.5, psi=0.25, photos=3.0)
+TIMINGS = Timings(inversion=(2.0, 5.0), matching=(7.0, 11.0), forward=0.5, psi=0.25)
 
 
 @pytest.fixture(scope="module")

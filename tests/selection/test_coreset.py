@@ -131,7 +131,7 @@ def test_counts_may_differ_by_class_and_go_up_to_all_tiles(source, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_more_crops_than_a_class_has_are_refused_by_name_before_any_are_looked_at(source, tmp_path, method):
-    told = "class animal: 19 crops wanted, but its 2 photos have only 18 of 64x64 that do not overlap; lower ipc"
+    told = "class animal: 19 crops wanted, but its 2 photos have only 18 of 64x64 that do not overlap; lower `ipc`"
     with pytest.raises(RecipeError, match=told):
         make(source, tmp_path / "out", method, ipc=19)
     assert not list(tmp_path.iterdir())
@@ -164,7 +164,7 @@ def test_strange_photos_are_used_converted_skipped_or_ignored_as_compress_does(t
     catalog = scan(tmp_path / "photos", min_size=32)
     rows = read_list(tmp_path / "out" / "coreset.csv")
     assert len({crop.photo_index for crop in find_crops(rows, catalog)}) == usable
-    with pytest.raises(SourceError, match="skip bad images"):
+    with pytest.raises(SourceError, match="skip such photos: `on_bad_image"):
         make(tmp_path / "photos", tmp_path / "other", hr_size=32, on_bad_image="fail")
 
 
@@ -227,11 +227,11 @@ def test_nothing_is_written_into_or_over_the_source(source, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"hr_size": 66}, "hr_size: got 66, wanted a multiple of 4 of at least 32"),
-        ({"hr_size": 28}, "hr_size: got 28"),
-        ({"method": "best"}, "method: got 'best'"),
-        ({"max_candidates": 0}, "max_candidates: got 0"),
-        ({"leave_out": -0.1}, "leave_out: got -0.1"),
+        ({"hr_size": 66}, "`hr_size`: got 66, wanted a multiple of 4 of at least 32"),
+        ({"hr_size": 28}, "`hr_size`: got 28"),
+        ({"method": "best"}, "`method`: got 'best'"),
+        ({"max_candidates": 0}, "`max_candidates`: got 0"),
+        ({"leave_out": -0.1}, "`leave_out`: got -0.1"),
         ({"features": "vgg"}, "features: got 'vgg'"),
         ({"ipc": 0}, "ipc is 0; wanted at least 1"),
         ({"ipc": {"sea": 1}}, "ipc names sea"),

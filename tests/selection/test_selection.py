@@ -15,7 +15,7 @@ from gsdd.features.extractor import FeatureSpec, feature_drawer
 from gsdd.randomness import hashed
 from gsdd.selection.measures import bicubic_errors, head_gradients
 from gsdd.selection.method import METHODS
-from gsdd.selection.selector import Selector, select
+from gsdd.selection.selector import LEAVE_OUT, Selector
 
 SIZE, COUNT = 64, 9
 
@@ -37,8 +37,9 @@ def features(crops, psi) -> np.ndarray:
     return np.stack([psi(crop[None])[0].double().numpy() for crop in crops])
 
 
-def chosen(crops, psi, method, count=COUNT, seed=0, **options) -> list[int]:
-    return select(crops, count, method, seed, class_name="animal", psi=psi, **options)
+def chosen(crops, psi, method, count=COUNT, seed=0, leave_out=LEAVE_OUT) -> list[int]:
+    selector = Selector(method, seed, leave_out)
+    return selector.choose(np.concatenate([*selector.measured(crops, psi)]), count, "animal")
 
 
 def rest(numbers: list[int], of: int) -> list[int]:
@@ -207,9 +208,7 @@ def test_a_crop_and_its_double_are_both_taken_only_when_no_other_is_left(feature
     assert sorted(Selector(method).choose(rows, 8)) == list(range(8))
 
 
-def test_without_a_psi_local_fourier_features_of_the_seed_are_drawn(crops):
-    drawn = Selector("herding", 5).draw_psi(crops)
-    assert select(crops, 4, "herding", 5) == select(crops, 4, "herding", 5, psi=drawn)
+def test_a_method_that_looks_at_features_is_refused_without_a_psi(crops):
     with pytest.raises(RecipeError, match="method herding looks at features of psi"):
         next(Selector("herding").measured(crops, None))
 
@@ -217,9 +216,9 @@ def test_without_a_psi_local_fourier_features_of_the_seed_are_drawn(crops):
 @pytest.mark.parametrize(
     ("method", "leave_out", "told"),
     [
-        ("best", 0.05, "method: got 'best', wanted one of"),
-        ("loss", 1.5, "leave_out: got 1.5"),
-        ("loss", float("nan"), "leave_out: got nan"),
+        ("best", 0.05, "`method`: got 'best', wanted one of"),
+        ("loss", 1.5, "`leave_out`: got 1.5"),
+        ("loss", float("nan"), "`leave_out`: got nan"),
     ],
 )
 def test_what_selects_nothing_is_refused(method, leave_out, told):

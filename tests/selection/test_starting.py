@@ -87,5 +87,5 @@ def test_latents_begin_from_the_crops_that_the_recipe_says(source, catalog, tmp_
     assert distilled.source_index.tolist() == [crop.photo_index for crop in crops]
     assert planned_crops(distilled, source)[1] == crops
     assert ("crops", sum(TILES), sum(TILES)) in heard.stages
-    with pytest.raises(RecipeError, match=r"Crops\.method: got 'best'"):
+    with pytest.raises(RecipeError, match=r"Crops\.method`: got 'best'"):
         recipe.changed({"crops.method": "best"})

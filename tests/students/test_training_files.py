@@ -7,12 +7,13 @@ import pytest
 import torch
 from heard import Heard
 from killed.seen import contents
-from pairs.small_file import copy_photos, write_small_file
+from pairs.small_file import COMPACT, copy_photos, write_small_file
 from spandrel import ModelLoader
 
 from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
+from gsdd.recipe import Recipe
+from gsdd.run.compress import compress
 from gsdd.selection.coreset import coreset
-from gsdd.students.checkpoint import load
 from gsdd.students.evaluation import evaluate
 from gsdd.students.job import train
 from gsdd.students.models import find_model
@@ -53,8 +54,10 @@ def target(tmp_path):
 
 def stopped(source, target, recipe, after, **options):
     """Run until it has asked `after` times whether to stop."""
+    heard = Heard(lambda asked: asked == after)
     with pytest.raises(Interrupted, match=r"\.m\.safetensors\.checkpoint"):
-        train(source, target, recipe=recipe, monitor=Heard(lambda asked: asked == after), **options)
+        train(source, target, recipe=recipe, monitor=heard, **options)
+    return heard
 
 
 def read(data, seed=0, **how):
@@ -74,7 +77,7 @@ def test_a_flat_folder_is_one_class(source):
 def test_decoding_is_told(file):
     heard = Heard()
     read_pairs(file, TINY, Reading(), monitor=heard)
-    assert heard.stages == [("decode", done, 12) for done in range(1, 13)]
+    assert heard.stages == [("decode", 8, 12), ("decode", 12, 12)]
     assert heard.notes == []
 
 
@@ -97,6 +100,19 @@ def test_a_file_gives_what_gsdd_pairs_serves(file):
     assert pairs.classes == ("animal",) * 5 + ("scene",) * 3 + ("thing",) * 4
 
 
+def test_several_files_are_one_set(file, tmp_path):
+    other = tmp_path / "other.gsdd"
+    other.write_bytes(file.read_bytes())
+    one, both = read(file), read([file, other])
+    assert len(both) == 2 * len(one) == 24
+    assert both.classes == one.classes * 2
+    assert both.names == (*one.names, *(name.replace(file.name, other.name) for name in one.names))
+    assert all(image.tobytes() == again.tobytes() for image, again in zip(both.lr[12:], one.lr, strict=True))
+    assert read(str(tmp_path / "*.gsdd")).names == both.names[12:]
+    with pytest.raises(SourceError, match="is a folder among several data"):
+        read([file, tmp_path])
+
+
 def test_every_kind_of_data_trains(source, file, tmp_path):
     coreset(source, tmp_path / "coreset", ipc=2, method="random", hr_size=48)
     kinds = {"file": (file, Reading()), "folder": (source, Reading()), "coreset": (tmp_path / "coreset", Reading())}
@@ -108,12 +124,12 @@ def test_every_kind_of_data_trains(source, file, tmp_path):
 
 def test_the_result_opens_here_and_in_spandrel(source, target):
     train(source, target, recipe=replace(TINY, student="compact"))
-    network, name = load(target)
+    model = find_model(str(target))
     opened = ModelLoader().load_from_file(target)
     image = torch.linspace(0, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
-    assert (name, opened.architecture.id, opened.scale) == ("compact", "Compact", 4)
+    assert (opened.architecture.id, opened.scale) == ("Compact", 4) and model.about.startswith("student compact, ")
     with torch.no_grad():
-        assert network(image).equal(opened.model(image))
+        assert model.network(image).equal(opened.model(image))
 
 
 def test_a_log_a_curve_and_pictures_lie_beside_the_model(source, target):
@@ -161,14 +177,31 @@ def test_another_recipe_or_other_data_are_refused_by_name(source, target):
     assert target.exists()
 
 
-def test_a_damaged_checkpoint_is_refused(source, target):
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_refused_where_there_is_none(source, target):
     stopped(source, target, TINY, 2)
-    checkpoint = target.with_name(".m.safetensors.checkpoint")
+    newest, previous = target.with_name(".m.safetensors.checkpoint"), ".m.safetensors.checkpoint.previous"
+    damage(newest)
+    heard = stopped(source, target, TINY, 2)
+    assert "digest does not hold; the one before it is sound" in heard.notes[0]
+    assert "continuing after step 1 of 4" in heard.notes[1]
+    damage(newest)
+    damage(newest.with_name(previous))
+    with pytest.raises(OutputError, match="digest does not hold; `force=True`"):
+        train(source, target, recipe=TINY)
+
+
+def test_the_checkpoint_of_a_compression_is_not_taken_for_that_of_a_training(source, target):
+    with pytest.raises(Interrupted):
+        compress(source, target, recipe=Recipe.preset("quick").changed({"crops.ipc": 1, "generator": COMPACT}),
+                 monitor=Heard(lambda asked: True))  # fmt: skip
+    with pytest.raises(OutputError, match="is of another kind of job, 'inversion'; `force=True` starts anew"):
+        train(source, target, recipe=TINY)
+
+
+def damage(checkpoint):
     data = bytearray(checkpoint.read_bytes())
     data[-5] ^= 1
     checkpoint.write_bytes(data)
-    with pytest.raises(OutputError, match="digest does not hold; `force=True`"):
-        train(source, target, recipe=TINY)
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.json", "m.png", "m-validation"])

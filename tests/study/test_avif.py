@@ -10,18 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from gsdd.baselines import avif
-from gsdd.study.avif import decoded, encoded, fitting
 from gsdd.data.catalog import scan
 from gsdd.data.crops import read_tiles
 from gsdd.errors import RecipeError
+from gsdd.study import avif
+from gsdd.study.avif import decoded, encoded, fitting
 
 SIZE, QUALITY = 64, 50
 
 
 @pytest.fixture(scope="module")
 def crops(photos) -> torch.Tensor:
-    return torch.from_numpy(read_tiles(scan(photos, min_size=SIZE), SIZE, limit=6, classes=[0])[0])
+    return torch.from_numpy(read_tiles(scan(photos, min_size=SIZE), SIZE, limit=6)[0])
 
 
 def psnr(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heard import Heard
 
 from gsdd.errors import Interrupted
 from gsdd.study.cells import Workshop, read_result, run_cells, stem
@@ -47,7 +48,7 @@ class NotedCell:
 
 
 def workshop(folder: Path, **options: Any) -> Workshop:
-    return Workshop(folder, lambda: None, **options)
+    return Workshop(folder, **options)
 
 
 def test_two_that_share_a_folder_work_each_cell_out_once_and_both_wait_for_all(tmp_path):
@@ -107,11 +108,5 @@ def test_who_waits_for_another_stops_when_told_to(tmp_path):
     cell = NotedCell("held")
     run_cells([], workshop(tmp_path))
 
-    looks: list[None] = []
-
-    def stop() -> bool:
-        looks.append(None)
-        return len(looks) > 2
-
     with claimed(tmp_path / "claims" / stem(cell)), pytest.raises(Interrupted, match="1 of 1 cells are left"):
-        run_cells([cell], workshop(tmp_path, stop=stop))
+        run_cells([cell], workshop(tmp_path, monitor=Heard(lambda asked: asked > 2)))

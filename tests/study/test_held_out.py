@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from small_job import RECIPE, crops, source
+from small_job import RECIPE, crops, source, spaces
 
 from gsdd.data.degradation import to_float
-from gsdd.distill.spaces import Spaces
 from gsdd.features.extractor import FAMILIES
 from gsdd.study.held_out import HeldOut, pairwise_distance
 
@@ -15,11 +14,8 @@ COUNTS = (12, 12)
 
 
 def held_out(photos, family="local-fourier", draws=2) -> HeldOut:
-    from dataclasses import replace
-
-    job = source(photos)
-    spaces = Spaces.from_recipe(replace(RECIPE, features=family), job.real, torch.device("cpu"))
-    return HeldOut.prepare(spaces, NAMES, job.real, draws)
+    recipe = RECIPE.changed({"features.family": family})
+    return HeldOut.prepare(spaces(photos, recipe), NAMES, source(photos).real, draws)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -15,14 +15,15 @@ PAPER_TEXT = Path(__file__).parents[3] / "shared" / "reference" / "gsdd_paper.tx
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sources": 3}, "unknown settings.*sources"),
+        ({"sources": 3}, "StudySettings: has no 'sources'"),
         ({"seeds": []}, "seeds"),
         ({"hr_size": "big"}, "hr_size.*'big'"),
         ({"students": ["nobody"]}, "nobody"),
         ({"training": {"seed": 1}}, "seed.*sets itself"),
-        ({"distillation": {"iteration": 1}}, "iteration"),
+        ({"distillation": {"iteration": 1}}, "did you mean 'matching.iterations'"),
         ({"metrics": ["beauty"]}, "beauty"),
-        ({"rivals": ["magic"]}, "magic"),
+        ({"distillation": {"seed": 1}}, "seed.*sets itself"),
+        ({"baselines": ["magic"]}, "baselines.*magic"),
         ({"avif_qualities": [120]}, "avif_qualities.*120"),
     ],
 )

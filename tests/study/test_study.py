@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from heard import Heard
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
 from torch import nn
 
-from gsdd.run.compress import compress
 from gsdd.data.degradation import to_uint8
 from gsdd.errors import GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
-from gsdd.networks.categories import category_condition
 from gsdd.metrics.registry import Files, find_metrics
+from gsdd.monitor import SILENT
+from gsdd.networks.categories import category_condition
 from gsdd.students.checkpoint import save
 from gsdd.students.named import build
 from gsdd.study.blind import BlindCell
@@ -49,8 +50,8 @@ TINY = {
     "curve_every": 2,
     "training": {"iterations": 4, "batch": 2, "crop": 32},
     "distillation": {
-        "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 4, "bank": 1, "calibration": 4,
-        "feature_filters": 8,
+        "inversion.steps": 1, "matching.iterations": 1, "matching.real_batch": 2, "crops.real": 4, "matching.bank": 1,
+        "features.calibration": 4, "features.filters": 8,
     },
 }  # fmt: skip
 
@@ -74,8 +75,8 @@ def apart_from(few: Path) -> Path:
     return few.with_name("test")
 
 
-def run(folder: Path, few: Path, name: str = "compare", at_most=None, stop=lambda: False, options=TINY, **facts):
-    workshop = Workshop(folder, compress, checkpoint_seconds=0.0, stop=stop)
+def run(folder: Path, few: Path, name: str = "compare", at_most=None, monitor=SILENT, options=TINY, **facts):
+    workshop = Workshop(folder, checkpoint_seconds=0.0, monitor=monitor)
     return study(name, few, apart_from(few), workshop, options=options, at_most=at_most, **facts)
 
 
@@ -118,17 +119,10 @@ def test_a_comparison_has_a_row_a_source_and_every_interval(whole):
 
 
 def test_a_killed_study_goes_on_to_the_same_results(whole, few, tmp_path):
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked % 12 == 0
-
-    interrupted = 0
+    interrupted, monitor = 0, Heard(lambda asked: asked % 12 == 0)
     while True:
         try:
-            outcome = run(tmp_path, few, stop=stop)
+            outcome = run(tmp_path, few, monitor=monitor)
         except Interrupted:
             interrupted += 1
         else:
@@ -155,7 +149,7 @@ def test_a_study_killed_in_the_middle_goes_on_to_the_same_results(whole, few, tm
 def toml(value) -> str:
     """Spell a value as TOML, where that is not JSON."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {toml(each)}" for name, each in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(each)}" for name, each in value.items()) + "}"
     return json.dumps(value)
 
 
@@ -183,12 +177,12 @@ def plan_of(few: Path, **options) -> StudyPlan:
 
 @pytest.mark.parametrize("crops", ["random", "herding"])
 def test_what_g_makes_of_crops_and_the_inverted_are_of_the_same_crops(few, tmp_path, crops):
-    plan = plan_of(few, coreset="herding", distillation={**TINY["distillation"], "crops": crops})
-    workshop = Workshop(tmp_path, compress)
-    rival = plan.random(1, 0) if crops == "random" else plan.coreset(1, 0)
+    plan = plan_of(few, coreset="herding", distillation={**TINY["distillation"], "crops.method": crops})
+    workshop = Workshop(tmp_path)
+    real_crops = plan.random(1, 0) if crops == "random" else plan.coreset(1, 0)
     inverted = plan.inverted(1, 0, "compact")
-    run_cells([*rival.needs, *inverted.needs], workshop)
-    real, made = rival.data(workshop).pairs, plan.upscaled(1, 0, "compact").data(workshop).pairs
+    run_cells([*real_crops.needs, *inverted.needs], workshop)
+    real, made = real_crops.data(workshop).pairs, plan.upscaled(1, 0, "compact").data(workshop).pairs
     assert real.names == made.names and real.classes == made.classes
     for crop, image in zip(real.hr, inverted.data(workshop).pairs.hr, strict=True):
         gap = torch.from_numpy(crop.astype("float32") - image.astype("float32"))
@@ -198,15 +192,18 @@ def test_what_g_makes_of_crops_and_the_inverted_are_of_the_same_crops(few, tmp_p
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"distillation": {"crops": "random"}}, "random crops of a draw are the crops that its latents begin from"),
+        (
+            {"distillation": {"crops.method": "random"}},
+            "random crops of a draw are the crops that its latents begin from",
+        ),
         ({"coreset": "herding"}, "the coreset of a draw are the crops that its latents begin from"),
         ({"coreset": "kmeans"}, "begin from crops chosen by herding, which no row has"),
-        ({"coreset": "herding", "rivals": ["random"]}, "begin from crops chosen by herding, which no row has"),
+        ({"coreset": "herding", "baselines": ["random"]}, "begin from crops chosen by herding, which no row has"),
     ],
 )
 def test_a_comparison_says_which_row_has_the_crops_that_latents_begin_from(few, options, told):
     given = {**options, "distillation": {**TINY["distillation"], **options.get("distillation", {})}}
-    assert told in "\n".join(write_compare(plan_of(few, **given), Results({})).remarks)
+    assert told in "\n".join(write_compare(plan_of(few, **given), Results({}, Workshop(few))).remarks)
 
 
 def test_settings_that_decide_a_result_give_another_cell(few):
@@ -214,7 +211,7 @@ def test_settings_that_decide_a_result_give_another_cell(few):
     cell = plan.scored(plan.distilled(1, 0, "compact"), "small", 0)
     others = [
         plan.scored(plan.distilled(1, 1, "compact"), "small", 0),
-        plan.scored(plan.distilled(1, 0, "compact", lam=0.3), "small", 0),
+        plan.scored(plan.distilled(1, 0, "compact", {"matching.lam": 0.3}), "small", 0),
         plan.scored(plan.distilled(1, 0, "compact"), "small:small", 0),
         plan.scored(plan.distilled(1, 0, "compact"), "small", 1),
         replace(cell, metrics=("psnr-rgb",)),
@@ -260,7 +257,7 @@ def test_photos_enlarged_by_sftgan_are_enlarged_as_their_class(few, tmp_path):
     with torch.no_grad():
         images = [to_uint8(network(small, category_condition([name]))) for name in ("sky", "background")]
     as_sky, as_background = (float(niqe(image, image)) for image in images)
-    found = cell.run(Workshop(tmp_path, compress))["scores"]["niqe"]
+    found = cell.run(Workshop(tmp_path))["scores"]["niqe"]
     assert found == pytest.approx(as_sky, rel=1e-3) and found != pytest.approx(as_background, rel=1e-2)
 
 
@@ -272,10 +269,10 @@ def test_a_damaged_result_is_named_not_used(few, tmp_path):
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "identity": {"makes": "something else"}}))
     with pytest.raises(OutputError, match=f"{path.name}.*another cell"):
-        read_result(cell, Workshop(tmp_path, compress))
+        read_result(cell, Workshop(tmp_path))
     path.write_text("{")
     with pytest.raises(OutputError, match=f"{path.name}.*remove it"):
-        read_result(cell, Workshop(tmp_path, compress))
+        read_result(cell, Workshop(tmp_path))
 
 
 # Where the first metric's numbers stand.
@@ -303,8 +300,9 @@ def test_full_data_count_once_for_all_draws(few):
     full = contenders(plan)[0]
     cells = in_order(EXPERIMENTS["compare"].cells(plan))
     assert sum(cell.name.startswith("small-small-on-all") for cell in cells) == 2
-    trained = {s: Board(plan, Results({}), "small:small", contenders(plan)).cell(full, (0, s)) for s in (0, 1)}
-    again = {s: Board(plan, Results({}), "small:small", contenders(plan)).cell(full, (1, s)) for s in (0, 1)}
+    nothing = Results({}, Workshop(few))
+    trained = {s: Board(plan, nothing, "small:small", contenders(plan)).cell(full, (0, s)) for s in (0, 1)}
+    again = {s: Board(plan, nothing, "small:small", contenders(plan)).cell(full, (1, s)) for s in (0, 1)}
     assert [cell.identity for cell in trained.values()] == [cell.identity for cell in again.values()]
 
 
@@ -332,11 +330,11 @@ def test_what_is_trained_on_is_not_tested_on(few, tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / f"another name{photo.suffix}").write_bytes(photo.read_bytes())
     with pytest.raises(RecipeError, match=f"another name.* is .*{photo.name}.*trained on"):
-        study("compare", few, tmp_path / "test", Workshop(tmp_path / "study", compress), options=TINY)
+        study("compare", few, tmp_path / "test", Workshop(tmp_path / "study"), options=TINY)
 
 
 def test_a_dry_run_of_a_tuning_writes_nothing_and_the_run_after_a_killed_split_goes_on(photos, tmp_path):
-    workshop = Workshop(tmp_path / "study", compress)
+    workshop = Workshop(tmp_path / "study")
     try:
         listed = study("compare", photos, None, workshop, options=TINY, tune=True, dry_run=True)
     except RecipeError as error:  # the photos of installed packages are few
