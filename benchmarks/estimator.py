@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import torch.nn.functional as F
+from held_out_loss import pairwise_distance
 from real_job import changed, real_job
 from torch import Tensor
 
@@ -22,7 +23,6 @@ from gsdd.distill.adam import AdamState
 from gsdd.distill.inversion import invert
 from gsdd.distill.matching import match
 from gsdd.recipe import Recipe
-from gsdd.study.held_out import pairwise_distance
 
 
 @click.command()

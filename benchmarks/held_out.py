@@ -16,6 +16,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from held_out_loss import HeldOut, pairwise_distance
 from real_job import changed, real_job
 from torch import Tensor
 
@@ -27,7 +28,6 @@ from gsdd.distilled.decode import decode
 from gsdd.formats.codecs import CODECS
 from gsdd.metrics.psnr import psnr, psnr_of_error
 from gsdd.recipe import Recipe
-from gsdd.study.held_out import HeldOut, pairwise_distance
 
 HELD_OUT_SEED = 1_000_003
 ALL_CROPS = 1_000_000

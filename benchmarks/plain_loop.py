@@ -2,7 +2,7 @@
 
 fp32, NCHW, autograd through G, every latent at every step, 64 fresh real crops a class and step out of memory, one
 draw of (theta, omega) a step, Adam at a constant rate. Whoever edits this may only make it faster;
-tests/distill/test_plain_loop.py holds it to the objective of `gsdd.distill`.
+tests/benchmarks/test_plain_loop.py holds it to the objective of `gsdd.distill`.
 """
 
 import copy

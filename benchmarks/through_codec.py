@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import torch
+from held_out_loss import LAM, HeldOut
 from real_job import changed, real_job
 from torch import Tensor
 
@@ -22,7 +23,6 @@ from gsdd.formats.container import read
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.recipe import Recipe
 from gsdd.run.execution import Execution
-from gsdd.study.held_out import LAM, HeldOut
 
 DRAWS = 12
 HELD_OUT_SEED = 1_000_003

@@ -2,12 +2,12 @@
 
 import re
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 
-from gsdd.cli.cost_table import cost_table
 from gsdd.cli.options import GENERATOR, OUTPUT, PATH, device_option, force_option, named_container
 from gsdd.cli.printer import Printer, printing
 from gsdd.cli.progress import Progress
@@ -78,7 +78,6 @@ class Duration(click.ParamType[float]):
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=DEFAULT_PRESET,
-    show_default=True,
     help="Supplies every setting that is not given.",
 )
 @COMPRESS_OPTIONS.add_to(Recipe(), generator=GENERATOR)
@@ -116,7 +115,7 @@ def compress(
     written = "" if not dry_run else " (not written)"
     line = f"{document['path']}{written}: {document['latents']} latents, {len(document['classes'])} classes, "
     text = f"{line}{document['bytes']:,} bytes"
-    printer.show(document, f"{text}\n{cost_table(document)}" if dry_run else text, document["path"])
+    printer.show(document, f"{text}\n{_cost_table(document)}" if dry_run else text, document["path"])
 
 
 def _left_of(time_budget: float | None) -> float | None:
@@ -139,3 +138,24 @@ def _run(
         if dry_run:
             return foresee(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution)
         return run(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution).to_dict()
+
+
+def _cost_table(document: Mapping[str, Any]) -> str:
+    """Lay out what a dry run expects: time, memory, and where the run would go on."""
+    rows = {
+        "time, estimated": _figures(document["seconds"], _duration),
+        "peak memory, estimated": _figures(document["memory_bytes"], lambda count: f"{count / 1e6:,.0f} MB"),
+        "checkpoint": f"continues {document['checkpoint']}" if document["checkpoint"] else "none",
+    }
+    return "\n".join(f"  {name:<24}{value}" for name, value in rows.items())
+
+
+def _figures(values: Mapping[str, float], shown: Callable[[float], str]) -> str:
+    parts = ", ".join(f"{name} {shown(value)}" for name, value in values.items() if name != "total")
+    return f"{shown(values['total'])}: {parts}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

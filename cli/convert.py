@@ -4,13 +4,7 @@ from pathlib import Path
 
 import click
 
-from gsdd.cli.options import (
-    OUTPUT,
-    PATH,
-    container_option,
-    generator_option,
-    named_container,
-)
+from gsdd.cli.options import OUTPUT, PATH, container_option, generator_option, named_container
 from gsdd.cli.printer import Printer, writing
 from gsdd.formats import container as files
 

@@ -1,14 +1,13 @@
 """`gsdd coreset`: real crops that stand for a folder of photos."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from gsdd.cli.options import OUTPUT, PATH, bad_image_option
 from gsdd.cli.printer import Printer, writing
-from gsdd.features.family import FAMILIES
-from gsdd.recipe import parse_ipc
+from gsdd.recipe import Family, parse_ipc
 from gsdd.selection.method import METHODS
 
 
@@ -23,27 +22,22 @@ from gsdd.selection.method import METHODS
     help="random; herding: their mean feature is that of the class; kmeans: nearest to centres of features; gradient: "
     "CRAIG, on gradients of a linear SR head; loss: the largest errors of bicubic.",
 )
-@click.option("--hr-size", default=128, show_default=True, help="Side of a crop in pixels; a multiple of 4.")
-@click.option("--seed", default=0, show_default=True, help="Seed of every random draw.")
+@click.option("--hr-size", default=128, help="Side of a crop in pixels; a multiple of 4.")
+@click.option("--seed", default=0, help="Seed of every random draw.")
 @click.option(
     "--features",
-    type=click.Choice(FAMILIES),
+    type=click.Choice(get_args(Family)),
     default="local-fourier",
-    show_default=True,
     help="What herding and kmeans look at, with theta drawn once.",
 )
 @click.option(
     "--candidates",
     "max_candidates",
     default=2048,
-    show_default=True,
     help="Crops a class to choose from, at most; random chooses from all.",
 )
 @click.option(
-    "--leave-out",
-    default=0.05,
-    show_default=True,
-    help="Share of the hardest crops that loss passes over; 0.5 begins at the middle.",
+    "--leave-out", default=0.05, help="Share of the hardest crops that loss passes over; 0.5 begins at the middle."
 )
 @bad_image_option("skip")
 @writing

@@ -24,7 +24,6 @@ LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicu
 @click.option(
     "--metrics",
     default="psnr,ssim,lpips,st-lpips,niqe",
-    show_default=True,
     help="Any of psnr, ssim (each of Y and of RGB), lpips, lpips-vgg, st-lpips, st-lpips-vgg, niqe, nrqm, pi.",
 )
 @click.option("--csv", type=OUTPUT, help="Write a row a photo.")

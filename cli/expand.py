@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gsdd.cli.options import (
-    OUTPUT,
-    decoding_options,
-    files_argument,
-)
+from gsdd.cli.options import OUTPUT, decoding_options, files_argument
 from gsdd.cli.printer import Printer, writing
 
 if TYPE_CHECKING:
@@ -20,14 +16,7 @@ if TYPE_CHECKING:
 @files_argument()
 @click.option("-o", "--output", type=OUTPUT, help="Folder to write; <name of the first FILE>_expanded by default.")
 @click.option("--by-class", is_flag=True, help="A sub-folder a class.")
-@click.option(
-    "--format",
-    "image_format",
-    type=click.Choice(["png", "webp"]),
-    default="png",
-    show_default=True,
-    help="Both are lossless.",
-)
+@click.option("--format", "image_format", type=click.Choice(["png", "webp"]), default="png", help="Both are lossless.")
 @decoding_options
 @writing
 def expand(

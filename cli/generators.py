@@ -44,7 +44,7 @@ def list_command(printer: Printer) -> None:
     from gsdd.generators.places import find_weights
 
     entries = [
-        asdict(named) | {"default": named.name == DEFAULT, "weights": _text(find_weights(named))}
+        asdict(named) | {"default": named.name == DEFAULT, "weights": (path := find_weights(named)) and str(path)}
         for named in NAMED.values()
     ]
     by_file = [(each.name, each.architecture, each.takes, each.home) for each in BY_FILE]
@@ -91,7 +91,10 @@ def show(generator: str, printer: Printer) -> None:
         "bytes": loaded.weights_bytes,
         "files": [str(file) for file in loaded.files],
     }
-    lines = [_fact(name, value) for name, value in (facts | {"files": ", ".join(facts["files"])}).items()]
+    shown = facts | {"files": ", ".join(facts["files"])}
+    lines = [
+        f"{name:17} {value:,}" if isinstance(value, int) else f"{name:17} {value}" for name, value in shown.items()
+    ]
     printer.show(facts, "\n".join(lines), loaded.fingerprint)
 
 
@@ -116,10 +119,6 @@ def export(generator: str, output: Path, dry_run: bool, force: bool, printer: Pr
     printer.show_written(facts, what, dry_run)
 
 
-def _fact(name: str, value: object) -> str:
-    return f"{name:17} {value:,}" if isinstance(value, int) else f"{name:17} {value}"
-
-
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     return (
         entry["name"] + (" *" if entry["default"] else ""),
@@ -130,7 +129,3 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["distribution"],
         "yes" if entry["weights"] else "no",
     )
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

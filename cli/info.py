@@ -28,9 +28,7 @@ COLUMNS = ("file", "latents", "classes", "HR", "codec", "bytes", "generator")
 @generator_option("to draw with")
 @device_option
 @click.option("--feature-weights", type=PATH, help="Weights of psi, if the run was given some.")
-@click.option(
-    "--per-class", type=click.IntRange(min=1), default=4, show_default=True, help="Latents of a class on the sheet."
-)
+@click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents of a class on the sheet.")
 @force_option
 @printing
 def info(files: tuple[Path, ...], contact_sheet: Path | None, printer: Printer, **drawing: Any) -> None:  # noqa: ANN401

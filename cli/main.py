@@ -50,7 +50,9 @@ class LazyGroup(click.Group):
 COMPLETION = 'Completion in bash: eval "$(_GSDD_COMPLETE=bash_source gsdd)"; zsh and fish: docs/cli.md.'
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, epilog=COMPLETION
+)
 @click.version_option(package_name="gsdd")
 def cli() -> None:
     """Compress a folder of photos into latents of a super-resolution GAN, and get HR-LR pairs back."""
@@ -80,12 +82,6 @@ def code_of(error: GsddError) -> int:
 def _width() -> int:
     """Choose the width of help texts: the terminal's, up to 100."""
     return min(shutil.get_terminal_size((HELP_WIDTH, 24)).columns, HELP_WIDTH)
-
-
-def _with_hint(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    hint = f" ({context.command_path} -h tells more)" if context else ""
-    return error.format_message() + hint
 
 
 def _print_any_name() -> None:
@@ -123,7 +119,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        complain(_with_hint(error))
+        context = getattr(error, "ctx", None)
+        complain(error.format_message() + (f" ({context.command_path} -h tells more)" if context else ""))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted) as error:
         complain(str(error) or "interrupted")

@@ -58,16 +58,12 @@ dry_run_option = click.option(
 )  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Replace what is already there.")
 device_option = click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    help="Where torch computes, such as cuda:1; auto takes a GPU if there is one.",
+    "--device", default="auto", help="Where torch computes, such as cuda:1; auto takes a GPU if there is one."
 )
 checkpoint_option = click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(min=0),
     default=60.0,
-    show_default=True,
     help="Least time between two checkpoints. The same command continues an interrupted run.",
 )
 container_option = click.option(
@@ -100,7 +96,6 @@ def bad_image_option(default: str) -> Decorator:
         "--on-bad-image",
         type=click.Choice(["skip", "fail"]),
         default=default,
-        show_default=True,
         help="Name unusable photos and skip them, or fail at the first.",
     )
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import MutableMapping
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 import click
@@ -70,11 +69,9 @@ class Progress(Monitor):
         self._signals.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._close()
-        self._signals.__exit__(kind, error, trace)
+        self._signals.__exit__(*error)
 
     def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
         """Move the bar of a stage; its rate counts from the first report, so a resumed run shows its own."""

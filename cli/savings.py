@@ -17,8 +17,8 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 @click.command()
 @click.argument("source", type=PATH)
 @click.argument("file", type=PATH)
-@click.option("--sample", default=16, show_default=True, help="Photos to re-encode for the codecs' sizes.")
-@click.option("--seed", default=0, show_default=True, help="Picks the sample.")
+@click.option("--sample", default=16, help="Photos to re-encode for the codecs' sizes.")
+@click.option("--seed", default=0, help="Picks the sample.")
 @printing
 def savings(source: Path, file: Path, sample: int, seed: int, printer: Printer) -> None:
     """Compare FILE with the photos in SOURCE, as found and as image codecs would store them.

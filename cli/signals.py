@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and a lost terminal as a request to stop at the next step, where there are steps."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,9 +29,7 @@ class StopOnSignal:
                 signal.signal(number, self._receive)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items() if not self._repeated else ():
             signal.signal(number, handler)
 
@@ -45,10 +43,7 @@ class StopOnSignal:
             raise KeyboardInterrupt
         self._wanted = True
         if not self._repeated:
-            self._leave_the_next_to_the_kernel()
-
-    def _leave_the_next_to_the_kernel(self) -> None:
-        """End at once by a second signal: Python would first let the operation under way end, a pass through G."""
-        for number, handler in self._before.items():
-            if handler is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+            # The next is the kernel's: Python would first let the operation under way end, a pass through G.
+            for each, handler in self._before.items():
+                if handler is not signal.SIG_IGN:
+                    signal.signal(each, signal.SIG_DFL)

@@ -17,11 +17,7 @@ NAMES = ("table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8", "compare"
 @click.argument("test", metavar="[TEST]", required=False, type=PATH)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Folder of the study; experiments may share one.")
 @click.option(
-    "--scale",
-    type=click.Choice(["small", "paper"]),
-    default="small",
-    show_default=True,
-    help="For two CPU cores, or the paper's sizes.",
+    "--scale", type=click.Choice(["small", "paper"]), default="small", help="For two CPU cores, or the paper's sizes."
 )
 @click.option("--config", type=FILE, help="A TOML file with settings that are otherwise than in the scale.")
 @click.option("--tune", is_flag=True, help="Score on a fifth of the training photos, held out; then without TEST.")

@@ -7,30 +7,19 @@ from gsdd.cli.settings import COMPRESS_OPTIONS, TRAIN_OPTIONS
 QUOTED = re.compile(r"`([^`\n]+)`")
 ARGUMENT = re.compile(r"(?P<name>[A-Za-z][\w.]*)(?:=(?P<value>.+))?")
 
+# Arguments whose options have their names.
+NAMESAKES = (
+    "by_class", "cache", "device", "feature_weights", "force", "force_generator", "hr_size", "ipc", "lpips_trunk",
+    "nrqm_model", "on_bad_image", "scale", "subset", "tune",
+)  # fmt: skip
 # Of an argument, or the path of a setting, the option that it is.
 OPTIONS = {
     **COMPRESS_OPTIONS.of,
     **TRAIN_OPTIONS.of,
-    "backend": "--set run.backend",
-    "by_class": "--by-class",
-    "cache": "--cache",
-    "checkpoint_seconds": "--set run.checkpoint_seconds",
-    "device": "--device",
-    "feature_weights": "--feature-weights",
-    "force": "--force",
-    "force_generator": "--force-generator",
-    "hr_size": "--hr-size",
+    **{name: f"--{name.replace('_', '-')}" for name in NAMESAKES},
+    **{name: f"--set run.{name}" for name in ("backend", "checkpoint_seconds", "perceptual_trunk", "subset_size")},
     "image_format": "--format",
-    "ipc": "--ipc",
-    "lpips_trunk": "--lpips-trunk",
-    "nrqm_model": "--nrqm-model",
-    "on_bad_image": "--on-bad-image",
     "output": "-o",
-    "perceptual_trunk": "--set run.perceptual_trunk",
-    "scale": "--scale",
-    "subset": "--subset",
-    "subset_size": "--set run.subset_size",
-    "tune": "--tune",
 }
 # Where the settings of a class lie in those of a command.
 CLASSES = {

@@ -5,17 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsdd.errors import FormatError
-from gsdd.formats.codec import (
-    ALL,
-    LATENTS,
-    OFFSET,
-    SCALE,
-    Codec,
-    Shape,
-    Tensors,
-    refuse_non_finite,
-    refuse_overflow,
-)
+from gsdd.formats.codec import ALL, LATENTS, OFFSET, SCALE, Codec, Shape, Tensors, refuse_non_finite, refuse_overflow
 from gsdd.formats.tensors import Layout
 
 

@@ -60,9 +60,7 @@ class Codec(ABC):
 
 def refuse_non_finite(latents: np.ndarray) -> None:
     """Refuse latents with NaN or infinity; RecipeError."""
-    bad = ~np.isfinite(latents)
-    if bad.any():
-        index = int(np.argwhere(bad)[0][0])
+    if (index := _first_not_finite(latents)) is not None:
         raise RecipeError(
             f"latent {index} of {len(latents)} holds NaN or infinity: the run diverged; use a lower learning rate"
         )
@@ -70,10 +68,12 @@ def refuse_non_finite(latents: np.ndarray) -> None:
 
 def refuse_overflow(latents: np.ndarray, stored: np.ndarray, codec: str, first: int = 0) -> None:
     """Refuse latents, of which the first has a number, that became infinite as they are stored; RecipeError."""
-    bad = ~np.isfinite(stored)
-    if bad.any():
-        index = int(np.argwhere(bad)[0][0])
+    if (index := _first_not_finite(stored)) is not None:
         raise RecipeError(
             f"latent {first + index} reaches {np.abs(latents[index]).max():.6g}, "
             f"more than {codec} can hold; use the codec fp32"
         )
+
+
+def _first_not_finite(values: np.ndarray) -> int | None:
+    return next(iter(np.argwhere(~np.isfinite(values))[:, 0].tolist()), None)

@@ -1,7 +1,7 @@
 """Write, read and convert .gsdd files. FORMAT.md is the specification."""
 
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import safetensors
 
-from gsdd.errors import FormatError, RecipeError, SourceError
-from gsdd.formats import deflated_container, hdf5_container, safetensors_container
+from gsdd.errors import FormatError, SourceError
 from gsdd.formats.atomic import check_not_source, check_output, written_whole
 from gsdd.formats.codec import ALL, Codec
 from gsdd.formats.codecs import CODECS
+from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.remote import is_url, read_url
@@ -24,21 +24,8 @@ ContainerName = Literal["safetensors", "hdf5", "deflated"]
 CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
-_HEAD = 64
-# The index of shards, which gsdd 0.1.0 wrote.
-_SHARDS = b'{"bytes":['
 # Latents that are decoded at once where they are only looked at.
 _LOOKED_AT = 96
-
-_Dump = Callable[[Document, Mapping[str, np.ndarray]], list[bytes | memoryview]]
-_Load = Callable[[bytes], tuple[Document, dict[str, np.ndarray]]]
-CONTAINERS: Mapping[str, tuple[_Dump, _Load]] = MappingProxyType(
-    {
-        "safetensors": (safetensors_container.dump, safetensors_container.load),
-        "hdf5": (hdf5_container.dump, hdf5_container.load),
-        "deflated": (deflated_container.dump, deflated_container.load),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ def write(
         OutputError: the file exists, or cannot be written.
     """
     check_output(path, force=force)
-    _container(container)
+    find_container(container)
     return write_stored(path, manifest, _encoded(manifest, arrays, codec), container=container, force=force)
 
 
@@ -167,12 +154,12 @@ def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int
     Raises:
         RecipeError: there is no such container.
     """
-    dump, _ = _container(container)
+    layout = find_container(container)
     stream = CODECS[manifest.codec].likely_bytes(manifest.latent_shape)
     layouts = {name: layout.filled(stream) for name, layout in manifest.layouts(manifest.minor).items()}
     document = seal(manifest, {name: TensorEntry(layout, "0" * 64) for name, layout in layouts.items()})
     empty = {name: np.empty(0, DTYPES[layout.dtype]) for name, layout in layouts.items()}
-    return sum(map(len, dump(document, empty))) + sum(layout.nbytes for layout in layouts.values())
+    return sum(map(len, layout.dump(document, empty))) + sum(layout.nbytes for layout in layouts.values())
 
 
 def read(path: Path | str) -> Contents:
@@ -191,7 +178,7 @@ def read(path: Path | str) -> Contents:
     """
     try:
         name, data = _read_bytes(path)
-        document, tensors = CONTAINERS[name][1](data)
+        document, tensors = CONTAINERS[name].load(data)
         for each, entry in document.tensors.items():
             check_tensor(each, tensors[each], entry)
         _check_values(document.manifest, tensors)
@@ -249,11 +236,11 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
         SourceError: no such source.
         OutputError: the target is the source, exists, or cannot be written.
     """
-    dump, _ = _container(container)
+    layout = find_container(container)
     check_not_source(target, source)
     check_output(target, force=force)
     contents = read(source)
-    return _write_pieces(target, dump(contents.document, contents.tensors), force, dry_run)
+    return _write_pieces(target, layout.dump(contents.document, contents.tensors), force, dry_run)
 
 
 def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[str, np.ndarray]:
@@ -267,10 +254,10 @@ def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[st
 
 def _pieces(manifest: Manifest, tensors: Mapping[str, np.ndarray], container: str) -> list[bytes | memoryview]:
     """Lay out a file of tensors in stored form; FormatError if they and the manifest do not fit together."""
-    dump, _ = _container(container)
+    layout = find_container(container)
     document = seal(manifest, {name: describe(tensor) for name, tensor in tensors.items()})
     _check_values(manifest, tensors)
-    return dump(document, tensors)
+    return layout.dump(document, tensors)
 
 
 def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry_run: bool) -> int:
@@ -280,42 +267,24 @@ def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry
     return sum(map(len, pieces))
 
 
-def _container(name: str) -> tuple[_Dump, _Load]:
-    if name not in CONTAINERS:
-        raise RecipeError(f"container {name!r}; known are {', '.join(CONTAINERS)}")
-    return CONTAINERS[name]
-
-
 def _read_bytes(place: Path | str) -> tuple[str, bytes]:
     """Read a file whole, once its first bytes have shown that it is worth it."""
     if is_url(place):
         data = read_url(str(place))
-        return _sniff(data[:_HEAD]), data
+        return recognise(data[:HEAD]), data
     path = Path(place)
     try:
         # Opening a pipe would wait for its other end.
         if not stat.S_ISREG(path.stat().st_mode):
             raise FormatError("is not a file; wanted a .gsdd file")
         with path.open("rb") as handle:
-            name = _sniff(handle.read(_HEAD))
+            name = recognise(handle.read(HEAD))
             handle.seek(0)
             return name, handle.read()
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _sniff(head: bytes) -> str:
-    if head.startswith(hdf5_container.START):
-        return "hdf5"
-    if head[8:].startswith(safetensors_container.START):
-        return "safetensors"
-    if head.startswith(deflated_container.START):
-        return "deflated"
-    if head.startswith(_SHARDS):
-        raise FormatError("an index of shards is no longer read; gsdd 0.1.0 was the last version that reads it")
-    raise FormatError("is not a .gsdd file: it starts as none of gsdd's containers does")
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

@@ -52,8 +52,7 @@ def restored(codes: NDArray[np.int16], shape: tuple[int, ...]) -> NDArray[np.flo
     for axis, length in _AXES:
         values = np.moveaxis(np.tensordot(values, basis(length), (axis, 0)), -1, axis)
     filled = values.transpose(0, 1, 4, 2, 5, 3).reshape(-1, CHANNELS, rows * BLOCK, columns * BLOCK)
-    latents: NDArray[np.float32] = (filled[:, :, : shape[2], : shape[3]] * 2.0 ** (-3 * FRACTION)).astype(np.float32)
-    return latents
+    return (filled[:, :, : shape[2], : shape[3]] * 2.0 ** (-3 * FRACTION)).astype(np.float32)
 
 
 @cache

@@ -10,17 +10,7 @@ from numpy.typing import NDArray
 
 from gsdd.errors import FormatError, RecipeError
 from gsdd.formats import cosines, entropy, spectrum
-from gsdd.formats.codec import (
-    ALL,
-    LATENTS,
-    LENGTHS,
-    SCALE,
-    Codec,
-    Shape,
-    Tensors,
-    refuse_non_finite,
-    refuse_overflow,
-)
+from gsdd.formats.codec import ALL, LATENTS, LENGTHS, SCALE, Codec, Shape, Tensors, refuse_non_finite, refuse_overflow
 from gsdd.formats.tensors import FREE, Layout
 
 DEFAULT_STEP = 1 / 16

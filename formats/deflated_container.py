@@ -25,18 +25,7 @@ _LEVEL = 9
 
 
 def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
-    """Lay out a file.
-
-    Args:
-        document: the manifest and its table.
-        tensors: the tensors of that table.
-
-    Returns:
-        Piece after piece, the file's bytes.
-
-    Raises:
-        RecipeError: it would deflate so far that a reader refused it, or is of 4 GiB and more.
-    """
+    """Lay out a file; RecipeError if it deflates so far that a reader refused it, or is of 4 GiB and more."""
     plain = b"".join(safetensors_container.dump(document, tensors))
     coder = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, dictionary())
     data = coder.compress(plain) + coder.flush()
@@ -50,17 +39,7 @@ def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | 
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
-    """Take a file apart.
-
-    Args:
-        data: all bytes of a file of unknown origin.
-
-    Returns:
-        The document, and tensors whose digests are still to be checked.
-
-    Raises:
-        FormatError: it does not inflate to what it says, or that is not a sound safetensors form.
-    """
+    """Take a file apart; FormatError if it does not inflate to what it says, or that is no sound safetensors form."""
     length = int.from_bytes(data[len(START) : _HEAD], "little")
     if length > MOST_RATIO * len(data):
         raise FormatError(

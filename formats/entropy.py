@@ -25,8 +25,6 @@ LOWEST = -LEVELS // 2
 TABLES = 18
 FINENESS = 2
 
-Words = NDArray[np.uint32]
-
 
 @cache
 def weights() -> NDArray[np.int64]:
@@ -43,8 +41,7 @@ def weights() -> NDArray[np.int64]:
 @cache
 def cost() -> NDArray[np.float64]:
     """Compute the bits that each value takes, `[TABLES, LEVELS]`."""
-    bits: NDArray[np.float64] = PRECISION - np.log2(weights())
-    return bits
+    return PRECISION - np.log2(weights())
 
 
 def encode(rows: Iterable[NDArray[np.int16]], numbers: Iterable[int]) -> bytes:
@@ -61,7 +58,7 @@ def encode(rows: Iterable[NDArray[np.int16]], numbers: Iterable[int]) -> bytes:
     # It is a stack: what is decoded first is encoded last.
     for row, number in reversed(list(zip(rows, numbers, strict=True))):
         coder.encode_reverse(row.astype(np.int32) - LOWEST, models[number])
-    words: Words = coder.get_compressed()
+    words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype(WORD).tobytes()
 
 

@@ -25,15 +25,7 @@ _LIBVER = ("v110", "v110")
 
 
 def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
-    """Lay out a file.
-
-    Args:
-        document: the manifest and its table.
-        tensors: the tensors of that table.
-
-    Returns:
-        Piece after piece, the same bytes for the same input.
-    """
+    """Lay out a file, user block and body; see `Container`."""
     import h5py
 
     buffer = io.BytesIO()
@@ -46,17 +38,7 @@ def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | 
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
-    """Take a file apart.
-
-    Args:
-        data: all bytes of a file of unknown origin.
-
-    Returns:
-        The document, and tensors whose digests are still to be checked.
-
-    Raises:
-        FormatError: the user block does not hold, or the HDF5 part is not laid out as the format says.
-    """
+    """Take a file apart; FormatError if the user block does not hold, or the HDF5 part is not as the format says."""
     _check_block(data)
     import h5py
 

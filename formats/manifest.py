@@ -25,8 +25,6 @@ DEGRADATION: Mapping[str, Any] = MappingProxyType({"method": "bicubic", "antiali
 # What holds for every file of this major version.
 FIXED: Mapping[str, Any] = MappingProxyType({"colour": "RGB", "range": (0, 1), "degradation": dict(DEGRADATION)})
 PRIVACY = "The latents reconstruct the source photos: whoever has this file and its generator can look at the photos."
-_RECORDS = ("generator", "source")
-_MAPPINGS = ("recipe", "run", "training")
 _LONGEST_NAME = 4096
 _SHA256 = {"pattern": "[0-9a-f]{64}"}
 _ONE_LINE = {"one_line": True}
@@ -37,8 +35,19 @@ EMBEDDINGS = ("", "safetensors")
 
 
 @dataclass(frozen=True)
-class ManifestGenerator:
-    """The generator that turns the latents into images, where to get it, and how the file holds it if it does."""
+class GeneratorReference:
+    """What a .gsdd file says of its generator: enough to find it again and to know it when found.
+
+    Attributes:
+        name: a name that `gsdd generators` lists, or the name of the file that was given.
+        architecture: as spandrel names it, such as "ESRGAN 64nf 23nb".
+        scale: output pixels an input pixel, along each side.
+        parameters: number of trained values.
+        fingerprint: of the weights, bit for bit (`gsdd.generators.fingerprint`).
+        fingerprint_fp16: of the weights cut to float16, equal for the float32 and the packaged float16 form.
+        origin: where to get the weights.
+        licence: SPDX identifier of the weights' licence, or "unknown".
+    """
 
     name: str = field(metadata=_ONE_LINE)
     architecture: str = field(metadata=_ONE_LINE)
@@ -48,6 +57,12 @@ class ManifestGenerator:
     fingerprint_fp16: str = field(metadata=_SHA256)
     origin: str = field(metadata=_ONE_LINE)
     licence: str
+
+
+@dataclass(frozen=True)
+class ManifestGenerator(GeneratorReference):
+    """The generator that turns the latents into images, checked, and how the file holds its weights if it does."""
+
     embedded: str = field(default="", metadata=_OPTIONAL)
 
     def __post_init__(self) -> None:
@@ -65,7 +80,10 @@ class ManifestClass:
 
     def __post_init__(self) -> None:
         _check_fields("class", self)
-        _check_class_name(self.name)
+        if self.name in {"", ".", ".."} or "/" in self.name:
+            raise FormatError(f"class {quote(self.name)}: a name is that of one folder")
+        if len(self.name.encode()) > _LONGEST_NAME:
+            raise FormatError(f"class {quote(self.name)}: a name has at most {_LONGEST_NAME} bytes")
 
 
 @dataclass(frozen=True)
@@ -169,18 +187,10 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""
-        plain = {name: dict(getattr(self, name)) for name in _MAPPINGS}
-        records = {name: _plain(getattr(self, name)) for name in _RECORDS}
-        classes = [asdict(each) for each in self.classes]
-        return {
-            **FIXED,
-            **plain,
-            **records,
-            "classes": classes,
-            "codec": self.codec,
-            "hr_size": self.hr_size,
-            "privacy": self.privacy,
-        }
+        own = {name: getattr(self, name) for name in ("codec", "hr_size", "privacy")}
+        plain = {name: dict(getattr(self, name)) for name in ("recipe", "run", "training")}
+        records = {name: _plain(getattr(self, name)) for name in ("generator", "source")}
+        return {**FIXED, **own, **plain, **records, "classes": [asdict(each) for each in self.classes]}
 
 
 def from_json(document: object, newer: bool) -> Manifest:
@@ -278,10 +288,3 @@ def _check_text(name: str, value: object, wanted: Mapping[str, Any]) -> None:
         raise FormatError(f"{name} is {quote(value)}; wanted one line of Unicode text without control characters")
     if "pattern" in wanted and not re.fullmatch(wanted["pattern"], value):
         raise FormatError(f"{name} is {quote(value)}; wanted 64 hexadecimal digits")
-
-
-def _check_class_name(name: str) -> None:
-    if name in {"", ".", ".."} or "/" in name:
-        raise FormatError(f"class {quote(name)}: a name is that of one folder")
-    if len(name.encode()) > _LONGEST_NAME:
-        raise FormatError(f"class {quote(name)}: a name has at most {_LONGEST_NAME} bytes")

@@ -23,33 +23,14 @@ _LENGTH = 8
 
 
 def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
-    """Lay out a file.
-
-    Args:
-        document: the manifest and its table.
-        tensors: the tensors of that table.
-
-    Returns:
-        Piece after piece, the bytes that `safetensors.numpy.save` gives for the same tensors and text, whatever its
-        version. The tensors are not copied.
-    """
+    """Lay out a file: as `safetensors.numpy.save` of any version does, without copying the tensors; see `Container`."""
     header = _header(document)
     payload = [tensors[name].ravel().data.cast("B") for name in _order(document.tensors)]
     return [len(header).to_bytes(_LENGTH, "little"), header, *payload]
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
-    """Take a file apart.
-
-    Args:
-        data: all bytes of a file of unknown origin.
-
-    Returns:
-        The document, and tensors whose digests are still to be checked.
-
-    Raises:
-        FormatError: the header is damaged, or does not account for every byte of the file.
-    """
+    """Take a file apart; FormatError if its header is damaged, or does not account for every byte."""
     header = _cut_header(data)
     document = parse(_text(header))
     if header != _header(document):

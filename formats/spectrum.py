@@ -26,8 +26,7 @@ def _numbers() -> NDArray[np.uint8]:
     """Compute the tables of every head, `[256, 8, 8]`."""
     heads = np.arange(LEVELS * SLOPES)[:, None, None]
     fallen = ((heads // LEVELS + _STEEPER) * octaves() + 16) // 32
-    numbers: NDArray[np.uint8] = (heads % LEVELS - fallen).clip(0, TABLES - 1).astype(np.uint8)
-    return numbers
+    return (heads % LEVELS - fallen).clip(0, TABLES - 1).astype(np.uint8)
 
 
 @cache
@@ -74,8 +73,7 @@ def bits(codes: NDArray[np.int16], heads: NDArray[np.uint8]) -> NDArray[np.float
 
 def bits_of(codes: NDArray[np.float64], tables: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Look up what each code takes with its table; arrays are broadcast."""
-    taken: NDArray[np.float64] = cost()[tables, codes.astype(np.int64) - LOWEST]
-    return taken
+    return cost()[tables, codes.astype(np.int64) - LOWEST]
 
 
 def _bits_by_table(codes: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -18,11 +18,11 @@ from gsdd.parallel.device import pick_device
 from gsdd.recipe import Recipe, from_record
 
 if TYPE_CHECKING:
+    from gsdd.data.images import ImageFormat
     from gsdd.inspect.savings import Savings
     from gsdd.inspect.verification import Verification
     from gsdd.pairs.dataset import DistilledPairs
     from gsdd.pairs.expand import ExpandReport
-    from gsdd.data.images import ImageFormat
 
 
 def open(
@@ -159,6 +159,7 @@ class Distilled:
         use_hflip: bool = True,
         use_rot: bool = True,
         seed: int = 0,
+        keys: Literal["lqgt", "LH"] = "lqgt",
         cache: str | PathLike[str] | None = None,
         monitor: Monitor = SILENT,
     ) -> "DistilledPairs":
@@ -170,14 +171,15 @@ class Distilled:
             use_hflip: mirror half of the views.
             use_rot: mirror top and bottom, and transpose, half of them.
             seed: of the views.
+            keys: names of an item's parts: "lqgt" as in the BasicSR family, "LH" as in KAIR.
             cache: folder that keeps the decoded pairs for the next run.
             monitor: told of the decoding.
         """
         from gsdd.pairs.dataset import DistilledPairs
 
         return DistilledPairs(
-            self._path, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot, seed=seed, cache=cache,
-            generator=self._name, device=self._device, force_generator=self._force, monitor=monitor,
+            self._path, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot, seed=seed, keys=keys,
+            cache=cache, generator=self._name, device=self._device, force_generator=self._force, monitor=monitor,
         )  # fmt: skip
 
     def expand(

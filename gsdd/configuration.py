@@ -81,7 +81,7 @@ def configuration(cls: type[Group]) -> type[Group]:
             _check_value(entry, type(self).__name__)
         getattr(self, "check", lambda: None)()
 
-    made.__init__ = checked  # type: ignore[method-assign]
+    made.__init__ = checked  # type: ignore[assignment, method-assign]
     return made
 
 

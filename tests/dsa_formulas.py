@@ -1,6 +1,7 @@
 """DSA written pixel by pixel from the formulas of Zhao and Bilen's strategies, and omega for tests."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -35,6 +36,12 @@ def random_row(rng: np.random.Generator, ops: tuple[str, ...], height: int, widt
     }  # fmt: skip
 
 
+def random_omega(seed: int, sets: Iterable[tuple[str, ...]], height: int, width: int) -> Augmentation:
+    """Draw a row for each set of ops."""
+    rng = np.random.default_rng(seed)
+    return omega(*[random_row(rng, ops, height, width) for ops in sets])
+
+
 def photos(seed: int, count: int, height: int, width: int) -> torch.Tensor:
     """Draw normalised images."""
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(seed))
@@ -55,11 +62,8 @@ def augmented(image: np.ndarray, row: dict) -> np.ndarray:
         image = shifted(image, int(value[C.SHIFT_ROWS]), int(value[C.SHIFT_COLUMNS]))
     if "cutout" in row["ops"]:
         image = image.copy()
-        rows, columns = (
-            slice(int(row[C.CUT_TOP]), int(row[C.CUT_BOTTOM])),
-            slice(int(row[C.CUT_LEFT]), int(row[C.CUT_RIGHT])),
-        )
-        image[:, rows, columns] = 0
+        top, bottom, left, right = (int(row[edge]) for edge in (C.CUT_TOP, C.CUT_BOTTOM, C.CUT_LEFT, C.CUT_RIGHT))
+        image[:, top:bottom, left:right] = 0
     return mapped(image, row["ops"], value)
 
 

@@ -1,11 +1,12 @@
-"""Whole files of both minor versions in the default container, read by eye against FORMAT.md."""
+"""A whole file in the default container, read by eye against FORMAT.md, and what version 1.0 made of it."""
 
-_TO_DIGEST = (
+from sample_file import without_signatures
+
+_HEADER = (
     rb'{"__metadata__":{"gsdd":"{\"classes\":[{\"latents\":2,\"name\":\"Geb\\u00e4ude\"},{\"latents\":1,'
     rb"\"name\":\"sky\"}],\"codec\":\"uint8\",\"colour\":\"RGB\",\"degradation\":{\"antialias\":true,"
     rb"\"method\":\"bicubic\",\"scale\":4},"
-)
-_TO_TENSORS = (
+    rb"\"digest\":\"5266614757bdb81024fc8c582bcd12a6f107958b196d9d7a5e4c408237aa0bac\","
     rb"\"generator\":{\"architecture\":\"SRVGGNetCompact\","
     rb"\"fingerprint\":\"a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1\","
     rb"\"fingerprint_fp16\":\"b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2\","
@@ -24,17 +25,16 @@ _TO_TENSORS = (
     rb"\"sha256\":\"43ec528c0a460e83a6249c78b594a2a4c3825f0db8ae27b2c3598a8757208828\",\"shape\":[3,3]},"
     rb"\"latents.scale\":{\"dtype\":\"F32\","
     rb"\"sha256\":\"955175da21573449943ba614b0440c42f9709ed601dbb5c2563e6ccebd3f8d20\",\"shape\":[3,3]},"
-)
-_TO_VERSION = (
+    rb"\"signatures\":{\"dtype\":\"U8\","
+    rb"\"sha256\":\"8b4a544837a1a0280fa8a7c82865c27a1064b3cc6281fda0753566b9bb104a87\",\"shape\":[3,8,8]},"
     rb"\"source_index\":{\"dtype\":\"I32\","
     rb"\"sha256\":\"be3e63ddb18e272dd8a8ba102772e6585e672d87230e0048635f47405926109f\",\"shape\":[3]}},"
-    rb"\"training\":{\"scale\":4},\"version\":"
-)
-_TABLE = (
+    rb"\"training\":{\"scale\":4},\"version\":\"1.1\""
     rb'}"},"latents.offset":{"dtype":"F32","shape":[3,3],'
     rb'"data_offsets":[0,36]},"latents.scale":{"dtype":"F32","shape":[3,3],"data_offsets":[36,72]},'
     rb'"class_index":{"dtype":"I32","shape":[3],"data_offsets":[72,84]},"source_index":{"dtype":"I32",'
     rb'"shape":[3],"data_offsets":[84,96]},"latents":{"dtype":"U8","shape":[3,3,2,2],"data_offsets":[96,132]}'
+    rb',"signatures":{"dtype":"U8","shape":[3,8,8],"data_offsets":[132,324]}}      '
 )
 _PAYLOAD = bytes.fromhex(
     "000000000000000000000000"
@@ -49,29 +49,6 @@ _PAYLOAD = bytes.fromhex(
     "003399ff003399ff003399ff"
     "000000000000000000000000"  # 0, 51, 153, 255; constant
 )
-GOLDEN_1_0 = (
-    bytes.fromhex("9008000000000000")
-    + _TO_DIGEST
-    + rb"\"digest\":\"5f4c9e7448dcb3f0dfde94cfb88eedc3fb795565743c3b97f75cff0ea6c2f017\","
-    + _TO_TENSORS
-    + _TO_VERSION
-    + rb"\"1.0\""
-    + _TABLE
-    + b"}       "
-    + _PAYLOAD
-)
-GOLDEN_1_1 = (
-    bytes.fromhex("5809000000000000")
-    + _TO_DIGEST
-    + rb"\"digest\":\"5266614757bdb81024fc8c582bcd12a6f107958b196d9d7a5e4c408237aa0bac\","
-    + _TO_TENSORS
-    + rb"\"signatures\":{\"dtype\":\"U8\","
-    + rb"\"sha256\":\"8b4a544837a1a0280fa8a7c82865c27a1064b3cc6281fda0753566b9bb104a87\",\"shape\":[3,8,8]},"
-    + _TO_VERSION
-    + rb"\"1.1\""
-    + _TABLE
-    + rb',"signatures":{"dtype":"U8","shape":[3,8,8],"data_offsets":[132,324]}'
-    + b"}      "
-    + _PAYLOAD
-    + bytes(range(192))
-)
+GOLDEN_1_1 = bytes.fromhex("5809000000000000") + _HEADER + _PAYLOAD + bytes(range(192))
+# As gsdd wrote it before there were signatures: test_golden.py knows its digest.
+GOLDEN_1_0 = without_signatures(GOLDEN_1_1)

@@ -47,17 +47,6 @@ class Watch:
         """How many kernels were launched."""
         return len(self.kernels)
 
-    def store_counts(self, tensor: Tensor) -> np.ndarray:
-        """Count the stores to each byte of a tensor's memory.
-
-        Args:
-            tensor: of any strides; the whole storage behind it is looked at.
-
-        Returns:
-            Counts, int64 `[bytes of the storage]`.
-        """
-        return _hits(self.stores, tensor)
-
     def bytes_stored(self, tensor: Tensor) -> int:
         """How many bytes were stored to a tensor's memory, an address twice counted twice."""
         return int(_hits(self.stores, tensor).sum())
@@ -68,7 +57,7 @@ class Watch:
 
     def assert_each_stored_once(self, tensor: Tensor) -> None:
         """Every element stored exactly once, and nothing between the elements of a strided tensor."""
-        counts, wanted = self.store_counts(tensor), _bytes_of_elements(tensor)
+        counts, wanted = _hits(self.stores, tensor), _bytes_of_elements(tensor)
         wrong = np.flatnonzero(counts != wanted)
         assert wrong.size == 0, (
             f"{wrong.size} of {wanted.sum()} bytes: byte {wrong[0]} stored {counts[wrong[0]]} times, "
@@ -77,6 +66,7 @@ class Watch:
 
 
 def _hits(accesses: list[tuple[np.ndarray, int]], tensor: Tensor) -> np.ndarray:
+    """Count the accesses to each byte of the whole storage behind a tensor, int64 `[bytes]`."""
     start, size = tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
     hits = np.zeros(size, dtype=np.int64)
     for addresses, element in accesses:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,3 +38,21 @@ def answer_lines(modules: Sequence[str], answer: Callable[[dict], dict]) -> None
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
         sys.stdout.flush()
+
+
+def forked(output: int, run: Callable[[], int]) -> int:
+    """Start a process that writes into a file and ends with what `run` returns; give its id."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            code = run()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return pid

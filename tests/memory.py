@@ -62,17 +62,15 @@ class Allocations(TorchDispatchMode):
         """Run an op and record the storages in its results that are in none of its arguments."""
         for tensor in _tensors((args, kwargs)):
             self._remember(tensor)
-        result = self._inside(func, args, kwargs or {})
+        if func.namespace == "gsdd":
+            with self:
+                result = func.redispatch(CPU_KERNEL, *args, **(kwargs or {}))
+        else:
+            result = func(*args, **(kwargs or {}))
         for tensor in _tensors(result):
             if self._remember(tensor) and tensor.untyped_storage().nbytes():
                 self._count(str(func.name()), tensor)
         return result
-
-    def _inside(self, func, args, kwargs):
-        if func.namespace != "gsdd":
-            return func(*args, **kwargs)
-        with self:
-            return func.redispatch(CPU_KERNEL, *args, **kwargs)
 
     def _remember(self, tensor: Tensor) -> bool:
         storage = tensor.untyped_storage()

@@ -4,9 +4,10 @@ python tests/mutations.py 10000     # a line a container and codec: how many wer
 """
 
 import copy
+import functools
 import hashlib
-import io
 import json
+import operator
 import struct
 import time
 import tracemalloc
@@ -18,38 +19,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-import h5py
 import numpy as np
-from sample_file import DTYPES, MANIFEST, forge, sign, take_apart
+from sample_file import CODEC_NAMES, CONTAINERS, DTYPES, MANIFEST, forge, forge_hdf5, lay_out, split_up, take_apart
 
 from gsdd.cli.main import exit_code
 from gsdd.errors import FormatError
 from gsdd.formats import container as files
-from gsdd.formats.codecs import CODECS
 from gsdd.formats.manifest import ManifestClass
 
-CONTAINERS = ("safetensors", "hdf5", "deflated")
-CODEC_NAMES = ("fp32", "fp16", "uint8", "dct")
 DICTIONARY = Path(__file__).parents[1] / "formats" / "DICTIONARY.txt"
-NUMBERS = [True, -1, 0, 1, 7, 63, 2**16, 2**31 - 1, 2**31, 2**53, 2**63, -(10**30), 0.5, 1e308]
-TEXTS = [
-    "",
-    "x",
-    "1.2",
-    "1.1",
-    "1.3",
-    "1.9",
-    "dct",
-    "2.0",
-    "fp32",
-    "uint8-ans",
-    "I32",
-    "../x",
-    "\x1b[2J",
-    "0" * 64,
-    "x" * 999,
-]
-VALUES = [None, *NUMBERS, *TEXTS, [], {}, [[]], [0], [2**40] * 3, [1] * 999, {"a": 1}]
+NUMBERS = [True, -1, 0, 1, 7, 63, 2**16, 2**31 - 1, 2**31, 2**53, 2**63, 2**70, -(10**300), 0.5, 1.5, 1e308]
+TEXTS = ["", "x", "1.0", "2.0", "dct", "fp32", "I32", "../x", "\x1b[2J", "\ud800", "0" * 64, "x" * 5000]
+LISTS = [[], [[]], [0], ["F32"], [2**40] * 3, [2**62] * 4, [1] * 999]
+HOSTILE = [None, *NUMBERS, *TEXTS, *LISTS, {}, {"a": 1}]
+VALUES = [*HOSTILE, "1.1", "1.2", "1.3", "1.9"]
 LONGEST_SECONDS = 5.0
 # Of what the file declares: its bytes, and its latents as float32. Python's own objects come on top.
 MOST_MEMORY = 4
@@ -92,32 +75,33 @@ def with_another_claim(data: bytes, parts: Parts, draw: Random) -> bytes:
         return data.replace(b"length ", b"length " + number, 1)
     if data.startswith(b"GSDZ"):
         return data[:4] + struct.pack("<I", int(draw.integers(0, 2**32)) >> int(draw.integers(32))) + data[8:]
-    (length,) = struct.unpack_from("<Q", data)
     if draw.random() < 0.3:
         return struct.pack("<Q", int(draw.integers(0, 2**63)) >> int(draw.integers(64))) + data[8:]
-    header = json.loads(data[8 : 8 + length])
+    header, payload = split_up(data)
     entry = header[sorted(set(header) - {"__metadata__"})[draw.integers(len(header) - 1)]]
     key = ("dtype", "shape", "data_offsets")[draw.integers(3)]
     entry[key] = copy.deepcopy(VALUES[draw.integers(len(VALUES))])
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+    return lay_out(header, payload)
 
 
-def places(value: object, path: tuple = ()) -> list[tuple]:
+def places_of(value: object, path: tuple = ()) -> list[tuple]:
+    """The way to each value in a manifest, dictionaries and lists among them."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] * bool(path) + [each for key, child in children for each in places(child, (*path, key))]
+    return [path] * bool(path) + [each for key, child in children for each in places_of(child, (*path, key))]
+
+
+def parent_of(manifest: dict, place: tuple) -> dict | list:
+    """What holds the value at a place."""
+    return functools.reduce(operator.getitem, place[:-1], manifest)
 
 
 def with_another_field(data: bytes, parts: Parts, draw: Random) -> bytes:
     """Fields of the manifest changed, removed or added, with the right digests."""
     manifest, tensors = parts
     for _ in range(int(draw.integers(1, 4))):
-        found = places(manifest)
-        *way, last = found[draw.integers(len(found))]
-        parent = manifest
-        for key in way:
-            parent = parent[key]
+        found = places_of(manifest)
+        place = found[draw.integers(len(found))]
+        parent, last = parent_of(manifest, place), place[-1]
         value = copy.deepcopy(VALUES[draw.integers(len(VALUES))])
         if isinstance(parent, dict) and draw.random() < 0.2:
             parent.pop(last) if draw.random() < 0.5 else parent.update({"added": value})
@@ -155,10 +139,10 @@ KINDS: tuple[Callable[[bytes, Parts, Random], bytes], ...] = (
 
 def laid_out(data: bytes, parts: Parts) -> bytes:
     """The parts in the container of the sound file, with right digests; those bytes where it cannot hold them."""
+    if data.startswith(b"GSDZ"):
+        return deflated(forge(*parts))
     try:
-        if data.startswith(b"gsdd-hdf5"):
-            return _hdf5(*parts)
-        return deflated(forge(*parts)) if data.startswith(b"GSDZ") else forge(*parts)
+        return forge_hdf5(*parts) if data.startswith(b"gsdd-hdf5") else forge(*parts)
     except (KeyError, TypeError, ValueError, AttributeError):
         return data[:-1]
 
@@ -169,28 +153,14 @@ def deflated(plain: bytes) -> bytes:
     return b"GSDZ" + struct.pack("<I", len(plain)) + coder.compress(plain) + coder.flush()
 
 
-def _hdf5(manifest: dict, tensors: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=("v110", "v110"), userblock_size=512) as file:
-        file.create_dataset("gsdd", data=np.bytes_(sign(manifest).encode("ascii")), track_times=False)
-        for name, payload in sorted(tensors.items()):
-            entry = manifest["tensors"][name]
-            array = np.frombuffer(payload, DTYPES[entry["dtype"]]).reshape(entry["shape"])
-            file.create_dataset(name, data=array, track_times=False)
-    body = buffer.getvalue()[512:]
-    block = f"gsdd-hdf5 1\nlength {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
-    return block.encode().ljust(512, b"\0") + body
-
-
 def mutations(codec: str, container: str, count: int, folder: Path, seed: int = 0) -> Iterator[tuple[str, bytes]]:
     """Damage one sound file again and again, each kind in turn: (name of the kind, bytes)."""
     data = sound_file(folder / "sound.gsdd", codec, container).read_bytes()
-    spelled = json.dumps(take_apart(sound_file(folder / "same.gsdd", codec, "safetensors").read_bytes())[0])
-    tensors = take_apart((folder / "same.gsdd").read_bytes())[1]
+    parts = take_apart(sound_file(folder / "same.gsdd", codec, "safetensors").read_bytes())
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         draw = np.random.default_rng([seed, number, *codec.encode()])
-        yield kind.__name__, kind(data, (json.loads(spelled), dict(tensors)), draw)
+        yield kind.__name__, kind(data, copy.deepcopy(parts), draw)
 
 
 def answer_to(path: Path) -> str:
@@ -239,7 +209,7 @@ def tally(codec: str, container: str, count: int, seed: int = 0) -> Counter[str]
 @click.option("--seed", default=0)
 def main(count: int, seed: int) -> None:
     """Count what a number of mutations, shared among containers and codecs, come to."""
-    pairs = [(container, codec) for container in CONTAINERS for codec in CODECS]
+    pairs = [(container, codec) for container in CONTAINERS for codec in CODEC_NAMES]
     for container, codec in pairs:
         found = tally(codec, container, -(-count // len(pairs)), seed)
         click.echo(f"{container} {codec}: {dict(+found)}")

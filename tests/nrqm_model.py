@@ -1,5 +1,7 @@
 """A model.mat in the form of NRQM's official one, over forests that scikit-learn trained and can predict with."""
 
+from functools import cache
+
 import numpy as np
 from scipy.io import savemat
 from sklearn.ensemble import RandomForestRegressor
@@ -9,6 +11,7 @@ from gsdd.metrics.nrqm import FEATURES
 WEIGHTS = (0.5, 0.25, 1.5, -0.75)
 
 
+@cache
 def train_forests():
     """Three forests; scikit-learn compares features in single precision."""
     forests = []
@@ -20,7 +23,11 @@ def train_forests():
     return forests
 
 
-def as_matlab_struct(forest):
+def trained_structs():
+    return [_as_matlab_struct(forest) for forest in train_forests()]
+
+
+def _as_matlab_struct(forest):
     """The fields that randomforest-matlab saves: a row a node, a column a tree, children and features from 1."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
     shape = (max(tree.node_count for tree in trees), len(trees))

@@ -10,6 +10,15 @@ PATHS = {
     **FLAT, "ipc": "crops.ipc", "target": "storage.target", "container": "storage.container",
     "licence": "storage.licence", "generator": "generator", "on_bad_image": "crops.on_bad_image",
 }  # fmt: skip
+# Runs of about a second.
+SMALL = {
+    "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random", "inversion_steps": 4, "iterations": 2,
+    "real_batch": 4, "real_crops": 8, "feature_filters": 32,
+}  # fmt: skip
+TINY = {
+    "generator": "realesr-animevideov3", "hr_size": 32, "inversion_steps": 1, "iterations": 1, "real_batch": 2,
+    "real_crops": 4, "ipc": 1,
+}  # fmt: skip
 EXECUTION = {entry.name for entry in fields(Execution)}
 
 
@@ -25,6 +34,10 @@ def preset(name: str = "quick", **values) -> Recipe:
 def words(**values) -> list[str]:
     """The same as words of the command line."""
     return [word for name, value in values.items() for word in ("--set", f"{PATHS.get(name, f'run.{name}')}={value}")]
+
+
+def quick(**values) -> list[str]:
+    return ["--preset", "quick", *words(**values)]
 
 
 def run(source, output, *, monitor=None, device="cpu", **values) -> CompressReport:

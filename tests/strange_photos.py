@@ -1,6 +1,5 @@
 """A folder as people have them: one class of good photos, odd ones, broken ones, and things that are no photos."""
 
-import io
 import os
 import struct
 import zlib
@@ -46,6 +45,19 @@ IGNORED = {
 }
 
 
+def rgb_png(width: int, height: int, bits: int, rows: bytes) -> bytes:
+    """A PNG of any header and any rows."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+BOMB = rgb_png(20000, 20000, 8, b"")
+
+
 def picture(number: int, height: int = 40, width: int = 48) -> Image.Image:
     """Give a picture that no other number gives."""
     return Image.fromarray(np.random.default_rng(number).integers(0, 256, (height, width, 3)).astype(np.uint8))
@@ -85,23 +97,13 @@ def _put_odd_pictures(folder: Path) -> None:
 def _put_broken_pictures(folder: Path) -> None:
     put(folder / "1x1.png", 30, height=1, width=1)
     put(folder / "20000x1.png", 31, height=1, width=20000)
-    (folder / "bomb.png").write_bytes(_png_that_claims(20000, 20000))
+    (folder / "bomb.png").write_bytes(BOMB)
     (folder / "good_copy.png").write_bytes((folder / "good.png").read_bytes())
     Image.new("F", (40, 40), 0.5).save(folder / "float.tif")
     (folder / "text.png").write_text("a text file")
-    buffer = io.BytesIO()
-    picture(32).save(buffer, "PNG")
-    whole = buffer.getvalue()
+    whole = put(folder / "truncated0.png", 32).read_bytes()
     for tenth in range(10):
         (folder / f"truncated{tenth}.png").write_bytes(whole[: len(whole) * tenth // 10])
-
-
-def _png_that_claims(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def _put_other_things(folder: Path) -> None:

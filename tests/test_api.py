@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from pairs.small_file import copy_photos, write_small_file
 
 import gsdd
 from gsdd.data.degradation import low_resolution, to_float
@@ -13,22 +12,12 @@ GOLDEN = __file__.replace("test_api.py", "golden/")
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("source") / "photos")
+def file(small_file):
+    return gsdd.open(small_file)
 
 
-@pytest.fixture(scope="module")
-def path(photos, tmp_path_factory):
-    return write_small_file(tmp_path_factory.mktemp("file") / "small.gsdd", photos)
-
-
-@pytest.fixture(scope="module")
-def file(path):
-    return gsdd.open(path)
-
-
-def test_it_has_latents_classes_and_a_recipe(file, path):
-    inner = read_latents(path)
+def test_it_has_latents_classes_and_a_recipe(file, small_file):
+    inner = read_latents(small_file)
     assert len(file) == len(inner) == sum(file.classes.values())
     assert list(file.classes) == list(inner.class_names)
     assert torch.equal(file.latents(), inner.latents)
@@ -38,8 +27,8 @@ def test_it_has_latents_classes_and_a_recipe(file, path):
     assert repr(file) == f"Distilled('small.gsdd', {len(file)} latents, {len(file.classes)} classes)"
 
 
-def test_images_are_those_of_the_generator(file, path):
-    inner = read_latents(path)
+def test_images_are_those_of_the_generator(file, small_file):
+    inner = read_latents(small_file)
     generator, _ = inner.load_generator()
     wanted = inner.decode(generator, slice(None))
     assert torch.equal(file.images(), wanted)
@@ -58,11 +47,11 @@ def test_an_item_is_a_whole_pair(file):
         file[len(file)]
 
 
-def test_it_expands_verifies_and_tells_what_it_saves(file, photos, tmp_path):
+def test_it_expands_verifies_and_tells_what_it_saves(file, source, tmp_path):
     assert file.expand(tmp_path / "pairs").written == len(file)
     seen = file.verify(decode=True)
     assert (seen.latents, seen.problem) == (len(file), None)
-    assert file.savings(photos).latents == len(file)
+    assert file.savings(source).latents == len(file)
 
 
 def test_a_merged_file_has_the_recipe_that_its_runs_share_or_none(tmp_path):
@@ -74,7 +63,7 @@ def test_a_merged_file_has_the_recipe_that_its_runs_share_or_none(tmp_path):
         _ = merged.recipe
 
 
-def test_a_generator_that_is_not_the_files_is_refused(path):
-    other = gsdd.open(path, generator="realesrgan-x4plus-anime")
+def test_a_generator_that_is_not_the_files_is_refused(small_file):
+    other = gsdd.open(small_file, generator="realesrgan-x4plus-anime")
     with pytest.raises(gsdd.GsddError, match="fingerprint"):
         other.images(0)

@@ -155,7 +155,13 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import gsdd", "import gsdd.cli.main", "from gsdd import Recipe, compress, merge, open"]
+    "statement",
+    [
+        "import gsdd",
+        "import gsdd.cli.main",
+        "from gsdd import Recipe, compress, merge, open",
+        "import " + ", ".join(f"gsdd.kernels.{op}" for op in OPS),
+    ],
 )
 def test_importing_gsdd_loads_nothing_heavy(statement):
     assert not loaded_by(statement) & set(HEAVY)

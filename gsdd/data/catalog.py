@@ -1,7 +1,6 @@
 """Class folders -> the catalog of a run: every photo decoded once, with its size and sha256, and what was left out."""
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from gsdd.data.folders import ClassFolder, Ignored, list_photos, relative_name
+from gsdd.data.folders import Ignored, list_photos, relative_name
 from gsdd.data.images import BadImage, Photo, decode
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
@@ -101,24 +100,10 @@ class Decoded(NamedTuple):
     sha256: str
 
 
-class _Candidate(NamedTuple):
+class _Usable(NamedTuple):
     class_name: str
-    file: Path
-
-
-class _Look(NamedTuple):
-    candidate: _Candidate
-    name: str
-    record: PhotoRecord | None
+    record: PhotoRecord
     pixels_sha256: str
-    reason: str
-
-
-def _digest(file: io.BufferedReader) -> tuple[str, int]:
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = file.tell()
-    file.seek(0)
-    return digest, size
 
 
 def decode_with_digest(path: Path, name: str) -> Decoded:
@@ -136,63 +121,55 @@ def decode_with_digest(path: Path, name: str) -> Decoded:
     """
     try:
         with path.open("rb") as file:
-            digest, size = _digest(file)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+            file.seek(0)
             return Decoded(decode(file, name), size, digest)
     except OSError as error:
         raise BadImage(name, error.strerror or "cannot be read") from error
 
 
-def _look(candidate: _Candidate, root: Path, min_size: int) -> _Look:
-    name = relative_name(candidate.file, root)
+def _look(candidate: tuple[str, Path], root: Path, min_size: int) -> _Usable | Skipped:
+    class_name, file = candidate
+    name = relative_name(file, root)
     try:
-        found = decode_with_digest(candidate.file, name)
+        found = decode_with_digest(file, name)
     except BadImage as error:
-        return _Look(candidate, name, None, "", error.reason)
+        return Skipped(class_name, name, error.reason)
     height, width, _ = found.photo.pixels.shape
     if min(width, height) < min_size:
-        return _Look(candidate, name, None, "", f"too small: {width}x{height} pixels, wanted {min_size} a side")
-    conversions = found.photo.conversions
-    record = PhotoRecord(name, found.bytes, found.sha256, width, height, conversions, candidate.file)
-    return _Look(candidate, name, record, hashlib.sha256(found.photo.pixels.data).hexdigest(), "")
-
-
-def _check(look: _Look, root: Path, on_bad_image: OnBadImage) -> None:
-    if look.record is None and on_bad_image == "fail":
-        raise SourceError(
-            f"{printable(str(root))}/{look.name}: {look.reason} (class {look.candidate.class_name});"
-            ' repair it, take it out, or skip such photos: `on_bad_image="skip"`'
-        )
+        return Skipped(class_name, name, f"too small: {width}x{height} pixels, wanted {min_size} a side")
+    record = PhotoRecord(name, found.bytes, found.sha256, width, height, found.photo.conversions, file)
+    return _Usable(class_name, record, hashlib.sha256(found.photo.pixels.data).hexdigest())
 
 
 def _look_at_all(
-    candidates: list[_Candidate], root: Path, min_size: int, on_bad_image: OnBadImage, monitor: Monitor
-) -> list[_Look]:
+    candidates: list[tuple[str, Path]], root: Path, min_size: int, on_bad_image: OnBadImage, monitor: Monitor
+) -> list[_Usable | Skipped]:
     looks = []
     work = partial(_look, root=root, min_size=min_size)
     with decoder_warnings_ignored(), closing(in_threads(work, candidates)) as results:
         for look in results:
-            _check(look, root, on_bad_image)
+            if isinstance(look, Skipped) and on_bad_image == "fail":
+                raise SourceError(
+                    f"{printable(str(root))}/{look.path}: {look.reason} (class {look.class_name});"
+                    ' repair it, take it out, or skip such photos: `on_bad_image="skip"`'
+                )
             looks.append(look)
             monitor.progress("photos", len(looks), len(candidates))
     return looks
 
 
-def _twin(record: PhotoRecord, earlier: PhotoRecord) -> str:
-    return f"same {'bytes' if record.sha256 == earlier.sha256 else 'pixels'} as {earlier.path}"
-
-
-def _sort_out(name: str, looks: list[_Look]) -> tuple[PhotoClass, list[Skipped]]:
+def _sort_out(name: str, looks: list[_Usable | Skipped]) -> tuple[PhotoClass, list[Skipped]]:
     """Keep what is usable, and of several files with the same picture the first: no crop may occur twice."""
     kept: dict[str, PhotoRecord] = {}
     skipped = []
     for look in looks:
-        earlier = kept.get(look.pixels_sha256)
-        if look.record is None:
-            skipped.append(Skipped(name, look.name, look.reason))
-        elif earlier is not None:
-            skipped.append(Skipped(name, look.name, _twin(look.record, earlier)))
-        else:
-            kept[look.pixels_sha256] = look.record
+        if isinstance(look, Skipped):
+            skipped.append(look)
+        elif (earlier := kept.setdefault(look.pixels_sha256, look.record)) is not look.record:
+            same = "bytes" if look.record.sha256 == earlier.sha256 else "pixels"
+            skipped.append(Skipped(name, look.record.path, f"same {same} as {earlier.path}"))
     return PhotoClass(name, tuple(kept.values())), skipped
 
 
@@ -203,10 +180,6 @@ def _check_usable(root: Path, photo_class: PhotoClass, skipped: list[Skipped]) -
             f"class {photo_class.name} in {printable(str(root))} has no usable image among its {len(skipped)},"
             f" such as {reasons}; repair them or take the folder out"
         )
-
-
-def _candidates(folders: tuple[ClassFolder, ...]) -> list[_Candidate]:
-    return [_Candidate(folder.name, file) for folder in folders for file in folder.files]
 
 
 def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", monitor: Monitor = SILENT) -> Catalog:
@@ -226,9 +199,10 @@ def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", monito
     """
     root = Path(root)
     listing = list_photos(root)
-    by_class: dict[str, list[_Look]] = {folder.name: [] for folder in listing.classes}
-    for look in _look_at_all(_candidates(listing.classes), root, min_size, on_bad_image, monitor):
-        by_class[look.candidate.class_name].append(look)
+    candidates = [(folder.name, file) for folder in listing.classes for file in folder.files]
+    by_class: dict[str, list[_Usable | Skipped]] = {folder.name: [] for folder in listing.classes}
+    for look in _look_at_all(candidates, root, min_size, on_bad_image, monitor):
+        by_class[look.class_name].append(look)
     classes, skipped = [], []
     for name, looks in by_class.items():
         photo_class, left_out = _sort_out(name, looks)

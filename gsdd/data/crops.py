@@ -63,10 +63,6 @@ def _squares(photo: PhotoRecord, hr_size: int) -> int:
     return max(photo.height - hr_size + 1, 0) * max(photo.width - hr_size + 1, 0)
 
 
-def _tiles(photo: PhotoRecord, hr_size: int) -> int:
-    return (photo.height // hr_size) * (photo.width // hr_size)
-
-
 def _check_capacity(photo_class: PhotoClass, count: int, hr_size: int) -> None:
     most = sum(_squares(photo, hr_size) for photo in photo_class.photos)
     if count > most:
@@ -91,7 +87,7 @@ def _share(count: int, rooms: Integers, weights: Integers) -> Integers:
 def _crops_per_photo(photo_class: PhotoClass, order: Integers, count: int, hr_size: int) -> Integers:
     """Use every photo before any twice, then tiles that do not overlap, then any other squares."""
     photos = [photo_class.photos[place] for place in order]
-    tiles = np.array([_tiles(photo, hr_size) for photo in photos], dtype=np.int64)
+    tiles = np.array([(photo.height // hr_size) * (photo.width // hr_size) for photo in photos], dtype=np.int64)
     squares = np.array([_squares(photo, hr_size) for photo in photos], dtype=np.int64)
     in_tiles = min(count, int(tiles.sum()))
     return _share(in_tiles, tiles, np.ones_like(tiles)) + _share(count - in_tiles, squares - tiles, tiles)

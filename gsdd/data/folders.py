@@ -53,12 +53,6 @@ def _stat_failure(error: OSError) -> str:
     return "broken symlink" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
 
 
-def _file_kind(path: Path, mode: int, suffixes: frozenset[str]) -> str:
-    if not stat.S_ISREG(mode):
-        return "not a regular file"
-    return "file" if path.suffix.lower() in suffixes else "not an image"
-
-
 def _kind(path: Path, suffixes: frozenset[str]) -> str:
     """Say "file" for a candidate, "folder" for a folder, else why the entry is ignored."""
     if path.name.startswith("."):
@@ -67,7 +61,9 @@ def _kind(path: Path, suffixes: frozenset[str]) -> str:
         mode = path.stat().st_mode
     except OSError as error:
         return _stat_failure(error)
-    return "folder" if stat.S_ISDIR(mode) else _file_kind(path, mode, suffixes)
+    if not stat.S_ISREG(mode):
+        return "folder" if stat.S_ISDIR(mode) else "not a regular file"
+    return "file" if path.suffix.lower() in suffixes else "not an image"
 
 
 def _names(folder: Path) -> list[Path]:

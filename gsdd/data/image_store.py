@@ -1,10 +1,12 @@
-"""Images that a run keeps: in memory while they are few, beyond that mapped from a temporary file."""
+"""Images that a run keeps, in a temporary file."""
 
 import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,37 +16,50 @@ from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, read_crops
 from gsdd.errors import OutputError
 
-# Up to here images are in memory; beyond it the system may write their pages to disk when memory is short.
-RAM_BYTES = 32 * 1024**2
 READ_TOGETHER = 256
 
 
-def image_store(shape: tuple[int, int, int, int], directory: Path, ram_bytes: int = RAM_BYTES) -> Tensor:
-    """Make room for images, all black at first.
+class ImageStore:
+    """Images in a temporary file, black at first, of which memory holds what is being read or written.
+
+    A map that stayed would count as memory of the process, page by page.
 
     Args:
         shape: `[N, 3, H, W]`.
-        directory: where a file may lie that is gone with the process: beside the output, since /tmp may be memory.
-        ram_bytes: the most that is kept in memory.
-
-    Returns:
-        uint8 of that shape, on the CPU.
+        directory: where the file lies, until the process ends: beside the output, since /tmp may be memory.
 
     Raises:
         OutputError: the directory has no room for them.
     """
-    size = prod(shape)
-    if size <= ram_bytes:
-        return torch.zeros(shape, dtype=torch.uint8)
-    try:
-        with tempfile.TemporaryFile(dir=directory) as file:
-            _reserve(file.fileno(), size)
-            return torch.from_numpy(np.memmap(file, np.uint8, "r+", shape=shape))
-    except OSError as error:
-        raise OutputError(
-            f"{directory}: got no room for {size / 1e6:,.0f} MB of images that the run keeps there while it lasts "
-            f"({error.strerror or error}); make room, or lower `ipc`"
-        ) from error
+
+    def __init__(self, shape: tuple[int, int, int, int], directory: Path) -> None:
+        self.shape = shape
+        try:
+            self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+            _reserve(self._file.fileno(), prod(shape))
+        except OSError as error:
+            raise OutputError(
+                f"{directory}: got no room for {prod(shape) / 1e6:,.0f} MB of images that the run keeps there while it "
+                f"lasts ({error.strerror or error}); make room, or lower `ipc`"
+            ) from error
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Tensor | slice | int) -> Tensor:
+        """Read images, as a copy: uint8, indexed as a tensor is."""
+        return self._map()[rows].clone()
+
+    def __setitem__(self, rows: Tensor | slice | int, images: Tensor) -> None:
+        """Write images, indexed as a tensor is."""
+        self._map()[rows] = images.to("cpu", torch.uint8)
+
+    def _map(self) -> Tensor:
+        return torch.from_numpy(np.memmap(self._file, np.uint8, "r+", shape=self.shape))
+
+
+Images: TypeAlias = Tensor | ImageStore
 
 
 def _reserve(descriptor: int, size: int) -> None:
@@ -55,14 +70,14 @@ def _reserve(descriptor: int, size: int) -> None:
         os.truncate(descriptor, size)
 
 
-def stored_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, directory: Path) -> Tensor:
+def stored_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, directory: Path) -> ImageStore:
     """Read crops into a store, few at a time, those of a photo together.
 
     Args:
         catalog: the source photos.
         crops: any crops of these photos.
         hr_size: side of a crop in pixels.
-        directory: as for `image_store`.
+        directory: where they may be kept, as for `ImageStore`.
 
     Returns:
         uint8 RGB `[N, 3, hr_size, hr_size]`, in the order given.
@@ -71,7 +86,7 @@ def stored_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, director
         SourceError: a photo is gone or has changed since the catalog was made.
         OutputError: the directory has no room for them.
     """
-    store = image_store((len(crops), 3, hr_size, hr_size), directory, RAM_BYTES)
+    store = ImageStore((len(crops), 3, hr_size, hr_size), directory)
     order = sorted(range(len(crops)), key=lambda k: (crops[k].class_index, crops[k].photo_index))
     for index in torch.tensor(order, dtype=torch.int64).split(READ_TOGETHER):
         store[index] = torch.from_numpy(read_crops(catalog, [crops[k] for k in index.tolist()], hr_size))

@@ -91,15 +91,11 @@ def _raw_mode(tiles: Iterable[tuple[object, ...]]) -> str:
     return ""
 
 
-def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{width}x{height} pixels may be a decompression bomb; at most {MAX_PIXELS} pixels are read")
-
-
 def _convert(file: IO[bytes]) -> Photo:
     with Image.open(file, formats=readable_formats()) as image:
-        _check_size(image.size)
+        if image.width * image.height > MAX_PIXELS:
+            size = f"{image.width}x{image.height}"
+            raise ValueError(f"{size} pixels may be a decompression bomb; at most {MAX_PIXELS} pixels are read")
         names = ["first of several frames"] if getattr(image, "is_animated", False) else []
         turned = _orientation(image) if image.format == "TIFF" else 1
         raw_mode = _raw_mode(getattr(image, "tile", ()))

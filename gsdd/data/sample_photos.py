@@ -1,10 +1,10 @@
 """Real photos that installed packages carry, as class folders: for the demo and the tests, without a download."""
 
-import importlib.util
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsdd.data.installed import installed_file
 from gsdd.errors import MissingExtraError
 
 
@@ -39,10 +39,8 @@ SAMPLE_PHOTOS = (
 
 
 def _find(photo: SamplePhoto) -> Path:
-    # find_spec does not import the package.
-    spec = importlib.util.find_spec(photo.package)
-    file = Path(spec.origin).parent / photo.path if spec is not None and spec.origin is not None else None
-    if file is None or not file.is_file():
+    file = installed_file(photo.package, photo.path)
+    if file is None:
         raise MissingExtraError(
             f"the sample photo {photo.path} of {photo.package} is not installed; pip install 'gsdd[demo]'"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from gsdd.data.image_store import Images
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.randomness import numpy_stream
@@ -28,7 +29,7 @@ class DistillationSource:
 
     class_names: tuple[str, ...]
     counts: tuple[int, ...]
-    starts: Tensor
+    starts: Images
     real: tuple[Tensor, ...]
 
 

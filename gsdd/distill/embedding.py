@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gsdd.data.image_store import Images
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
@@ -45,7 +46,7 @@ class Embedding:
         return self.psi(images.to(self.device), self.omega.take(classes))
 
     @torch.no_grad()
-    def embed_crops(self, crops: Tensor, classes: Tensor, numbers: Tensor) -> Tensor:
+    def embed_crops(self, crops: Images, classes: Tensor, numbers: Tensor) -> Tensor:
         """Embed some of the stored crops; every process of the run calls this, and has the result.
 
         Args:

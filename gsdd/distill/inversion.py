@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import downscale, to_float
+from gsdd.data.image_store import Images
 from gsdd.distill.adam import AdamState
 from gsdd.distill.budget import Budget
 from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
@@ -105,7 +106,7 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequenc
 
 
 def invert(
-    crops: Tensor,
+    crops: Images,
     psi: FeatureExtractor,
     run: Run,
     resume: InversionState | None = None,
@@ -153,7 +154,7 @@ def invert(
 
 
 def _begin(
-    crops: Tensor,
+    crops: Images,
     psi: FeatureExtractor,
     run: Run,
     budget: Budget | None,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gsdd.data.image_store import Images
 from gsdd.distill.bank import Bank, DistillationSource, Draw
 from gsdd.distill.embedding import class_index
 from gsdd.distill.moving import Moving
@@ -27,7 +28,7 @@ class Objective:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
         self._classes = class_index(source.counts)
 
-    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Tensor | None) -> float:
+    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> float:
         """Add dL/dHR, averaged over the draws of a step, to the images' gradients.
 
         Args:
@@ -46,7 +47,7 @@ class Objective:
         numbers = range(number * draws, (number + 1) * draws)
         return sum(self._backward_of(self._bank[k], images, moving, pictures) for k in numbers)
 
-    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Tensor | None) -> float:
+    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Images | None) -> float:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
@@ -57,7 +58,7 @@ class Objective:
                 feature.backward(gradient)
         return float(loss.detach())
 
-    def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Tensor | None) -> Tensor:
+    def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Images | None) -> Tensor:
         lam, counts = self._recipe.matching.lam, moving.counts
         pairs = draw.pair_features(moving.index) if lam else None
         resting = self._at_rest(moving)

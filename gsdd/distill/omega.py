@@ -67,8 +67,8 @@ class Dsa:
         names = tuple(recipe.strategies.split("_")) if recipe.strategies else ()
         if [name for name in STRATEGIES if name in names] != list(names):
             raise RecipeError(
-                f"Augmentation.strategies: got {recipe.strategies!r}, wanted some of {', '.join(STRATEGIES)}, in this "
-                "order, joined by _"
+                f"`Augmentation.strategies`: got {recipe.strategies!r}, wanted some of {', '.join(STRATEGIES)}, in "
+                "this order, joined by _"
             )
         return cls(names, recipe.mode)
 

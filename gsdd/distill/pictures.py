@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_uint8
-from gsdd.data.image_store import image_store
+from gsdd.data.image_store import ImageStore
 from gsdd.distill.moving import Moving
 from gsdd.distill.run import Run
 from gsdd.generators.frozen import FrozenNetwork
@@ -33,7 +33,7 @@ class Pictures:
         self._device, self._workers = run.generator.device, run.workers
         count, channels, height, width = latents.shape
         scale = run.generator.scale
-        self.images = image_store((count, channels, scale * height, scale * width), run.directory)
+        self.images = ImageStore((count, channels, scale * height, scale * width), run.directory)
         self.latents = latents.clone()
 
     @torch.no_grad()

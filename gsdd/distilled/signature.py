@@ -7,12 +7,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gsdd.parallel.chunks import mapped
-from gsdd.parallel.workers import ALONE, Workers
+from gsdd.distilled.decode import CHUNK, decode
 from gsdd.errors import KernelInputError
 from gsdd.formats.manifest import Manifest
 from gsdd.generators.generator import CHANNELS, Generator
-from gsdd.distilled.decode import CHUNK, decode
+from gsdd.parallel.chunks import mapped
+from gsdd.parallel.workers import ALONE, Workers
 
 BLOCKS = 8
 STEPS = 256

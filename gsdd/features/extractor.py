@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from torch import Tensor
 
 from gsdd.errors import RecipeError
-from gsdd.features.family import FAMILIES, Family
 from gsdd.features.local_fourier import draw_local_fourier
 from gsdd.features.resnet18 import LAYERS, draw_resnet18, load_resnet18
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
+from gsdd.recipe import Family
+
+FAMILIES: tuple[str, ...] = get_args(Family)
 
 
 class FeatureExtractor(Protocol):

@@ -99,11 +99,6 @@ def calibrated_resnet18(
 
     Args:
         layers: as in `draw_resnet18`, and so are the rest.
-        calibration: real crops.
-        seed: the run's seed.
-        purpose: what the draw is for.
-        number: which draw.
-        backend: of the ops.
 
     Returns:
         torchvision's ResNet18 up to the last of the layers, eval mode, weights frozen.
@@ -141,7 +136,9 @@ def _statistics_of_what_comes(network: nn.Module) -> Iterator[None]:
         mean = images.mean(dim=(2, 3)).mean(dim=0)
         squares = (images - mean[:, None, None]).square().mean(dim=(2, 3)).sum(dim=0)
         norm.running_mean.copy_(mean)  # type: ignore[operator]
-        norm.running_var.copy_(squares * _bessel(images))  # type: ignore[operator]
+        # From the sum of images' mean squares to the unbiased variance that torch keeps.
+        pixels = images.shape[2] * images.shape[3]
+        norm.running_var.copy_(squares * (pixels / (len(images) * pixels - 1)))  # type: ignore[operator]
 
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     handles = [norm.register_forward_pre_hook(measure) for norm in norms]
@@ -150,12 +147,6 @@ def _statistics_of_what_comes(network: nn.Module) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _bessel(images: Tensor) -> float:
-    """Turn the sum of images' mean squares into the unbiased variance that torch keeps."""
-    pixels = images.shape[2] * images.shape[3]
-    return pixels / (len(images) * pixels - 1)
 
 
 def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device, backend: Backend = "auto") -> ResNet18:

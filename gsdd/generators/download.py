@@ -75,7 +75,8 @@ def download(url: str, target: Path, *, size: int, sha256: str, monitor: Monitor
             file.write(chunk)
             monitor.progress("kB", -(-received // KILOBYTE), -(-size // KILOBYTE))
         if received != size or digest.hexdigest() != sha256:
-            raise _foreign(url, f"{received} bytes, sha256 {digest.hexdigest()}", f"{size} bytes, sha256 {sha256}")
+            got, wanted = f"{received} bytes, sha256 {digest.hexdigest()}", f"{size} bytes, sha256 {sha256}"
+            raise GeneratorError(f"{url}: deleted: not the file that was expected: got {got}; wanted {wanted}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -96,7 +97,3 @@ def _chunks(url: str) -> Iterator[bytes]:
         raise GeneratorError(
             f"{url}: cannot be downloaded: {error}; try again, or get it by hand and give it with `generator=PATH`"
         ) from error
-
-
-def _foreign(url: str, got: str, wanted: str) -> GeneratorError:
-    return GeneratorError(f"{url}: deleted: not the file that was expected: got {got}; wanted {wanted}")

@@ -29,8 +29,7 @@ def export(generator: Generator, path: Path, *, force: bool = False, dry_run: bo
     if path.suffix.lower() != ".safetensors":
         raise OutputError(f"{path}: weights are exported as .safetensors; got the suffix {path.suffix!r}")
     check_output(path, force=force)
-    tensors = {name: plain(value) for name, value in generator.network.state_dict().items()}
-    data = save(tensors)
+    data = save({name: plain(value) for name, value in generator.network.state_dict().items()})
     if not dry_run:
         write_atomically(path, data, force=force)
     return len(data)

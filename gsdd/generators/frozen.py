@@ -42,8 +42,7 @@ class FrozenNetwork:
         if not (torch.is_grad_enabled() and z.requires_grad):
             return self.network(z)
         if self.objection:
-            images: Tensor = checkpoint(self.network, z, use_reentrant=False, preserve_rng_state=False)
-            return images
+            return checkpoint(self.network, z, use_reentrant=False, preserve_rng_state=False)
         with FrozenForm(backend):
             return self.network(z)
 
@@ -85,7 +84,8 @@ class _WatchedForm(FrozenForm):
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> object:
-        before, self._running = self._running, "" if func in CONVOLUTIONS or func in ACTIVATIONS else _name(func)
+        name = getattr(func, "__name__", repr(func)).strip("_")
+        before, self._running = self._running, "" if func in CONVOLUTIONS or func in ACTIVATIONS else name
         try:
             return super().__torch_function__(func, types, args, kwargs)
         finally:
@@ -95,10 +95,6 @@ class _WatchedForm(FrozenForm):
         if self._running and tensor.numel() > self._most and not isinstance(tensor, torch.nn.Parameter):
             self.keepers.add(self._running)
         return tensor
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", repr(function)).strip("_")
 
 
 def _objection(network: Network, sample: Tensor) -> str | None:

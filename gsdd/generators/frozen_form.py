@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -77,16 +78,8 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
     return _activation(input, negative_slope, in_place=inplace, backend=backend)
 
 
-def _leaky_relu_(input: Tensor, negative_slope: float = 0.01, *, backend: Backend) -> Tensor:
-    return _activation(input, negative_slope, in_place=True, backend=backend)
-
-
 def _relu(input: Tensor, inplace: bool = False, *, backend: Backend) -> Tensor:
     return _activation(input, 0.0, in_place=inplace, backend=backend)
-
-
-def _relu_(input: Tensor, *, backend: Backend) -> Tensor:
-    return _activation(input, 0.0, in_place=True, backend=backend)
 
 
 def _prelu(input: Tensor, weight: Tensor, *, backend: Backend) -> Tensor:
@@ -101,12 +94,12 @@ CONVOLUTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 ACTIVATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.leaky_relu: _leaky_relu,
-    functional.leaky_relu_: _leaky_relu_,
+    functional.leaky_relu_: partial(_leaky_relu, inplace=True),
     functional.relu: _relu,
     torch.relu: _relu,
-    torch.relu_: _relu_,
+    torch.relu_: partial(_relu, inplace=True),
     Tensor.relu: _relu,
-    Tensor.relu_: _relu_,
+    Tensor.relu_: partial(_relu, inplace=True),
     torch.prelu: _prelu,
     Tensor.prelu: _prelu,
 }

@@ -1,12 +1,12 @@
 """The frozen super-resolution network whose inputs are the latents."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from gsdd.errors import GeneratorError, RecipeError
+from gsdd.formats.manifest import GeneratorReference
 from gsdd.generators.frozen import FrozenNetwork, Network, freeze
 from gsdd.generators.half import HalfPrecision
 from gsdd.randomness import torch_stream
@@ -15,31 +15,6 @@ SCALE = 4
 CHANNELS = 3
 # The latent on which the frozen form is tried is at least this wide: less than some kernels' padding proves little.
 TRIED_SIDE = 8
-
-
-@dataclass(frozen=True)
-class GeneratorReference:
-    """What a .gsdd file says of its generator: enough to find it again and to know it when found.
-
-    Attributes:
-        name: a name that `gsdd generators` lists, or the name of the file that was given.
-        architecture: as spandrel names it, such as "ESRGAN 64nf 23nb".
-        scale: output pixels an input pixel, along each side.
-        parameters: number of trained values.
-        fingerprint: of the weights, bit for bit (`gsdd.generators.fingerprint`).
-        fingerprint_fp16: of the weights cut to float16, equal for the float32 and the packaged float16 form.
-        origin: where to get the weights.
-        licence: SPDX identifier of the weights' licence, or "unknown".
-    """
-
-    name: str
-    architecture: str
-    scale: int
-    parameters: int
-    fingerprint: str
-    fingerprint_fp16: str
-    origin: str
-    licence: str
 
 
 class Generator:
@@ -180,14 +155,12 @@ class Generator:
 
     def _check(self, z: torch.Tensor) -> None:
         if z.ndim != 4 or z.shape[1] != CHANNELS or not all(map(self._takes, z.shape[2:])):
-            raise self._complaint(f"latents of shape {list(z.shape)}", f"[N, 3, h, w], h and w {self._sides()}")
+            sides = f"multiples of {self.multiple_of}, at least {self.minimum}"
+            raise self._complaint(f"latents of shape {list(z.shape)}", f"[N, 3, h, w], h and w {sides}")
         if z.dtype != torch.float32:
             raise self._complaint(f"latents of dtype {z.dtype}", "torch.float32")
         if z.device != self.device:
             raise self._complaint(f"latents on {z.device}", f"{self.device}; move one to the other with .to(device)")
-
-    def _sides(self) -> str:
-        return f"multiples of {self.multiple_of}, at least {self.minimum}"
 
     def _complaint(self, got: str, wanted: str) -> GeneratorError:
         return GeneratorError(f"generator {self.reference.name} got {got}; wanted {wanted}")

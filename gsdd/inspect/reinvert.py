@@ -62,5 +62,4 @@ def invert_again(run: Run, catalog: Catalog, crops: Images, numbers: Sequence[in
     """
     psi = Spaces.of(run, real_crops(catalog, run.recipe)).fixed_psi()
     inverted = invert(torch.from_numpy(crops), psi, run, numbers=numbers)
-    images: Images = decode(run.generator, inverted.latents).numpy()
-    return images
+    return decode(run.generator, inverted.latents).numpy()

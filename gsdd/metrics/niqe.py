@@ -5,7 +5,6 @@ Convention: Y of MATLAB's rgb2ycbcr, rounded; blocks of 96x96; the model of the 
 
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import safetensors.torch
 import torch
@@ -22,13 +21,6 @@ SIGMA = 7 / 6
 ROUNDING = 1e-9
 # Down, right, and the two diagonals.
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
-
-
-class Pristine(NamedTuple):
-    """Mean `[36]` and covariance `[36, 36]` of the features of pristine photos."""
-
-    mean: Tensor
-    covariance: Tensor
 
 
 def niqe(images: Tensor, shave: int = 0) -> Tensor:
@@ -100,15 +92,17 @@ def _distance(features: Tensor) -> Tensor:
     whole = features[~features.isnan().any(dim=1)]
     if len(whole) < 2:
         raise KernelInputError(f"NIQE needs two blocks that are not flat; {len(whole)} of {len(features)} are not")
-    pristine = Pristine(*(part.to(features.device) for part in _pristine()))
-    offset = pristine.mean - features.nanmean(dim=0)
-    inverse = torch.linalg.pinv((pristine.covariance + whole.T.cov()) / 2)
+    pristine = {name: part.to(features.device) for name, part in _pristine().items()}
+    offset = pristine["mean"] - features.nanmean(dim=0)
+    inverse = torch.linalg.pinv((pristine["covariance"] + whole.T.cov()) / 2)
     square: Tensor = offset @ inverse @ offset
     return square.sqrt()
 
 
 @cache
-def _pristine() -> Pristine:
-    """Read the official model; niqe_parameters.txt beside it has its notice and its source."""
-    tensors = safetensors.torch.load(files("gsdd.metrics").joinpath("niqe_parameters.safetensors").read_bytes())
-    return Pristine(tensors["mean"], tensors["covariance"])
+def _pristine() -> dict[str, Tensor]:
+    """Read the official model, the mean `[36]` and the covariance `[36, 36]` of the features of pristine photos.
+
+    niqe_parameters.txt beside it has its notice and its source.
+    """
+    return safetensors.torch.load(files("gsdd.metrics").joinpath("niqe_parameters.safetensors").read_bytes())

@@ -5,11 +5,10 @@ The learned model is the user's: `model.mat` of github.com/chaoma99/sr-metric (M
 """
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -81,7 +80,7 @@ def nrqm(images: Tensor, model_file: Path | None, shave: int = 0) -> Tensor:
     Source: Ma, Yang, Yang and Yang, "Learning a no-reference quality metric for single-image super-resolution", CVIU
     158, 2017.
     """
-    model = _remembered_model(existing_model(model_file))
+    model = read_nrqm_model(existing_model(model_file))
     return torch.stack([model(nrqm_features(image)) for image in luma(images, shave)]).to(images.device)
 
 
@@ -91,7 +90,6 @@ def perceptual_index(images: Tensor, model_file: Path | None, shave: int = PIRM_
     Args:
         images: uint8 RGB `[N, 3, H, W]`.
         model_file: as for `nrqm`, and so is the rest.
-        shave: border to leave out, in pixels.
 
     Returns:
         float64 `[N]`.
@@ -152,12 +150,8 @@ def existing_model(model_file: Path | None) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _remembered_model(model_file: Path) -> NrqmModel:
-    return read_nrqm_model(model_file)
-
-
 def read_nrqm_model(model_file: Path) -> NrqmModel:
-    """Read the authors' model.
+    """Read the authors' model; the last one is remembered.
 
     Args:
         model_file: `model.mat`: a struct with the cell `rf` of three forests, and `linear`, four numbers.
@@ -169,9 +163,12 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
         MetricError: the file is not such a model.
         MissingExtraError: scipy is not installed.
     """
-    load = _mat_reader()
     try:
-        content = load(io.BytesIO(model_file.read_bytes()), variable_names=["model"], simplify_cells=True)
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise MissingExtraError("NRQM's model.mat is read with scipy; pip install 'gsdd[metrics]'") from error
+    try:
+        content = loadmat(io.BytesIO(model_file.read_bytes()), variable_names=["model"], simplify_cells=True)
         struct = content["model"]
         pairs = zip(struct["rf"], FEATURES, strict=True)
         forests = tuple(RegressionForest.of_arrays(arrays, features) for arrays, features in pairs)
@@ -179,12 +176,3 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
     except Exception as error:  # what a damaged file makes scipy raise is of no one class
         raise MetricError(f"{model_file} cannot be read as NRQM's model: {error}; {REMEDY}") from error
     return NrqmModel(forests, weights)
-
-
-def _mat_reader() -> Callable[..., dict[str, Any]]:
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingExtraError("NRQM's model.mat is read with scipy; pip install 'gsdd[metrics]'") from error
-    reader: Callable[..., dict[str, Any]] = loadmat
-    return reader

@@ -5,16 +5,15 @@ packages that nothing else does, and parts of its code are for non-commercial us
 """
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gsdd.data.installed import installed_file
 from gsdd.errors import MetricError, MissingExtraError
 from gsdd.metrics.conventions import compared
 from gsdd.metrics.lpips import CONVENTION, Net
@@ -27,6 +26,7 @@ FILE = "weights/vST0.0/{net}_shift_tolerant.pth"
 # Below this a reflected border would be wider than the feature map that it is reflected from.
 SMALLEST: Mapping[Net, int] = {"alex": 21, "vgg": 18}
 TINY = 1e-10
+# Blocks of VGG-16, between which its pooling is anti-aliased; the last layer of each is compared.
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
@@ -98,27 +98,9 @@ class Network:
 def load_network(net: Net) -> Network:
     """Read the network of shift-tolerant LPIPS from its wheel; raises as `load_st_lpips` does."""
     path = weights_file(net)
-    return _assemble(read_weights(path), net, path)
-
-
-def _alex() -> tuple[list[nn.Module], tuple[int, ...]]:
-    """AlexNet with its first stride and its pooling anti-aliased, and the layers that are compared."""
-    layers: list[nn.Module] = [nn.Conv2d(3, 64, 11, padding=2), BlurPool(64), nn.ReLU()]
-    layers += [nn.MaxPool2d(3, 1), BlurPool(64), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()]
-    layers += [nn.MaxPool2d(3, 1), BlurPool(192), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU()]
-    layers += [nn.Conv2d(384, 256, 3, padding=1), nn.ReLU()]
-    layers += [nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()]
-    return layers, (2, 6, 10, 12, 14)
-
-
-def _vgg() -> tuple[list[nn.Module], tuple[int, ...]]:
-    """VGG-16 with its pooling anti-aliased, and the layers that are compared: the last of each block."""
-    return vgg_layers(VGG16, lambda channels: [nn.MaxPool2d(2, 1), BlurPool(channels)])
-
-
-def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> Network:
+    weights = read_weights(path)
     with torch.device("meta"):  # the file's tensors take the places; nothing is drawn
-        layers, taps = _alex() if net == "alex" else _vgg()
+        layers, taps = _alex() if net == "alex" else vgg_layers(VGG16, lambda c: [nn.MaxPool2d(2, 1), BlurPool(c)])
     trunk = nn.Sequential(*layers).eval().requires_grad_(False)
     # "net.slice3.9.weight" is layer 9: the numbers run through all slices.
     numbered = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith("net.")}
@@ -135,12 +117,20 @@ def _assemble(weights: Mapping[str, Any], net: Net, path: Path) -> Network:
         ) from error
 
 
+def _alex() -> tuple[list[nn.Module], tuple[int, ...]]:
+    """AlexNet with its first stride and its pooling anti-aliased, and the layers that are compared."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 11, padding=2), BlurPool(64), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, 1), BlurPool(64), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, 1), BlurPool(192), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(384, 256, 3, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()]
+    return layers, (2, 6, 10, 12, 14)
+
+
 def weights_file(net: Net) -> Path:
     """Find the weights in the wheel; MissingExtraError says how to get it."""
-    # find_spec does not import the package.
-    spec = importlib.util.find_spec(PACKAGE)
-    file = Path(spec.origin).parent / FILE.format(net=net) if spec is not None and spec.origin is not None else None
-    if file is None or not file.is_file():
+    file = installed_file(PACKAGE, FILE.format(net=net))
+    if file is None:
         raise MissingExtraError(
             f"the weights of shift-tolerant LPIPS are in the wheel {DISTRIBUTION}, which is not installed; "
             "pip install 'gsdd[metrics]'"

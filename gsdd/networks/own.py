@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,37 +19,27 @@ SMALL = ("head.weight", "blocks.0.conv1.weight", "tail.weight")
 SFTGAN_KEYS = ("conv0.weight", "CondNet.0.weight", "sft_branch.0.sft0.SFT_scale_conv0.weight")
 
 
-@dataclass(frozen=True)
-class OwnNetwork:
-    """A network with its weights.
-
-    Attributes:
-        network: maps `[N, 3, h, w]` to `[N, 3, 4h, 4w]`.
-        architecture: its name and size, such as "SRResNet 64nf 16nb".
-    """
-
-    network: torch.nn.Module
-    architecture: str
-
-
-def recognise(state_dict: State) -> OwnNetwork | None:
+def recognise(state_dict: State) -> tuple[torch.nn.Module, str] | None:
     """Find out whether weights are those of an SRResNet, an SFTGAN or the small student, and load them.
 
     Args:
         state_dict: tensors by name, not wrapped.
 
     Returns:
-        The network; None if they are of none of them.
+        The network, which maps `[N, 3, h, w]` to `[N, 3, 4h, 4w]`, and its name and size, such as "SRResNet 64nf 16nb";
+        None if they are of none of them.
 
     Raises:
         RuntimeError: they have its keys and not its shapes.
     """
     state = {_current_name(key): value for key, value in state_dict.items()}
     for keys, build in ((SRRESNET, _srresnet), (SFTGAN_KEYS, _sftgan), (SMALL, _small)):
-        if all(_is_weight(state.get(key)) for key in keys):
+        if all(isinstance(value := state.get(key), torch.Tensor) and value.ndim == 4 for key in keys):
             with torch.device("meta"):
                 network, architecture = build(state)
-            return OwnNetwork(_filled(network, state), architecture)
+            # Copied: where a tensor begins in a file decides which kernel some convolutions take, and so the last bit.
+            network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, strict=True, assign=True)
+            return network.float(), architecture
     return None
 
 
@@ -71,21 +60,11 @@ def _small(state: State) -> tuple[torch.nn.Module, str]:
     return SmallNetwork(channels, blocks), f"small {channels}nf {blocks}nb"
 
 
-def _filled(network: torch.nn.Module, state: State) -> torch.nn.Module:
-    # Copied: where a tensor begins in a file decides which kernel some convolutions take, and so the last bit.
-    network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, strict=True, assign=True)
-    return network.float()
-
-
 def _current_name(key: str) -> str:
     for old, current in OLD_NAMES.items():
         if key.startswith(old):
             return current + key.removeprefix(old)
     return key
-
-
-def _is_weight(value: object) -> bool:
-    return isinstance(value, torch.Tensor) and value.ndim == 4
 
 
 def _count(state: State, pattern: str) -> int:

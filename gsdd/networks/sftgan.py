@@ -102,16 +102,13 @@ class SFTBlock(nn.Module):
 
 
 def _enlarging(channels: int, form: Form) -> nn.Sequential:
-    doubling = _nearest_doubling if form == "paper" else _shuffled_doubling
     end = [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, 3, 3, padding=1)]
-    return nn.Sequential(*doubling(channels), *doubling(channels), *end)
+    return nn.Sequential(*_doubling(channels, form), *_doubling(channels, form), *end)
 
 
-def _nearest_doubling(channels: int) -> tuple[nn.Module, ...]:
-    return nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()
-
-
-def _shuffled_doubling(channels: int) -> tuple[nn.Module, ...]:
+def _doubling(channels: int, form: Form) -> tuple[nn.Module, ...]:
+    if form == "paper":
+        return nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()
     return nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()
 
 

@@ -91,7 +91,8 @@ def likely_facts(chosen: Chosen, run: Run) -> dict[str, object]:
 
 def _starting(chosen: Chosen, run: Run) -> Latents:
     crops = stored_crops(chosen.catalog, chosen.crops, run.recipe.crops.hr_size, run.directory)
-    return torch.cat([downscale(to_float(some), run.generator.scale) for some in crops.split(_TOGETHER)]).numpy()
+    rows = torch.arange(len(crops)).split(_TOGETHER)
+    return torch.cat([downscale(to_float(crops[some]), run.generator.scale) for some in rows]).numpy()
 
 
 def _explained(chosen: Chosen, budget: Budget) -> str:

@@ -11,11 +11,10 @@ from gsdd.data.crops import Crop, latents_per_class, read_crops
 from gsdd.data.decisions import conversions, decisions, ignored, skipped
 from gsdd.errors import OutputError, RecipeError
 from gsdd.features.extractor import FeatureSpec
-from gsdd.features.family import Family
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
-from gsdd.recipe import OnBadImage
+from gsdd.recipe import Family, OnBadImage
 from gsdd.selection.choosing import CANDIDATES, candidates, choose_crops
 from gsdd.selection.crop_folder import folder_files, is_of_a_coreset
 from gsdd.selection.crop_list import listed, to_csv

@@ -88,7 +88,7 @@ def _rows(plan: StudyPlan) -> Iterator[tuple[str, str, tuple[BlindCell, ...]]]:
     yield "bicubic", NOTHING, (cell(BICUBIC),)
     for name, weights in settings.generators.items():
         yield f"{name}, as its authors trained it", NOTHING, (cell(weights),)
-    generator = list(settings.generators)[-1]
+    generator = settings.main_generator
     student = settings.own_students.get(generator, settings.students[0])
     scored = of_every_draw(plan, generator, settings.main_ipc, student)
     count = settings.main_ipc * plan.classes

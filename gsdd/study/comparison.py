@@ -47,7 +47,7 @@ def contender(plan: StudyPlan, make: Callable[[int], Source], *, ours: bool = Fa
 
 def contenders(plan: StudyPlan) -> tuple[Contender, ...]:
     """List the rows, in the table's order."""
-    settings, ipc, generator = plan.settings, plan.settings.main_ipc, list(plan.settings.generators)[-1]
+    settings, ipc, generator = plan.settings, plan.settings.main_ipc, plan.settings.main_generator
 
     def distilled(family: str) -> Callable[[int], Source]:
         return lambda draw: plan.distilled(ipc, draw, generator, {"features.family": family})

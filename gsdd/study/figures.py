@@ -14,7 +14,7 @@ from gsdd.study.tables import of_every_draw
 def _groups(plan: StudyPlan) -> Iterator[tuple[str, str, tuple[ScoreCell, ...]]]:
     """Give the trainings of each student on each kind of data: CS, GSDD or TD, as the paper calls them."""
     settings = plan.settings
-    generator = list(settings.generators)[-1]
+    generator = settings.main_generator
 
     def trainings(sources: list[Source], student: str) -> tuple[ScoreCell, ...]:
         return tuple(plan.scored(source, student, seed) for seed in settings.seeds for source in sources)
@@ -71,7 +71,7 @@ def fig8_cells(plan: StudyPlan) -> tuple[Cell, ...]:
 
 
 def _fig8(plan: StudyPlan, ipc: int, lam: float) -> tuple[ScoreCell, ...]:
-    generator = list(plan.settings.generators)[-1]
+    generator = plan.settings.main_generator
     return of_every_draw(plan, generator, ipc, plan.settings.students[0], {"matching.lam": lam})
 
 

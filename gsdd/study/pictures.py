@@ -25,7 +25,7 @@ SHOWN = 2
 
 
 def _latents(plan: StudyPlan, ipc: int) -> Source:
-    return plan.distilled(ipc, plan.settings.draws[0], list(plan.settings.generators)[-1])
+    return plan.distilled(ipc, plan.settings.draws[0], plan.settings.main_generator)
 
 
 def fig3_cells(plan: StudyPlan) -> tuple[Cell, ...]:

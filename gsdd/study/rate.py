@@ -27,7 +27,7 @@ def rows_of(plan: StudyPlan, budget: int) -> tuple[Contender, ...]:
         AVIF at each quality, the best of which counts; inverted and distilled latents. At the largest, before
         them, AVIF that may take the bytes of the generator too.
     """
-    settings, generator = plan.settings, list(plan.settings.generators)[-1]
+    settings, generator = plan.settings, plan.settings.main_generator
     ipc, size = latents_for(budget, plan.classes, settings.hr_size), {"storage.target": f"{budget}B"}
 
     def distilled(draw: int) -> Source:
@@ -128,7 +128,7 @@ def _plot(boards: Mapping[tuple[str, int], Board], metric: str) -> bytes:
 
 def _how_compared(plan: StudyPlan) -> Iterator[str]:
     settings = plan.settings
-    name, weights = list(settings.generators)[-1], weights_of(plan)
+    name, weights = settings.main_generator, weights_of(plan)
     yield (
         f"{len(settings.draws)} distillations x {len(settings.seeds)} student seeds at each size; files of "
         "`gsdd.compress` with a target, all their bytes counted but the generator's."

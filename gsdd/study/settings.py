@@ -91,6 +91,11 @@ class StudySettings:
             wanted = f"names of {list(self.generators)}"
             raise RecipeError(f"`StudySettings.own_students`: got {sorted(unknown)}, wanted {wanted}")
 
+    @property
+    def main_generator(self) -> str:
+        """What the tables call the generator of experiments that have one: the last."""
+        return list(self.generators)[-1]
+
     def distillation_recipe(self) -> Recipe:
         """Give the recipe of the distillations, but for what each sets itself."""
         return Recipe.preset(self.preset).changed({**self.distillation, "crops.hr_size": self.hr_size})

@@ -1,13 +1,15 @@
-"""A small file with its photos beside it, for all commands."""
+"""A desk for all commands: a small file, its photos, and nothing else."""
 
 from pathlib import Path
 
 import pytest
-from pairs.small_file import copy_photos, write_small_file
 
 
-@pytest.fixture(scope="module")
-def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a file of a dozen latents; its photos are in `photos` beside it."""
-    folder = tmp_path_factory.mktemp("small")
-    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_file: Path, source: Path) -> Path:
+    """Work in a folder with `small.gsdd` and `photos`; downloads would go to `cache` in it."""
+    monkeypatch.setenv("GSDD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("small.gsdd").symlink_to(small_file)
+    Path("photos").symlink_to(source)
+    return tmp_path

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from recipes import TINY, quick
 from strange_photos import CONVERTED, IGNORED, SKIPPED, USED_AS_THEY_ARE, put, strange_class
 
-from gsdd.cli.main import exit_code
 from gsdd.formats.container import read
 
-TINY = ["--generator", "realesr-animevideov3", "--preset", "quick", "--hr-size", "32", "--inversion-steps", "1",
-        "--iterations", "1", "--set", "crops.real=4", "--set", "matching.real_batch=2"]  # fmt: skip
-IPC = str(len(USED_AS_THEY_ARE) + len(CONVERTED))
+USED = len(USED_AS_THEY_ARE) + len(CONVERTED)
+WORDS = quick(**TINY | {"ipc": USED})
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def source(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(source):
     """The command in a process of its own, so that what C libraries print is seen too."""
-    words = ["compress", str(source), "-o", str(source.parent / "out.gsdd"), *TINY, "--ipc", IPC, "--json"]
+    words = ["compress", str(source), "-o", str(source.parent / "out.gsdd"), *WORDS, "--json"]
     return subprocess.run([sys.executable, "-m", "gsdd.cli", *words], capture_output=True, text=True)
 
 
@@ -45,7 +44,7 @@ def test_every_decision_is_in_the_report(run):
     assert {below_strange(line) for line in report["conversions"]} == {f"{n}: {how}" for n, how in CONVERTED.items()}
     assert {below_strange(line) for line in report["skipped"]} == {f"{n}: {why}" for n, why in SKIPPED.items()}
     assert {below_strange(path): why for path, why in report["ignored"].items()} == IGNORED
-    assert report["images"] == len(USED_AS_THEY_ARE) + len(CONVERTED) == report["latents"]
+    assert report["images"] == USED == report["latents"]
 
 
 def test_every_decision_is_told_on_stderr_before_the_long_work_begins(run):
@@ -60,40 +59,33 @@ def test_every_decision_is_told_on_stderr_before_the_long_work_begins(run):
         assert f"{list(IGNORED.values()).count(reason)} ({reason})" in told
 
 
-def test_the_counts_stand_in_the_file(run, source, capsys):
+def test_the_counts_stand_in_the_file(run, source, gsdd):
     output = source.parent / "out.gsdd"
-    assert exit_code(["info", str(output), "--json"]) == 0
-    summary = json.loads(capsys.readouterr().out)["source"]
-    assert (summary["images"], summary["skipped"], summary["ignored"]) == (int(IPC), len(SKIPPED), len(IGNORED))
-    assert sorted(read(output).tensors["source_index"]) == list(range(int(IPC)))
+    summary = json.loads(gsdd("info", output, "--json").out)["source"]
+    assert (summary["images"], summary["skipped"], summary["ignored"]) == (USED, len(SKIPPED), len(IGNORED))
+    assert sorted(read(output).tensors["source_index"]) == list(range(USED))
 
 
-def test_a_dry_run_decides_the_same_and_writes_nothing(run, source, capsys, tmp_path):
-    words = ["compress", str(source), "-o", str(tmp_path / "out.gsdd"), *TINY, "--ipc", IPC, "--json", "--dry-run"]
-    assert exit_code(words) == 0
-    planned, made = json.loads(capsys.readouterr().out), json.loads(run.stdout)
+def test_a_dry_run_decides_the_same_and_writes_nothing(run, source, gsdd, tmp_path):
+    said = gsdd("compress", source, "-o", tmp_path / "out.gsdd", *WORDS, "--json", "--dry-run")
+    planned, made = json.loads(said.out), json.loads(run.stdout)
     for name in ("images", "skipped", "ignored", "conversions", "latents", "classes"):
         assert planned[name] == made[name]
     assert not list(tmp_path.iterdir())
 
 
-def test_the_first_bad_photo_is_one_line_where_bad_photos_fail(source, capsys, tmp_path):
-    words = ["compress", str(source), "-o", str(tmp_path / "out.gsdd"), *TINY, "-q", "--on-bad-image", "fail"]
-    assert exit_code(words) == 1
-    out, err = capsys.readouterr()
+def test_the_first_bad_photo_is_one_line_where_bad_photos_fail(source, refused, tmp_path):
+    line = refused("compress", source, "-o", tmp_path / "out.gsdd", *WORDS, "-q", "--on-bad-image", "fail")
     first = min(set(SKIPPED) - {"good_copy.png"})
-    assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"gsdd: {source}/strange/{first}: {SKIPPED[first]} (class strange); ")
+    assert line.startswith(f"gsdd: {source}/strange/{first}: {SKIPPED[first]} (class strange); ")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_class_without_a_usable_photo_is_one_line_that_names_it(capsys, tmp_path):
+def test_a_class_without_a_usable_photo_is_one_line_that_names_it(refused, tmp_path):
     put(tmp_path / "photos" / "sky" / "a.png")
     put(tmp_path / "photos" / "water" / "a.png", height=2)
     (tmp_path / "photos" / "water" / "b.png").write_bytes(b"")
-    assert exit_code(["compress", str(tmp_path / "photos"), "-o", str(tmp_path / "out.gsdd"), *TINY, "-q"]) == 1
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert "class water" in err
-    assert "water/a.png: too small: 48x2 pixels, wanted 32 a side; water/b.png: the file is empty" in err
+    line = refused("compress", tmp_path / "photos", "-o", tmp_path / "out.gsdd", *WORDS, "-q")
+    assert "class water" in line
+    assert "water/a.png: too small: 48x2 pixels, wanted 32 a side; water/b.png: the file is empty" in line
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]

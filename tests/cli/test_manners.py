@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 import pytest
 from pairs.small_file import COMPACT
+from recipes import TINY, quick
 
 from gsdd.cli import progress
-from gsdd.cli.main import cli, exit_code
+from gsdd.cli.main import cli
 
-TINY = ["--preset", "quick", "--hr-size", "32", "--inversion-steps", "1", "--iterations", "1", "--set", "crops.real=4",
-        "--set", "matching.real_batch=2", "--ipc", "1", "--generator", COMPACT]  # fmt: skip
-COMPRESS = ["compress", "photos", "-o", "out.gsdd", *TINY]
+pytestmark = pytest.mark.usefixtures("desk")
+COMPRESS = ["compress", "photos", "-o", "out.gsdd", *quick(**TINY)]
+CORESET = ["coreset", "photos", "-o", "out", "--ipc", "2", "--method", "gradient", "--hr-size", "64"]
 EXPAND = ["expand", "small.gsdd", "-o", "out"]
 CONVERT = ["convert", "small.gsdd", "out.h5"]
 MERGE = ["merge", "small.gsdd", "-o", "out.gsdd"]
@@ -27,16 +28,8 @@ SHEET = ["info", "small.gsdd", "--contact-sheet", "out.png"]
 SHOW = ["generators", "show", COMPACT]
 READERS = [["info", "small.gsdd"], ["verify", "small.gsdd"], ["savings", "photos", "small.gsdd", "--sample", "1"], SHOW]
 LISTS = [["generators"], ["generators", "list"], ["recipe", "quick"], ["recipe", "training"]]
-WRITERS = [COMPRESS, EXPAND, CONVERT, MERGE, EXPORT]
-
-
-@pytest.fixture(autouse=True)
-def desk(tmp_path, monkeypatch, small_file) -> Path:
-    monkeypatch.setenv("GSDD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    Path("small.gsdd").symlink_to(small_file)
-    Path("photos").symlink_to(small_file.parent / "photos")
-    return tmp_path
+WRITERS = [COMPRESS, CORESET, EXPAND, CONVERT, MERGE, EXPORT]
+every_writer = pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
 
 
 def in_a_process(*words: str, **options) -> subprocess.CompletedProcess:
@@ -62,19 +55,21 @@ def command_of(path: tuple[str, ...]) -> click.Command:
 
 
 @pytest.mark.parametrize("path", every_command(), ids=" ".join)
-def test_every_command_has_help_an_example_json_and_quiet(path, capsys):
+def test_every_command_has_help_an_example_json_and_quiet(path, gsdd):
     command = command_of(path)
     assert {"--json", "-q"} <= {name for parameter in command.params for name in parameter.opts}
-    assert all(each.help for each in command.params if isinstance(each, click.Option))
+    assert command.help
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert all(each.help for each in options)
     for flag in ("-h", "--help"):
-        assert exit_code([*path, flag]) == 0
-        out = capsys.readouterr().out
+        out = gsdd(*path, flag).out
+        assert all(max(each.opts, key=len) in out for each in options)
         assert out.startswith(f"Usage: gsdd {' '.join(path)} ")
         assert isinstance(command, click.Group) or f"  Example:\n    gsdd {' '.join(path)}" in out
 
 
 @pytest.mark.parametrize(
-    "path", [("compress",), ("convert",), ("expand",), ("merge",), ("generators", "export")], ids=" ".join
+    "path", [("compress",), ("coreset",), ("convert",), ("expand",), ("merge",), ("generators", "export")], ids=" ".join
 )
 def test_every_command_that_writes_has_dry_run_and_force(path):
     assert {"--dry-run", "--force"} <= {name for parameter in command_of(path).params for name in parameter.opts}
@@ -83,64 +78,56 @@ def test_every_command_that_writes_has_dry_run_and_force(path):
 @pytest.mark.parametrize(
     "words", [*READERS, *LISTS, *WRITERS, SHEET, [*FETCH, "--dry-run"]], ids=lambda w: " ".join(w[:2])
 )
-def test_json_is_one_document_on_stdout(words, capsys):
-    assert exit_code([*words, "--json"]) == 0
-    assert isinstance(json.loads(capsys.readouterr().out), dict)
+def test_json_is_one_document_on_stdout(words, gsdd):
+    assert isinstance(json.loads(gsdd(*words, "--json").out), dict)
 
 
 @pytest.mark.parametrize("rest", [[], ["list"], SHOW[1:], [*EXPORT[1:], "--dry-run"], [*FETCH[1:], "--dry-run"]])
-def test_json_and_quiet_before_the_sub_command_are_those_after_it(rest, capsys):
+def test_json_and_quiet_before_the_sub_command_are_those_after_it(rest, gsdd):
     for flag in ("--json", "-q"):
-        assert exit_code(["generators", flag, *rest]) == 0
-        before = capsys.readouterr()
-        assert exit_code(["generators", *rest, flag]) == 0
-        assert capsys.readouterr() == before
+        assert gsdd("generators", flag, *rest) == gsdd("generators", *rest, flag)
 
 
 @pytest.mark.parametrize("words", [*WRITERS, [*FETCH, "--dry-run"]], ids=lambda words: " ".join(words[:2]))
-def test_quiet_prints_the_path_that_was_written_alone(words, desk, capsys):
-    assert exit_code([*words, "-q"]) == 0
+def test_quiet_prints_the_path_that_was_written_alone(words, desk, gsdd):
     path = (
         f"{desk}/cache/RealESRGAN_x4plus.pth" if words[1] == "fetch" else next(w for w in words if w.startswith("out"))
     )
-    assert capsys.readouterr() == (f"{path}\n", "")
+    assert gsdd(*words, "-q") == (f"{path}\n", "")
 
 
 @pytest.mark.parametrize("words", [*READERS, *LISTS, SHEET], ids=lambda words: " ".join(words[:2]))
-def test_quiet_prints_the_data_alone(words, capsys):
-    assert exit_code([*words, "-q"]) == 0
-    out, err = capsys.readouterr()
+def test_quiet_prints_the_data_alone(words, gsdd):
+    out, err = gsdd(*words, "-q")
     assert (bool(out), err) == (True, "")
 
 
 @pytest.mark.parametrize("words", [*WRITERS, FETCH], ids=lambda words: " ".join(words[:2]))
 @pytest.mark.parametrize("form", [[], ["--json"], ["-q"]], ids=str)
-def test_a_dry_run_writes_nothing(words, form, desk, capsys):
+def test_a_dry_run_writes_nothing(words, form, desk, gsdd):
     before = sorted(desk.rglob("*"))
-    assert exit_code([*words, "--dry-run", *form]) == 0
-    assert capsys.readouterr().out
+    assert gsdd(*words, "--dry-run", *form).out
     assert sorted(desk.rglob("*")) == before
 
 
-@pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
-def test_a_dry_run_refuses_what_the_run_would_refuse(words, desk, capsys):
+@every_writer
+def test_a_dry_run_refuses_what_the_run_would_refuse(words, refused):
     output = next(word for word in words if word.startswith("out"))
     Path(output).write_text("mine")
-    assert exit_code([*words, "--dry-run", "-q"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    refused(*words, "--dry-run", "-q")
 
 
-@pytest.mark.parametrize("words", WRITERS, ids=lambda words: " ".join(words[:2]))
-def test_a_dash_is_not_taken_for_the_name_of_an_output(words, desk, capsys):
+@every_writer
+def test_a_dash_is_not_taken_for_the_name_of_an_output(words, refused):
     dashed = ["-" if word.startswith("out") else word for word in words]
-    assert exit_code(dashed) == 2
-    assert capsys.readouterr().err.startswith("gsdd: Invalid value for ")
+    assert refused(*dashed, code=2).startswith("gsdd: Invalid value for ")
     assert not Path("-").exists()
 
 
-def test_without_arguments_the_help_is_printed(capsys):
-    assert exit_code([]) == 2
-    assert "Commands:\n  compress " in capsys.readouterr().err
+def test_without_arguments_the_help_is_printed(gsdd):
+    err = gsdd(code=2).err
+    assert "Commands:\n  compress " in err
+    assert all(f"\n  {name} " in err for name in cli.list_commands(None))
 
 
 @pytest.mark.parametrize(
@@ -153,12 +140,11 @@ def test_without_arguments_the_help_is_printed(capsys):
                                                  "savings -h tells more)"),
     ],
 )  # fmt: skip
-def test_usage_errors_are_one_line_that_says_where_to_read_more(words, told, capsys):
-    assert exit_code(words) == 2
-    assert capsys.readouterr() == ("", f"gsdd: {told}\n")
+def test_usage_errors_are_one_line_that_says_where_to_read_more(words, told, refused):
+    assert refused(*words, code=2) == f"gsdd: {told}\n"
 
 
-def test_a_reader_that_stops_early_causes_no_traceback(desk):
+def test_a_reader_that_stops_early_causes_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)
     done = in_a_process("info", "small.gsdd", stdout=writing)
@@ -166,13 +152,13 @@ def test_a_reader_that_stops_early_causes_no_traceback(desk):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_full_disk_behind_stdout_is_one_line(desk):
+def test_a_full_disk_behind_stdout_is_one_line():
     with Path("/dev/full").open("w") as full:
         done = in_a_process("info", "small.gsdd", stdout=full)
     assert (done.returncode, done.stderr) == (1, "gsdd: No space left on device\n")
 
 
-def test_names_that_are_no_text_are_printed_as_their_bytes(desk):
+def test_names_that_are_no_text_are_printed_as_their_bytes():
     name = b"\xff.h5"
     strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
     command = [sys.executable, "-m", "gsdd.cli", "convert", "-q", "small.gsdd", name]

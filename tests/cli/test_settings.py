@@ -11,7 +11,6 @@ import click
 import pytest
 
 from gsdd.cli.compress import REPLACED, compress
-from gsdd.cli.main import exit_code
 from gsdd.cli.settings import COMPRESS_OPTIONS, TRAIN_OPTIONS
 from gsdd.cli.train import Settings as TrainSettings
 from gsdd.cli.train import train
@@ -27,7 +26,7 @@ OF_COMPRESS = {f"--{name.replace('_', '-')}" for name in FLAT} | {
 
 
 @pytest.fixture
-def recipe_of(monkeypatch, tmp_path):
+def recipe_of(monkeypatch, tmp_path, gsdd):
     """What `gsdd compress` makes of its words, without running."""
     seen = {}
 
@@ -37,7 +36,7 @@ def recipe_of(monkeypatch, tmp_path):
 
     def call(*words):
         monkeypatch.setattr("gsdd.cli.compress._run", see)
-        assert exit_code(["compress", str(tmp_path), *map(str, words)]) == 0
+        gsdd("compress", tmp_path, *words)
         return seen["recipe"], seen["how"]
 
     return call
@@ -52,24 +51,21 @@ def test_an_option_wins_over_set_that_over_the_file_and_that_over_the_preset(rec
     assert (recipe.matching.iterations, recipe.inversion.steps) == (2, 3)
 
 
-def test_every_setting_is_taken_as_recipe_prints_it(recipe_of, capsys):
-    assert exit_code(["recipe", "paper", "-q"]) == 0
-    words = [word for line in capsys.readouterr().out.splitlines() for word in ("--set", line)]
+def test_every_setting_is_taken_as_recipe_prints_it(recipe_of, gsdd):
+    words = [word for line in gsdd("recipe", "paper", "-q").out.splitlines() for word in ("--set", line)]
     assert recipe_of(*words)[0] == Recipe.preset("paper")
 
 
-def test_what_recipe_prints_is_a_file_of_that_recipe(recipe_of, tmp_path, capsys):
-    assert exit_code(["recipe", "paper"]) == 0
-    text = capsys.readouterr().out
+def test_what_recipe_prints_is_a_file_of_that_recipe(recipe_of, tmp_path, gsdd):
+    text = gsdd("recipe", "paper").out
     file = tmp_path / "paper.toml"
     file.write_text(text)
     assert Recipe.from_toml(file) == Recipe.preset("paper") == recipe_of("--config", file)[0]
     assert next(line for line in text.splitlines() if line.startswith("lr = ")).endswith("# Learning rate of Adam.")
 
 
-def test_json_of_a_recipe_has_every_setting(capsys):
-    assert exit_code(["recipe", "training", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+def test_json_of_a_recipe_has_every_setting(gsdd):
+    document = json.loads(gsdd("recipe", "training", "--json").out)
     for entry in settings(TrainSettings()):
         inside, _, name = entry.path.rpartition(".")
         assert (document[inside] if inside else document)[name] == entry.value
@@ -105,13 +101,10 @@ def test_a_target_implies_the_number_of_latents_unless_that_is_given(recipe_of):
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )
-def test_a_slip_is_one_line_with_the_right_name_beside_it(words, told, tmp_path, monkeypatch, capsys):
+def test_a_slip_is_one_line_with_the_right_name_beside_it(words, told, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").write_text("[matching]\nlrr = 1\n")
-    assert exit_code(words) == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert told in err
+    assert told in refused(*words, code=2)
 
 
 @pytest.mark.parametrize("command", [compress, train], ids=lambda command: command.name)
@@ -147,7 +140,6 @@ def test_every_option_of_a_setting_has_its_help_and_default(options, base):
         assert (f"[{options.unset}: {known[path].value}]" in found.help) == (known[path].value not in (None, ""))
 
 
-def test_the_toml_of_every_preset_is_sound(capsys):
+def test_the_toml_of_every_preset_is_sound(gsdd):
     for preset in ("quick", "standard", "paper", "training"):
-        assert exit_code(["recipe", preset]) == 0
-        assert tomllib.loads(capsys.readouterr().out)
+        assert tomllib.loads(gsdd("recipe", preset).out)

@@ -1,30 +1,21 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from gsdd.cli.students import students as command
 from gsdd.students.named import students
 
 
-def gsdd_students(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(command, words)
-    return done.exit_code, done.stdout
-
-
-def test_the_list_is_a_table_of_names_sizes_and_what_each_takes():
-    code, out = gsdd_students()
-    lines = out.splitlines()
-    assert (code, lines[0].split()) == (0, ["name", "parameters", "small", "takes", "what", "it", "is"])
+def test_the_list_is_a_table_of_names_sizes_and_what_each_takes(gsdd):
+    lines = gsdd("students").out.splitlines()
+    assert lines[0].split() == ["name", "parameters", "small", "takes", "what", "it", "is"]
     assert [line.split()[0] for line in lines[1:]] == list(students())
     assert lines[1].split()[:5] == ["small", "125,744", "21,328", "LR", "image"]
     assert "LR image, outdoor category" in lines[-1]
 
 
-def test_the_list_as_json_has_every_fact():
-    code, out = gsdd_students("--json")
-    entries = {entry["name"]: entry for entry in json.loads(out)["students"]}
-    assert (code, list(entries)) == (0, list(students()))
+def test_the_list_as_json_has_every_fact(gsdd):
+    entries = {entry["name"]: entry for entry in json.loads(gsdd("students", "--json").out)["students"]}
+    assert list(entries) == list(students())
     assert entries["esrgan"] == {
         "name": "esrgan",
         "about": "RRDBNet as ESRGAN has it",
@@ -39,5 +30,5 @@ def test_the_list_as_json_has_every_fact():
 
 
 @pytest.mark.parametrize("words", [["-q"], ["--quiet"]])
-def test_quietly_it_prints_the_names_alone(words):
-    assert gsdd_students(*words) == (0, "\n".join(students()) + "\n")
+def test_quietly_it_prints_the_names_alone(words, gsdd):
+    assert gsdd("students", *words).out == "\n".join(students()) + "\n"

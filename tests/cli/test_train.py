@@ -6,12 +6,8 @@ import subprocess
 import sys
 import time
 
-import pytest
-from click.testing import CliRunner
 from killed.seen import contents
-from pairs.small_file import copy_photos
 
-from gsdd.cli.train import train
 from gsdd.configuration import settings
 from gsdd.students.recipe import TrainingRecipe
 
@@ -19,42 +15,27 @@ TINY = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32"]
 LONG = ["--size", "small", "--iterations", "100", "--batch", "2", "--crop", "32", "--set", "run.checkpoint_seconds=0"]
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("source") / "photos")
-
-
-def run(*words):
-    result = CliRunner().invoke(train, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
-
-
-def test_json_is_one_document_on_stdout(source, tmp_path):
-    code, out, err = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--validation", source / "scene", "--json")
+def test_json_is_one_document_on_stdout(gsdd, source, tmp_path):
+    words = ["train", source, "-o", tmp_path / "m.safetensors", *TINY, "--validation", source / "scene"]
+    out, err = gsdd(*words, "--json")
     document = json.loads(out)
-    assert code == 0
     assert (document["student"], document["steps"], document["pairs"]) == ("small", 4, 7)
     assert document["psnr_y"] > 15
     assert "training: " in err
 
 
-def test_quiet_prints_the_path_alone(source, tmp_path):
-    target = tmp_path / "m.safetensors"
-    assert run(source, "-o", target, *TINY, "-q") == (0, f"{target}\n", "")
-
-
-def test_people_get_a_line(source, tmp_path):
-    code, out, _ = run(source, "-o", tmp_path / "m.safetensors", *TINY, "--subset", "5", "--set", "run.subset_size=40")
-    assert code == 0
+def test_people_get_a_line(gsdd, source, tmp_path):
+    words = ["train", source, "-o", tmp_path / "m.safetensors", *TINY, "--subset", 5, "--set", "run.subset_size=40"]
+    out, _ = gsdd(*words)
     assert "small, " in out
     assert "4 steps on 5 pairs" in out
 
 
-def test_every_setting_of_the_recipe_is_taken(source, tmp_path):
+def test_every_setting_of_the_recipe_is_taken(gsdd, source, tmp_path):
     every = [f"{each.path}={each.value}" for each in settings(TrainingRecipe()) if each.value is not None]
     words = [word for text in every for word in ("--set", text)]
     target = tmp_path / "m.safetensors"
-    assert run(source, "-o", target, *words, *TINY, "--set", "beta1=0.5", "-q")[0] == 0
+    assert gsdd("train", source, "-o", target, *words, *TINY, "--set", "beta1=0.5", "-q") == (f"{target}\n", "")
     assert json.loads(target.with_suffix(".json").read_text())["training"]["beta1"] == 0.5
 
 
@@ -69,10 +50,10 @@ def wait_for(path, process) -> None:
         time.sleep(0.02)
 
 
-def test_killed_and_terminated_it_goes_on_to_the_same_bytes(source, tmp_path):
+def test_killed_and_terminated_it_goes_on_to_the_same_bytes(gsdd, source, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    assert run(source, "-o", tmp_path / "whole" / "m.safetensors", *LONG, "-q")[0] == 0
+    gsdd("train", source, "-o", tmp_path / "whole" / "m.safetensors", *LONG, "-q")
     target = tmp_path / "parts" / "m.safetensors"
     checkpoint = target.with_name(".m.safetensors.checkpoint")
     killed = started(source, target)
@@ -89,5 +70,5 @@ def test_killed_and_terminated_it_goes_on_to_the_same_bytes(source, tmp_path):
     _, err = ended.communicate()
     assert ended.returncode == 130
     assert f"to continue: gsdd train {source} -o {target} " in err
-    assert run(source, "-o", target, *LONG, "-q")[0] == 0
+    gsdd("train", source, "-o", target, *LONG, "-q")
     assert contents(target.parent) == contents(tmp_path / "whole")

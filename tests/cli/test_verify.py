@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from pairs.small_file import COMPACT, copy_photos, write_small_file
+from pairs.small_file import COMPACT
 from sample_file import without_signatures, write_sample
 
-from gsdd.cli.main import exit_code
 from gsdd.formats.container import read
 
 
@@ -24,42 +23,35 @@ def cut_off(tmp_path, sound):
     return path
 
 
-def test_each_sound_file_has_a_line_with_its_digest(sound, tmp_path, capsys):
+def test_each_sound_file_has_a_line_with_its_digest(sound, tmp_path, gsdd):
     other = write_sample(tmp_path / "other.h5", "fp16", "hdf5")
-    assert exit_code(["verify", str(sound), str(other)]) == 0
-    out, err = capsys.readouterr()
-    assert out == "".join(f"OK  {read(path).document.digest}  {path}\n" for path in (sound, other))
-    assert err == ""
+    lines = [f"OK  {read(path).document.digest}  {path}\n" for path in (sound, other)]
+    assert gsdd("verify", sound, other) == ("".join(lines), "")
 
 
-def test_a_glob_is_the_files_that_it_finds(sound, tmp_path, capsys):
+def test_a_glob_is_the_files_that_it_finds(sound, tmp_path, gsdd):
     other = write_sample(tmp_path / "other.gsdd")
-    assert exit_code(["verify", str(tmp_path / "*.gsdd")]) == 0
-    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [str(other), str(sound)]
+    lines = gsdd("verify", tmp_path / "*.gsdd").out.splitlines()
+    assert [line.split()[-1] for line in lines] == [str(other), str(sound)]
 
 
 def test_a_file_has_one_digest_in_either_container(sound, tmp_path):
     assert read(sound).document.digest == read(write_sample(tmp_path / "a.h5", container="hdf5")).document.digest
 
 
-def test_one_unsound_file_does_not_keep_the_others_from_being_checked(sound, cut_off, capsys):
-    assert exit_code(["verify", str(cut_off), str(sound)]) == 3
-    out, err = capsys.readouterr()
+def test_one_unsound_file_does_not_keep_the_others_from_being_checked(sound, cut_off, gsdd):
+    out, err = gsdd("verify", cut_off, sound, code=3)
     assert out.startswith("OK  ")
     assert out.count("\n") == 1
     assert err == f"gsdd: {cut_off}: the file has 2723 bytes; its header accounts for 2724\n"
 
 
-def test_a_missing_file_is_a_failure_and_an_unsound_one_is_worse(tmp_path, cut_off, capsys):
-    missing = tmp_path / "none.gsdd"
-    assert exit_code(["verify", str(missing)]) == 1
-    assert capsys.readouterr().err == f"gsdd: {missing}: no such file\n"
-    assert exit_code(["verify", str(cut_off), str(missing)]) == 3
+def test_an_unsound_file_is_worse_than_a_missing_one(tmp_path, cut_off, gsdd):
+    gsdd("verify", cut_off, tmp_path / "none.gsdd", code=3)
 
 
-def test_json_tells_all_files_in_one_document(sound, cut_off, capsys):
-    assert exit_code(["verify", "--json", str(sound), str(cut_off)]) == 3
-    out, err = capsys.readouterr()
+def test_json_tells_all_files_in_one_document(sound, cut_off, gsdd):
+    out, err = gsdd("verify", "--json", sound, cut_off, code=3)
     assert json.loads(out) == {
         "ok": False,
         "files": [
@@ -78,48 +70,30 @@ def test_json_tells_all_files_in_one_document(sound, cut_off, capsys):
     }
 
 
-def test_no_file_is_a_usage_error(capsys):
-    assert exit_code(["verify"]) == 2
-    assert "FILE..." in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("real")
-    return write_small_file(folder / "real.gsdd", copy_photos(folder / "photos"))
-
-
-def test_decoding_tells_how_many_images_agree_with_progress_on_stderr(real, capsys):
-    assert exit_code(["verify", "--decode", str(real)]) == 0
-    out, err = capsys.readouterr()
+def test_decoding_tells_how_many_images_agree_with_progress_on_stderr(small_file, gsdd):
+    out, err = gsdd("verify", "--decode", small_file)
     facts = "12 of 12 images agree, largest difference 0.000 grey levels"
-    assert out == f"OK  {read(real).document.digest}  {real}  {facts}\n"
+    assert out == f"OK  {read(small_file).document.digest}  {small_file}  {facts}\n"
     assert "decode" in err
 
 
 OTHER = ["--generator", "realesrgan-x4plus-anime"]
 
 
-def test_other_weights_that_are_forced_are_found_out_in_one_line_and_exit_3(real, capsys):
-    assert exit_code(["verify", "--decode", "-q", *OTHER, "--force-generator", str(real)]) == 3
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert err.startswith(f"gsdd: {real}: 12 of 12 images are not those of the file's author")
+def test_other_weights_that_are_forced_are_found_out_in_one_line_and_exit_3(small_file, refused):
+    line = refused("verify", "--decode", "-q", *OTHER, "--force-generator", small_file, code=3)
+    assert line.startswith(f"gsdd: {small_file}: 12 of 12 images are not those of the file's author")
 
 
-def test_other_weights_that_are_not_forced_are_a_failure_in_one_line(real, sound, capsys):
-    assert exit_code(["verify", "--decode", "-q", *OTHER, str(real)]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    assert exit_code(["verify", "--decode", "-q", str(sound), str(real)]) == 1
-    out, err = capsys.readouterr()
+def test_other_weights_that_are_not_forced_are_a_failure_in_one_line(small_file, sound, gsdd, refused):
+    refused("verify", "--decode", "-q", *OTHER, small_file)
+    out, err = gsdd("verify", "--decode", "-q", sound, small_file, code=1)
     assert err.startswith(f"gsdd: {sound}: the file was made with generator {COMPACT} (fingerprint a1a1a1a1")
     assert out.startswith("OK  ")
 
 
-def test_json_tells_what_decoding_gave(real, capsys):
-    assert exit_code(["verify", "--decode", "-q", "--json", *OTHER, "--force-generator", str(real)]) == 3
-    out, err = capsys.readouterr()
+def test_json_tells_what_decoding_gave(small_file, gsdd):
+    out, err = gsdd("verify", "--decode", "-q", "--json", *OTHER, "--force-generator", small_file, code=3)
     document = json.loads(out)
     decoding = document["files"][0]["decoding"]
     assert not document["ok"]
@@ -135,27 +109,12 @@ def test_json_tells_what_decoding_gave(real, capsys):
     }
 
 
-def test_a_file_of_version_1_0_is_sound_and_has_nothing_to_compare_with(real, tmp_path, capsys):
+def test_a_file_of_version_1_0_is_sound_and_has_nothing_to_compare_with(small_file, tmp_path, gsdd, refused):
     old = tmp_path / "old.gsdd"
-    old.write_bytes(without_signatures(real.read_bytes()))
-    assert exit_code(["verify", str(old)]) == 0
-    capsys.readouterr()
-    assert exit_code(["verify", "--decode", "-q", str(old)]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"gsdd: {old}: is of format 1.0, which holds no signatures")
-    assert err.count("\n") == 1
-
-
-def test_a_device_that_is_not_there_is_a_usage_error(real, capsys):
-    assert exit_code(["verify", "--decode", "-q", "--device", "nowhere", str(real)]) == 2
-    assert "device 'nowhere' cannot be used" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [OTHER, ["--force-generator"], ["--device", "cpu"]])
-def test_options_of_decoding_alone_are_a_usage_error(sound, arguments, capsys):
-    assert exit_code(["verify", str(sound), *arguments]) == 2
-    assert "go with --decode" in capsys.readouterr().err
+    old.write_bytes(without_signatures(small_file.read_bytes()))
+    gsdd("verify", old)
+    line = refused("verify", "--decode", "-q", old)
+    assert line.startswith(f"gsdd: {old}: is of format 1.0, which holds no signatures")
 
 
 def test_the_bytes_are_checked_without_torch(sound):

@@ -28,13 +28,10 @@ def gamma(exponent: float) -> bytes:
     return struct.pack(">4s4xIH2x", b"curv", 1, round(exponent * 256))
 
 
-def description(text: str) -> bytes:
-    return struct.pack(">4s4xI", b"desc", len(text) + 1) + text.encode() + b"\0" + bytes(78)
-
-
 def profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], name: str, kind: bytes = b"mntr") -> bytes:
     """Write an ICC version 2.4 profile (ICC.1:2001-04, clause 6)."""
-    tags = {b"desc": description(name), b"cprt": b"text\0\0\0\0none\0", b"wtpt": xyz(D50), **tags}
+    description = struct.pack(">4s4xI", b"desc", len(name) + 1) + name.encode() + b"\0" + bytes(78)
+    tags = {b"desc": description, b"cprt": b"text\0\0\0\0none\0", b"wtpt": xyz(D50), **tags}
     table, body, offset = b"", b"", 128 + 4 + 12 * len(tags)
     for signature, data in tags.items():
         padded = data + bytes(-len(data) % 4)
@@ -57,11 +54,6 @@ def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
     """IEC 61966-2-1."""
     linear = linear.clip(0, 1)
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def linear_from_srgb(levels: np.ndarray) -> np.ndarray:
-    value = levels / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
 def muted_colours() -> np.ndarray:
@@ -113,8 +105,10 @@ def test_grey_is_brought_to_srgb_by_its_profile(tmp_path):
 
 
 def lab_from_srgb(levels: np.ndarray) -> np.ndarray:
-    """CIE 15: L*a*b* under D50."""
-    ratio = linear_from_srgb(levels) @ SRGB.T / D50
+    """IEC 61966-2-1, then CIE 15: L*a*b* under D50."""
+    value = levels / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    ratio = linear @ SRGB.T / D50
     root = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
     return np.stack([116 * root[1] - 16, 500 * (root[0] - root[1]), 200 * (root[1] - root[2])])
 

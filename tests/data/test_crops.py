@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photos import photo_root
 from PIL import Image
+from strange_photos import picture, put
 
 from gsdd.data.catalog import Catalog, PhotoClass, PhotoRecord, scan
 from gsdd.data.crops import Crop, grid_crops, latents_per_class, plan_crops, read_crops
@@ -184,26 +184,23 @@ def test_a_limited_grid_is_a_seeded_subset():
     assert grid_crops(source, 0, 16, limit=999) == everything
 
 
-def test_real_photos_give_distinct_pictures_that_are_the_photos_pixels(tmp_path):
-    root = photo_root(tmp_path)
-    source = scan(root, min_size=128)
+def test_real_photos_give_distinct_pictures_that_are_the_photos_pixels(photos):
+    source = scan(photos, min_size=128)
     plan = plan_crops(source, [12] * len(source.classes), 128, seed=0)
     pixels = read_crops(source, plan, 128)
     assert pixels.dtype == np.uint8
     assert len({crop.tobytes() for crop in pixels}) == len(plan)
     for crop, found in zip(plan, pixels, strict=True):
         photo = source.classes[crop.class_index].photos[crop.photo_index]
-        with Image.open(root / photo.path) as image:
+        with Image.open(photos / photo.path) as image:
             if not photo.conversions:
                 box = (crop.left, crop.top, crop.left + 128, crop.top + 128)
                 np.testing.assert_array_equal(found.transpose(1, 2, 0), np.asarray(image.crop(box)))
 
 
 def small_source(folder: Path) -> Catalog:
-    (folder / "sky").mkdir()
     for number in range(3):
-        pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3)).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / "sky" / f"{number}.png")
+        put(folder / "sky" / f"{number}.png", number, height=40, width=40)
     return scan(folder, min_size=16)
 
 
@@ -212,7 +209,7 @@ def test_crops_are_read_in_the_order_asked_for(tmp_path):
     crops = [Crop(0, k % 3, 3 * k, 24 - 3 * k) for k in (7, 0, 3, 2, 7, 5)]
     pixels = read_crops(source, crops, 16)
     for crop, found in zip(crops, pixels, strict=True):
-        photo = np.random.default_rng(crop.photo_index).integers(0, 256, (40, 40, 3))
+        photo = np.asarray(picture(crop.photo_index, 40, 40))
         expected = photo[crop.top : crop.top + 16, crop.left : crop.left + 16].transpose(2, 0, 1)
         np.testing.assert_array_equal(found, expected)
     assert read_crops(source, [], 16).shape == (0, 3, 16, 16)

@@ -3,24 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from pairs.numpy_bicubic import resize_matrix
 
 from gsdd.data.degradation import downscale, to_float, to_uint8
 from gsdd.errors import KernelInputError
-
-
-def keys_cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
-    """Keys 1981, Eq. 15 (a = -0.5): the kernel of MATLAB's and Pillow's bicubic."""
-    x = np.abs(x)
-    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
-    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0))
-
-
-def resize_matrix(length: int, scale: int) -> np.ndarray:
-    """Weights of every input sample in every output sample: the kernel stretched by the scale, rows that sum to 1."""
-    centres = (np.arange(length // scale) + 0.5) * scale - 0.5
-    weights = keys_cubic((np.arange(length)[None] - centres[:, None]) / scale)
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def image(height: int, width: int) -> torch.Tensor:

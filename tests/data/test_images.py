@@ -1,13 +1,12 @@
 """One file -> pixels as a person sees them, or the reason why not."""
 
-import io
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageFile
+from strange_photos import BOMB, picture, put, rgb_png
 
 from gsdd.data.images import BadImage, photo_suffixes, read_photo
 from gsdd.errors import SourceError
@@ -84,19 +83,15 @@ def test_grey_becomes_three_equal_channels(tmp_path):
     assert photo.conversions == ("grey to RGB",)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
-def test_sixteen_bit_grey_keeps_its_whole_range(tmp_path, suffix):
-    levels = np.linspace(0, 65535, 40 * 50).astype(np.uint16).reshape(40, 50)
-    photo = read_photo(save(Image.fromarray(levels), tmp_path / f"deep{suffix}"))
-    np.testing.assert_array_equal(photo.pixels[..., 1], np.rint(levels / 257).astype(np.uint8))
+@pytest.mark.parametrize(
+    ("suffix", "mode", "dtype"),
+    [(".png", "I;16", "<u2"), (".tif", "I;16", "<u2"), (".pgm", "I;16", "<u2"), (".tif", "I;16B", ">u2")],
+)
+def test_sixteen_bit_grey_keeps_its_whole_range_in_either_byte_order(tmp_path, suffix, mode, dtype):
+    levels = np.linspace(0, 65535, 40 * 50).astype(dtype).reshape(40, 50)
+    photo = read_photo(save(Image.frombytes(mode, (50, 40), levels.tobytes()), tmp_path / f"deep{suffix}"))
+    np.testing.assert_array_equal(photo.pixels, np.rint(levels / 257).astype(np.uint8)[..., None].repeat(3, axis=2))
     assert photo.conversions == ("16-bit grey to 8-bit", "grey to RGB")
-
-
-def test_big_endian_sixteen_bit_grey_is_read_as_its_values(tmp_path):
-    levels = np.arange(0, 65536, 1024, dtype=">u2").reshape(8, 8)
-    image = Image.frombytes("I;16B", (8, 8), levels.tobytes())
-    photo = read_photo(save(image, tmp_path / "deep.tif"))
-    np.testing.assert_array_equal(photo.pixels[..., 0], np.rint(levels / 257).astype(np.uint8))
 
 
 def test_sixteen_bit_grey_with_a_transparent_level_lies_on_white(tmp_path):
@@ -106,20 +101,10 @@ def test_sixteen_bit_grey_with_a_transparent_level_lies_on_white(tmp_path):
     assert photo.conversions[-1] == "alpha over white"
 
 
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width: int, height: int, bits: int, colour_type: int, rows: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
-    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
-
-
 def test_sixteen_bit_colour_is_brought_to_eight_bits_and_said(tmp_path):
     levels = np.random.default_rng(0).integers(0, 65536, (5, 6, 3))
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
-    (tmp_path / "deep.png").write_bytes(png(6, 5, 16, 2, rows))
+    (tmp_path / "deep.png").write_bytes(rgb_png(6, 5, 16, rows))
     photo = read_photo(tmp_path / "deep.png")
     np.testing.assert_allclose(photo.pixels, levels / 257, atol=1)
     assert photo.conversions == ("16-bit RGB to 8-bit",)
@@ -136,25 +121,14 @@ def test_twelve_bit_grey_keeps_its_whole_range(tmp_path):
     assert photo.conversions == ("12-bit grey to 8-bit", "grey to RGB")
 
 
-def over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    opacity = alpha[..., None] / 255
-    return np.rint(colour * opacity + 255 * (1 - opacity)).astype(np.uint8)
-
-
-def test_alpha_lies_over_white(tmp_path):
-    alpha = np.random.default_rng(0).integers(0, 256, (20, 32)).astype(np.uint8)
-    image = Image.fromarray(np.dstack([scene(), alpha]))
+@pytest.mark.parametrize(("mode", "conversions"), [("RGB", ()), ("L", ("grey to RGB",))])
+def test_alpha_lies_over_white(tmp_path, mode, conversions):
+    image, alpha = Image.fromarray(scene()).convert(mode), picture(0, 20, 32).convert("L")
+    colour, opacity = np.asarray(image.convert("RGB")), np.asarray(alpha)[..., None] / 255
+    image.putalpha(alpha)
     photo = read_photo(save(image, tmp_path / "alpha.png"))
-    np.testing.assert_array_equal(photo.pixels, over_white(scene(), alpha))
-    assert photo.conversions == ("alpha over white",)
-
-
-def test_grey_with_alpha_lies_over_white(tmp_path):
-    grey = scene()[..., 0]
-    alpha = scene()[..., 1]
-    photo = read_photo(save(Image.fromarray(np.dstack([grey, alpha]), "LA"), tmp_path / "alpha.png"))
-    np.testing.assert_array_equal(photo.pixels, over_white(np.repeat(grey[..., None], 3, 2), alpha))
-    assert photo.conversions == ("grey to RGB", "alpha over white")
+    np.testing.assert_array_equal(photo.pixels, np.rint(colour * opacity + 255 * (1 - opacity)))
+    assert photo.conversions == (*conversions, "alpha over white")
 
 
 def test_an_opaque_alpha_channel_changes_nothing_and_is_not_mentioned(tmp_path):
@@ -213,13 +187,9 @@ def test_levels_beyond_sixteen_bits_are_refused(tmp_path):
         read_photo(save(Image.new("I", (8, 8), 70000), tmp_path / "deep.tif"))
 
 
-def noisy() -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8))
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".gif", ".tif", ".bmp", ".ppm", ".jp2", ".avif"])
 def test_a_file_that_ends_too_early_is_refused(tmp_path, suffix):
-    whole = save(noisy(), tmp_path / f"whole{suffix}").read_bytes()
+    whole = put(tmp_path / f"whole{suffix}").read_bytes()
     for tenth in range(10):
         cut = tmp_path / f"cut{suffix}"
         cut.write_bytes(whole[: len(whole) * tenth // 10])
@@ -232,7 +202,7 @@ def test_a_file_that_ends_too_early_is_refused(tmp_path, suffix):
 def test_damaged_bytes_give_a_photo_or_a_reason_and_nothing_else(tmp_path):
     stream = np.random.default_rng(0)
     for suffix in (".jpg", ".png", ".webp", ".gif", ".bmp", ".tga"):
-        whole = save(noisy(), tmp_path / f"whole{suffix}").read_bytes()
+        whole = put(tmp_path / f"whole{suffix}").read_bytes()
         for _ in range(40):
             damaged = np.frombuffer(whole, np.uint8).copy()
             damaged[stream.integers(0, min(300, len(whole)), 3)] = stream.integers(0, 256, 3)
@@ -250,7 +220,7 @@ def test_damaged_bytes_give_a_photo_or_a_reason_and_nothing_else(tmp_path):
         (b"", "the file is empty"),
         (b"just some text\n", "not an image that Pillow can read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that Pillow can read"),
-        (png(20000, 20000, 8, 2, b""), "decompression bomb"),
+        (BOMB, "decompression bomb"),
     ],
     ids=["empty", "text", "EPS, which would start Ghostscript", "bomb"],
 )
@@ -272,7 +242,7 @@ def test_a_photo_so_large_that_pillow_warns_is_read_in_silence(tmp_path, monkeyp
 
 def test_pillows_global_limits_stay_as_they_are(tmp_path):
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
-    read_photo(save(noisy(), tmp_path / "photo.png"))
+    read_photo(put(tmp_path / "photo.png"))
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
 
 
@@ -282,7 +252,4 @@ def test_suffixes_are_those_of_formats_that_are_decoded():
 
 
 def test_pixels_may_be_written_to(tmp_path):
-    buffer = io.BytesIO()
-    noisy().save(buffer, "PNG")
-    (tmp_path / "photo.png").write_bytes(buffer.getvalue())
-    assert read_photo(tmp_path / "photo.png").pixels.flags.writeable
+    assert read_photo(put(tmp_path / "photo.png")).pixels.flags.writeable

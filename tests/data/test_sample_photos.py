@@ -18,7 +18,7 @@ def test_the_packages_photos_make_a_source_of_six_classes_of_two(tmp_path):
     assert catalog.ignored == 0
 
 
-def test_a_photo_with_an_adobe_rgb_profile_is_among_them(tmp_path):
+def test_a_photo_with_an_adobe_rgb_profile_is_among_them_and_conversions_are_counted(tmp_path):
     conversions = scan(package_photos(tmp_path), min_size=128).conversions
     assert conversions == {"grey to RGB": 5, "RGB to sRGB by its ICC profile (Adobe RGB (1998))": 1}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from pairs.numpy_bicubic import downscale_by_hand
-from pairs.small_file import compact_generator, copy_photos, write_small_file
+from pairs.small_file import compact_generator
 
 from gsdd.data.degradation import low_resolution
 from gsdd.distilled.decode import CHUNK, decode
@@ -14,9 +14,8 @@ from gsdd.errors import FingerprintError, GeneratorError, GeneratorNotFoundError
 
 
 @pytest.fixture(scope="module")
-def distilled(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small")
-    return read_latents(write_small_file(folder / "small.gsdd", copy_photos(folder / "photos")))
+def distilled(small_file):
+    return read_latents(small_file)
 
 
 def test_every_image_is_the_rounded_output_of_the_generator_alone(distilled):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pairs.small_file import compact_generator, copy_photos, write_small_file
+from pairs.small_file import compact_generator, write_small_file
 from safetensors.torch import load, save
-from sample_file import forge, take_apart, without_signatures
+from sample_file import edited, forge, named, take_apart, without_signatures
 
 from gsdd.cli.main import exit_code
 from gsdd.distilled.embed import embed_generator
@@ -19,16 +19,16 @@ from gsdd.distilled.latent_set import read_latents
 from gsdd.distilled.merge import merge
 from gsdd.errors import FingerprintError, FormatError, MergeError
 from gsdd.formats import container as files
-from gsdd.formats.manifest import GENERATOR
-from gsdd.generators.embedded import BoundedBuilding, pack, unpack
+from gsdd.formats.manifest import GENERATOR, from_json
+from gsdd.generators.embedded import BoundedBuilding, pack
 from gsdd.generators.generator import Generator
 from gsdd.inspect.savings import savings
 from gsdd.pairs.dataset import DistilledPairs
 
 
 @pytest.fixture
-def plain(tmp_path) -> Path:
-    return write_small_file(tmp_path / "plain.gsdd", copy_photos(tmp_path / "photos"), counts=(2, 1, 1))
+def plain(tmp_path, source) -> Path:
+    return write_small_file(tmp_path / "plain.gsdd", source, counts=(2, 1, 1))
 
 
 @pytest.fixture
@@ -100,19 +100,9 @@ def test_the_same_call_writes_the_same_bytes(plain, whole, tmp_path):
 
 
 @pytest.fixture
-def two(tmp_path) -> list[Path]:
-    """Two files of different classes of the same photos, neither with its generator."""
-    photos = copy_photos(tmp_path / "photos")
-    paths = []
-    for number, counts in enumerate([(2, 0, 0), (0, 1, 1)]):
-        source = tmp_path / f"photos{number}"
-        source.mkdir()
-        for folder, count in zip(sorted(photos.iterdir()), counts, strict=True):
-            if count:
-                (source / folder.name).symlink_to(folder)
-        mine = tuple(count for count in counts if count)
-        paths.append(write_small_file(tmp_path / f"{number}.gsdd", source, counts=mine))
-    return paths
+def two(plain, tmp_path) -> list[Path]:
+    """Two files of different classes, neither with its generator."""
+    return [plain, edited(plain, tmp_path / "1.gsdd", classes=named("x", "y", "z"))]
 
 
 @pytest.mark.parametrize("holding", [(0,), (1,), (0, 1)])
@@ -123,7 +113,7 @@ def test_a_merged_file_holds_the_generator_if_one_of_the_files_does(two, tmp_pat
     merge(paths, tmp_path / "merged.gsdd")
     merged = read_latents(tmp_path / "merged.gsdd")
     assert merged.weights == read_latents(paths[holding[0]]).weights
-    assert len(merged) == 4
+    assert len(merged) == 8
     assert merged.load_generator()[1] is None
 
 
@@ -138,12 +128,8 @@ def test_files_that_hold_other_bytes_of_a_generator_are_not_merged(two, tmp_path
 
 def forged(whole: Path, weights: bytes, **said: object) -> Path:
     """The file with other weights, and with right digests; what it says of its generator may be changed too."""
-    contents = files.read(whole)
-    path = whole.with_name("forged.gsdd")
-    manifest = replace(contents.manifest, generator=replace(contents.manifest.generator, **said))
-    tensors = {**contents.tensors, GENERATOR: np.frombuffer(weights, np.uint8)}
-    files.write_stored(path, manifest, tensors, force=True)
-    return path
+    stored = {GENERATOR: np.frombuffer(weights, np.uint8)}
+    return edited(whole, whole.with_name("forged.gsdd"), stored, generator=lambda made_with: replace(made_with, **said))
 
 
 def weights_of(whole: Path) -> dict[str, torch.Tensor]:
@@ -224,31 +210,27 @@ def test_the_float32_form_of_a_half_network_is_not_put_into_it_either(plain, tmp
 @pytest.mark.parametrize("value", ["fp16", "", None, 7])
 def test_a_manifest_says_the_form_of_the_weights_or_nothing(whole, value):
     manifest, _ = take_apart(whole.read_bytes())
-    from gsdd.formats.manifest import from_json
-
     said = {name: each for name, each in manifest.items() if name not in ("version", "tensors", "digest")}
     said["generator"]["embedded"] = value
     with pytest.raises(FormatError, match="embedded"):
         from_json(said, newer=False)
 
 
-def test_the_command_says_what_it_wrote_and_savings_tell_the_generator_apart(plain, tmp_path, capsys):
+def test_the_command_says_what_it_wrote_and_savings_tell_the_generator_apart(plain, source, tmp_path, gsdd):
     target = tmp_path / "b.gsdd"
-    assert exit_code(["convert", str(plain), str(target), "--embed-generator", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["bytes"] == target.stat().st_size
-    there, here = savings(tmp_path / "photos", plain), savings(tmp_path / "photos", target)
+    told = json.loads(gsdd("convert", plain, target, "--embed-generator", "--json").out)
+    assert told["bytes"] == target.stat().st_size
+    there, here = savings(source, plain), savings(source, target)
     inside = files.read(target).tensors[GENERATOR].nbytes
     assert here.embedded
     assert here.file_bytes + inside == target.stat().st_size
     assert here.generator_bytes == inside
     assert here.bits_per_hr_pixel == pytest.approx(there.bits_per_hr_pixel, rel=0.05)
-    assert exit_code(["savings", str(tmp_path / "photos"), str(target)]) == 0
-    assert "inside the file, not counted above" in capsys.readouterr().out
+    assert "inside the file, not counted above" in gsdd("savings", source, target).out
 
 
-def test_a_generator_that_is_not_to_be_embedded_is_refused(plain, tmp_path):
-    code = exit_code(["convert", str(plain), str(tmp_path / "b.gsdd"), "--generator", "realesr-animevideov3"])
-    assert code == 2
+def test_a_generator_that_is_not_to_be_embedded_is_refused(plain, tmp_path, gsdd):
+    gsdd("convert", plain, tmp_path / "b.gsdd", "--generator", "realesr-animevideov3", code=2)
     assert not (tmp_path / "b.gsdd").exists()
 
 
@@ -259,10 +241,3 @@ def test_a_file_of_a_version_that_this_gsdd_does_not_write_is_left_alone(plain, 
     (tmp_path / "other.gsdd").write_bytes(forge({**manifest, "version": version}, tensors))
     with pytest.raises(FormatError, match=rf"other\.gsdd: is of format {version}"):
         embed_generator(tmp_path / "other.gsdd", tmp_path / "b.gsdd")
-
-
-def test_unpack_names_the_generator_as_the_file_does(whole):
-    contents = files.read(whole)
-    made_with = replace(contents.manifest.generator, name="their own")
-    generator = unpack(contents.tensors[GENERATOR].tobytes(), made_with, whole)
-    assert generator.reference.name == "their own"

@@ -5,12 +5,12 @@ Beside them lies what that commit made of them: the sha256 of the float32 latent
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sample_file import edited, named
 
 from gsdd.distilled.latent_set import read_latents
 from gsdd.distilled.merge import merge
@@ -87,14 +87,11 @@ def test_a_part_of_a_source_merges_as_any_file_and_keeps_what_it_says(tmp_path):
 
 @pytest.mark.parametrize("earlier", ["other.gsdd", "merged.gsdd"])
 def test_recipes_that_tell_no_reduction_go_with_those_that_tell_the_sum(tmp_path, earlier):
-    contents = files.read(GOLDEN / "other.gsdd")
-    recipe = {name: value for name, value in contents.manifest.recipe.items() if name != "reduction"}
-    [entry] = contents.manifest.classes
-    manifest = replace(contents.manifest, recipe=recipe, classes=(replace(entry, name="new"),))
-    files.write_stored(tmp_path / "new.gsdd", manifest, contents.tensors)
-    for number, order in enumerate(
-        ([GOLDEN / earlier, tmp_path / "new.gsdd"], [tmp_path / "new.gsdd", GOLDEN / earlier])
-    ):
+    old = GOLDEN / earlier
+    recipe = dict(files.read(GOLDEN / "other.gsdd").manifest.recipe)
+    del recipe["reduction"]
+    new = edited(GOLDEN / "other.gsdd", tmp_path / "new.gsdd", recipe=lambda _: recipe, classes=named("new"))
+    for number, order in enumerate(([old, new], [new, old])):
         report = merge(order, tmp_path / f"{number}.gsdd")
         assert report.notes == ()
         assert files.read(report.path).manifest.recipe == recipe

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pairs.small_file import copy_photos, write_small_file
-from sample_file import MANIFEST, without_signatures, write_sample
+from recipes import SMALL, run
+from sample_file import MANIFEST, edited, named, without_signatures, write_sample
 
 from gsdd.distilled.latent_set import read_latents
 from gsdd.distilled.merge import merge
@@ -16,27 +16,6 @@ from gsdd.formats import container as files
 from gsdd.formats.manifest import ManifestClass, ManifestSource
 from gsdd.formats.origins import origins_of
 from gsdd.inspect.contact_sheet import planned_crops
-from gsdd.recipe import Recipe
-from gsdd.run.compress import compress
-
-SMALL = {
-    "generator": "realesr-animevideov3", "crops.hr_size": 32, "crops.ipc": 2, "crops.real": 4, "inversion.steps": 2,
-    "matching.iterations": 2, "matching.real_batch": 2, "features.filters": 32, "storage.codec": "fp32",
-}  # fmt: skip
-
-
-def edited(path, target, **changes):
-    """A file with another manifest, and the same tensors."""
-    contents = files.read(path)
-    manifest = replace(
-        contents.manifest, **{name: change(getattr(contents.manifest, name)) for name, change in changes.items()}
-    )
-    files.write_stored(target, manifest, contents.tensors)
-    return target
-
-
-def named(*names):
-    return lambda classes: tuple(ManifestClass(name, each.latents) for name, each in zip(names, classes, strict=True))
 
 
 @pytest.fixture
@@ -62,17 +41,11 @@ def test_new_classes_stand_behind_the_old_ones_whose_bytes_stay(old, new, tmp_pa
 
 
 @pytest.mark.parametrize("method", ["random", "herding"])
-def test_classes_that_are_compressed_apart_merge_into_the_latents_of_one_run(tmp_path, method):
-    photos = copy_photos(tmp_path / "photos")
-    recipe = Recipe.preset("quick").changed({**SMALL, "crops.method": method})
-    compress(photos, tmp_path / "whole.gsdd", recipe=recipe)
-    paths = []
-    for folder in sorted(photos.iterdir()):
-        (tmp_path / f"only {folder.name}").mkdir()
-        (tmp_path / f"only {folder.name}" / folder.name).symlink_to(folder)
-        paths.append(tmp_path / f"{folder.name}.gsdd")
-        compress(tmp_path / f"only {folder.name}", paths[-1], recipe=recipe)
-    merge(paths, tmp_path / "m.gsdd")
+def test_classes_that_are_compressed_apart_merge_into_the_latents_of_one_run(source, tmp_path, method):
+    recipe = {**SMALL, "ipc": 2, "codec": "fp32", "crops": method}
+    run(source, tmp_path / "whole.gsdd", **recipe)
+    apart = [run(folder, tmp_path / f"{folder.name}.gsdd", **recipe) for folder in sorted(source.iterdir())]
+    merge([report.path for report in apart], tmp_path / "m.gsdd")
     whole, merged = files.read(tmp_path / "whole.gsdd"), files.read(tmp_path / "m.gsdd")
     assert merged.manifest.classes == whole.manifest.classes
     assert merged.manifest.recipe == whole.manifest.recipe
@@ -136,14 +109,12 @@ def test_another_number_of_steps_is_noted_and_kept_with_its_classes(old, new, tm
     assert [origin.recipe["seed"] for origin in origins_of(manifest)] == [0, 1]
 
 
-def test_crops_of_a_merged_file_are_not_looked_for_in_a_folder(tmp_path):
-    photos = copy_photos(tmp_path / "photos")
-    path = write_small_file(tmp_path / "a.gsdd", photos)
-    new = edited(path, tmp_path / "b.gsdd", classes=named("x", "y", "z"),
+def test_crops_of_a_merged_file_are_not_looked_for_in_a_folder(small_file, source, tmp_path):
+    new = edited(small_file, tmp_path / "b.gsdd", classes=named("x", "y", "z"),
                  source=lambda source: replace(source, sha256="0" * 64))  # fmt: skip
-    merge([path, new], tmp_path / "m.gsdd")
+    merge([small_file, new], tmp_path / "m.gsdd")
     with pytest.raises(SourceError, match=r"m\.gsdd: was merged from 2 runs"):
-        planned_crops(read_latents(tmp_path / "m.gsdd"), photos)
+        planned_crops(read_latents(tmp_path / "m.gsdd"), source)
 
 
 @pytest.mark.parametrize(
@@ -162,13 +133,11 @@ def test_files_that_do_not_belong_together_are_refused_by_name(old, new, tmp_pat
     assert not (tmp_path / "m.gsdd").exists()
 
 
-def test_another_codec_is_refused(old, new, tmp_path):
-    contents = files.read(new)
-    manifest = replace(contents.manifest, codec="fp16")
-    index, signatures = (contents.tensors[name] for name in ("source_index", "signatures"))
-    files.write(tmp_path / "bad.gsdd", manifest, files.Arrays(files.latents_of(contents), index, signatures))
+def test_another_codec_is_refused(old, tmp_path):
+    halves = write_sample(tmp_path / "halves.gsdd", "fp16")
+    bad = edited(halves, tmp_path / "bad.gsdd", classes=named("desert", "ice"))
     with pytest.raises(MergeError, match=r"bad\.gsdd: codec: got fp16, but .*old\.gsdd has uint8"):
-        merge([old, tmp_path / "bad.gsdd"], tmp_path / "m.gsdd")
+        merge([old, bad], tmp_path / "m.gsdd")
 
 
 def test_a_file_twice_or_none_at_all_is_refused(old, new, tmp_path):

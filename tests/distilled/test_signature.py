@@ -1,12 +1,10 @@
 """Signatures tell the rounding of another float32 implementation from other weights and from less precision."""
 
-import math
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
-from pairs.small_file import compact_generator, copy_photos, write_small_file
+from pairs.small_file import compact_generator
+from sample_file import signature_of
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gsdd.distilled.latent_set import read_latents
@@ -22,27 +20,13 @@ def random_images(height: int, width: int) -> torch.Tensor:
     return torch.from_numpy(images)
 
 
-def by_hand(image: np.ndarray) -> list[list[int]]:
-    def block(row: int, column: int) -> list[int]:
-        return [
-            int(image[channel, y, x])
-            for channel in range(3)
-            for y in range(math.floor(row * height / 8), math.ceil((row + 1) * height / 8))
-            for x in range(math.floor(column * width / 8), math.ceil((column + 1) * width / 8))
-        ]
-
-    height, width = image.shape[1:]
-    means = [[Fraction(sum(block(y, x)), len(block(y, x))) for x in range(8)] for y in range(8)]
-    return [[math.floor((mean - math.floor(mean)) * 256) for mean in row] for row in means]
-
-
 SIZES = [(64, 64), (32, 48), (8, 8), (4, 4), (20, 28), (33, 50), (1, 9)]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_a_signature_is_the_fraction_of_each_blocks_mean_in_whole_numbers(height, width):
     images = random_images(height, width)
-    assert signatures(images).tolist() == [by_hand(image) for image in images.numpy()]
+    assert signatures(images).tolist() == [signature_of(image) for image in images.numpy()]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -92,9 +76,8 @@ def test_in_small_images_two_values_that_are_rounded_the_other_way_are_rounding_
 
 
 @pytest.fixture(scope="module")
-def distilled(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("signed")
-    return read_latents(write_small_file(folder / "a.gsdd", copy_photos(folder / "photos")))
+def distilled(small_file):
+    return read_latents(small_file)
 
 
 class OneByOne(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""A sound sample taken apart, and a reader that must refuse."""
+"""A sound sample taken apart, a reader that must accept, and one that must refuse."""
 
 import pytest
 from sample_file import take_apart, write_sample
@@ -13,18 +13,28 @@ def sound(tmp_path) -> tuple[dict, dict[str, bytes]]:
 
 
 @pytest.fixture
-def refusal(tmp_path):
+def accepted(tmp_path):
+    """Read bytes that must be accepted; give what they hold."""
+
+    def read(data: bytes) -> files.Contents:
+        path = tmp_path / "given.gsdd"
+        path.write_bytes(data)
+        return files.read(path)
+
+    return read
+
+
+@pytest.fixture
+def refusal(accepted, tmp_path):
     """Read bytes that must be refused; give the message."""
 
     def read(data: bytes) -> str:
-        path = tmp_path / "hostile.gsdd"
-        path.write_bytes(data)
         with pytest.raises(FormatError) as caught:
-            files.read(path)
+            accepted(data)
         text = str(caught.value)
-        assert text.startswith(f"{path}: ")
+        assert text.startswith(f"{tmp_path / 'given.gsdd'}: ")
         assert text.isprintable()
-        assert len(text) < len(str(path)) + 400
+        assert len(text) < len(str(tmp_path)) + 412
         return text
 
     return read

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsdd.errors import FormatError, RecipeError
+from gsdd.errors import RecipeError
 from gsdd.formats.codecs import CODECS
 
 ULP = np.finfo(np.float32).eps
@@ -82,7 +82,7 @@ def test_no_codec_takes_nan_or_infinity_and_the_message_names_the_latent(codec, 
         CODECS[codec].encode(z)
 
 
-@pytest.mark.parametrize(("codec", "value"), [("fp16", 65520.0), ("fp16", -1e30), ("uint8", 3.4e38)])
+@pytest.mark.parametrize(("codec", "value"), [("fp16", 65520.0), ("fp16", -1e30), ("uint8", 3.4e38), ("dct", 3e38)])
 def test_a_value_beyond_a_codec_is_refused_with_what_to_do(codec, value):
     z = latents()
     z[2, 0, 0, 0] = value
@@ -95,25 +95,6 @@ def test_a_value_beyond_a_codec_is_refused_with_what_to_do(codec, value):
 def test_fp16_takes_the_largest_half():
     z = np.full((1, 3, 1, 1), 65504, np.float32)
     assert round_trip("fp16", z).tolist() == z.tolist()
-
-
-@pytest.mark.parametrize("codec", ["fp32", "fp16"])
-def test_stored_nan_is_refused(codec):
-    tensors = CODECS[codec].encode(latents())
-    tensors["latents"][0, 0, 0, 0] = np.nan
-    with pytest.raises(FormatError, match="NaN"):
-        CODECS[codec].check(tensors, latents().shape)
-
-
-@pytest.mark.parametrize(
-    ("table", "value"),
-    [("scale", -1), ("scale", np.nan), ("scale", np.inf), ("scale", 3e38), ("offset", np.nan), ("offset", -np.inf)],
-)
-def test_stored_tables_that_lead_nowhere_are_refused(table, value):
-    tensors = CODECS["uint8"].encode(latents())
-    tensors[f"latents.{table}"][1, 1] = value
-    with pytest.raises(FormatError, match="not finite"):
-        CODECS["uint8"].check(tensors, latents().shape)
 
 
 def test_decoding_gives_an_array_of_its_own():

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pkgutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,31 +10,30 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from sample_file import CLASS_INDEX, LATENTS, MANIFEST, SIGNATURES, SOURCE_INDEX, write_sample
+from sample_file import ARRAYS, CLASS_INDEX, CODEC_NAMES, CONTAINERS, MANIFEST, behind_user_block, write_sample
+from test_architecture import loaded_by
 
+import gsdd.formats
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats import container as files
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.digest import file_digest
 
-CODEC_NAMES = ["fp32", "fp16", "uint8", "dct"]
-ARRAYS = files.Arrays(LATENTS, SOURCE_INDEX, SIGNATURES)
-CONTAINER_NAMES = ["safetensors", "hdf5", "deflated"]
 
 
-@pytest.mark.parametrize("container", CONTAINER_NAMES)
+@pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("codec", CODEC_NAMES)
 def test_what_is_written_is_read(tmp_path, codec, container):
     contents = files.read(write_sample(tmp_path / "a.gsdd", codec, container))
-    signatures = SIGNATURES[[0, 2], ::2, ::2] if codec == "dct" else SIGNATURES
-    index = {"class_index": CLASS_INDEX, "source_index": SOURCE_INDEX, "signatures": signatures}
-    wanted = CODECS[codec].encode(LATENTS) | index
+    signatures = ARRAYS.signatures[[0, 2], ::2, ::2] if codec == "dct" else ARRAYS.signatures
+    index = {"class_index": CLASS_INDEX, "source_index": ARRAYS.source_index, "signatures": signatures}
+    wanted = CODECS[codec].encode(ARRAYS.latents) | index
     assert contents.manifest == replace(MANIFEST, codec=codec)
     assert contents.container == container
     assert {name: (array.dtype, array.tolist()) for name, array in contents.tensors.items()} == {
         name: (array.dtype, array.tolist()) for name, array in wanted.items()
     }
-    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted, LATENTS.shape).tobytes()
+    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted, ARRAYS.latents.shape).tobytes()
 
 
 @pytest.mark.parametrize("codec", CODEC_NAMES)
@@ -45,7 +45,7 @@ def test_to_hdf5_and_back_gives_the_same_bytes(tmp_path, codec):
     assert (tmp_path / "b.h5").read_bytes() == write_sample(tmp_path / "d.h5", codec, "hdf5").read_bytes()
 
 
-@pytest.mark.parametrize("container", CONTAINER_NAMES)
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_another_process_at_another_time_writes_the_same_bytes(tmp_path, container):
     here = write_sample(tmp_path / "a.gsdd", container=container)
     script = (
@@ -75,16 +75,14 @@ def test_any_hdf5_reader_finds_the_tensors_and_the_manifest(tmp_path):
 
 def test_the_user_block_of_hdf5_tells_length_and_sha256_of_the_rest(tmp_path):
     data = write_sample(tmp_path / "a.h5", container="hdf5").read_bytes()
-    body = data[512:]
-    text = f"gsdd-hdf5 1\nlength {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
-    assert data[:512] == text.encode().ljust(512, b"\0")
-    assert body.startswith(b"\x89HDF\r\n\x1a\n")
+    assert data == behind_user_block(data[512:])
+    assert data[512:].startswith(b"\x89HDF\r\n\x1a\n")
 
 
 def test_arrays_in_any_memory_order_are_written_alike(tmp_path):
     plain = write_sample(tmp_path / "a.gsdd")
-    swapped = np.ascontiguousarray(LATENTS.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
-    files.write(tmp_path / "b.gsdd", MANIFEST, files.Arrays(swapped, np.repeat(SOURCE_INDEX, 2)[::2], SIGNATURES))
+    swapped = np.ascontiguousarray(ARRAYS.latents.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
+    files.write(tmp_path / "b.gsdd", MANIFEST, files.Arrays(swapped, np.repeat(ARRAYS.source_index, 2)[::2], ARRAYS.signatures))
     assert (tmp_path / "b.gsdd").read_bytes() == plain.read_bytes()
 
 
@@ -96,15 +94,15 @@ def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"latents": LATENTS.astype(np.float64)}, "latents: got float64"),
-        ({"latents": LATENTS[:2]}, r"latents: got float32 \[2, 3, 2, 2\]; the manifest calls for float32 \[3, 3"),
-        ({"latents": LATENTS[:, :1]}, r"latents: got float32 \[3, 1, 2, 2\]"),
-        ({"source_index": SOURCE_INDEX.astype(np.int64)}, "source_index: got int64"),
-        ({"source_index": SOURCE_INDEX - 1}, r"source_index leaves 0\.\.2"),
-        ({"source_index": SOURCE_INDEX + 1}, r"source_index leaves 0\.\.2"),
-        ({"signatures": SIGNATURES.astype(np.int8)}, "signatures: got int8"),
+        ({"latents": ARRAYS.latents.astype(np.float64)}, "latents: got float64"),
+        ({"latents": ARRAYS.latents[:2]}, r"latents: got float32 \[2, 3, 2, 2\]; the manifest calls for float32 \[3, 3"),
+        ({"latents": ARRAYS.latents[:, :1]}, r"latents: got float32 \[3, 1, 2, 2\]"),
+        ({"source_index": ARRAYS.source_index.astype(np.int64)}, "source_index: got int64"),
+        ({"source_index": ARRAYS.source_index - 1}, r"source_index leaves 0\.\.2"),
+        ({"source_index": ARRAYS.source_index + 1}, r"source_index leaves 0\.\.2"),
+        ({"signatures": ARRAYS.signatures.astype(np.int8)}, "signatures: got int8"),
         (
-            {"signatures": SIGNATURES[:, :4]},
+            {"signatures": ARRAYS.signatures[:, :4]},
             r"signatures: got uint8 \[3, 4, 8\]; the manifest calls for uint8 \[3, 8, 8",
         ),
     ],
@@ -118,7 +116,7 @@ def test_arrays_that_do_not_fit_the_manifest_are_not_written(tmp_path, changes, 
 def test_a_latent_that_the_codec_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(RecipeError, match="fp16"):
         files.write(
-            tmp_path / "a.gsdd", replace(MANIFEST, codec="fp16"), replace(ARRAYS, latents=LATENTS + np.float32(1e6))
+            tmp_path / "a.gsdd", replace(MANIFEST, codec="fp16"), replace(ARRAYS, latents=ARRAYS.latents + np.float32(1e6))
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -135,7 +133,7 @@ def test_an_unknown_container_is_refused(tmp_path):
         write_sample(tmp_path / "a.gsdd", container="zip")
 
 
-@pytest.mark.parametrize("container", CONTAINER_NAMES)
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_the_source_of_a_conversion_is_never_overwritten(tmp_path, container):
     path = write_sample(tmp_path / "a.gsdd")
     before = path.read_bytes()
@@ -173,11 +171,7 @@ def test_a_path_through_a_file_cannot_be_read(tmp_path):
 
 
 def test_formats_load_neither_torch_nor_h5py():
-    script = (
-        "import sys, pkgutil, gsdd.formats as room;"
-        "[__import__(f'gsdd.formats.{each.name}') for each in pkgutil.iter_modules(room.__path__)];"
-        "print(*sys.modules)"
-    )
-    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    modules = {f"gsdd.formats.{each.name}" for each in pkgutil.iter_modules(gsdd.formats.__path__)}
+    loaded = loaded_by(f"import {', '.join(modules)}")
     assert "gsdd.formats.hdf5_container" in loaded
-    assert not {"torch", "h5py"} & set(loaded)
+    assert not {"torch", "h5py"} & loaded

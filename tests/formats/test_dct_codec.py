@@ -8,8 +8,8 @@ import pytest
 
 from gsdd.errors import FormatError, RecipeError
 from gsdd.formats import cosines, entropy, spectrum
-from gsdd.formats.codecs import CODECS
 from gsdd.formats.dct_codec import DEFAULT_STEP, HEAD, STEPS, DctCodec
+from gsdd.formats.deflated_container import dictionary
 
 SHAPES = [(70, 3, 8, 8), (2, 3, 1, 1), (2, 3, 9, 20), (2, 3, 25, 25), (40, 3, 32, 32)]
 
@@ -140,16 +140,6 @@ def test_a_latent_whose_coefficients_are_too_large_for_the_step_has_a_coarser_on
     assert np.abs(DctCodec().decode(tensors, z.shape)[1] - z[1]).max() < 2 * scale[1]
 
 
-def test_latents_that_are_not_finite_or_too_large_are_refused():
-    z = latents((3, 3, 8, 8))
-    z[2, 0, 0, 0] = np.nan
-    with pytest.raises(RecipeError, match="latent 2 of 3 holds NaN"):
-        CODECS["dct"].encode(z)
-    z[2, 0, 0, 0] = 3e38
-    with pytest.raises(RecipeError, match=r"latent 2 reaches .* more than dct can hold"):
-        CODECS["dct"].encode(z)
-
-
 @pytest.mark.parametrize("step", [0, -1, 3, float("nan")])
 def test_steps_that_make_no_codec_are_refused(step):
     with pytest.raises(RecipeError, match="step of the codec: got"):
@@ -226,9 +216,5 @@ def test_no_latent_however_odd_is_coded_in_fewer_bytes_than_a_reader_wants():
 
 
 def test_the_dictionary_of_deflated_files_never_changes():
-    from gsdd.formats.deflated_container import dictionary
-
-    assert hashlib.sha256(dictionary()).hexdigest() == DICTIONARY
-
-
-DICTIONARY = "c8fad62f9628d108153416e34a376e6d1b3c772b71f19d7f04ccf9813e35fbae"
+    digest = "c8fad62f9628d108153416e34a376e6d1b3c772b71f19d7f04ccf9813e35fbae"
+    assert hashlib.sha256(dictionary()).hexdigest() == digest

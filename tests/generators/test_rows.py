@@ -9,6 +9,7 @@ import math
 import pytest
 import torch
 from generators import official_lists
+from recipes import TINY, run
 
 import gsdd
 from gsdd.data.images import read_photo
@@ -32,11 +33,6 @@ ARCHITECTURES = {
     "swinir_lightweight": "SwinIR small s64w8 64nf 60dim 1conv 1unshuf",
     "swinir_real": "SwinIR medium s64w8 64nf 180dim 1conv 1unshuf",
 }
-
-LEAST = {
-    "preset": "quick", "crops": "random",
-    "inversion_steps": 1, "iterations": 1, "real_batch": 2, "real_crops": 2, "feature_filters": 8,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=official_lists.NAMES)
@@ -109,8 +105,8 @@ def test_it_compresses_seven_latents_and_expands_them(loaded, photos, tmp_path):
     _, generator = loaded
     weights, hr_size = str(generator.files[0]), 4 * max(generator.minimum, 8)
     one_class = min(folder for folder in photos.iterdir() if folder.is_dir())
-    gsdd.compress(one_class, tmp_path / "seven.gsdd", generator=weights, ipc=7, hr_size=hr_size, **LEAST)
-    gsdd.expand(tmp_path / "seven.gsdd", tmp_path / "pairs", generator=weights)
+    run(one_class, tmp_path / "seven.gsdd", **TINY | {"generator": weights, "ipc": 7, "hr_size": hr_size})
+    gsdd.open(tmp_path / "seven.gsdd", generator=weights, device="cpu").expand(tmp_path / "pairs")
     images = [read_photo(path).pixels for path in sorted((tmp_path / "pairs" / "HR").iterdir())]
     assert [image.shape for image in images] == [(hr_size, hr_size, 3)] * 7
     assert all(image.std() > 0 for image in images)

@@ -17,13 +17,8 @@ from gsdd.inspect.sheet import LABEL_WIDTH, MARGIN, Row, Tile, draw_sheet
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("photos"))
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory, photos):
-    return write_small_file(tmp_path_factory.mktemp("files") / "small.gsdd", photos, hr_size=128)
+def file(tmp_path_factory, source):
+    return write_small_file(tmp_path_factory.mktemp("file") / "small.gsdd", source, hr_size=128)
 
 
 def holds(sheet, image):
@@ -35,12 +30,12 @@ def holds(sheet, image):
     return any(np.array_equal(sheet[y : y + side, x : x + side], wanted) for y, x in zip(rows, columns, strict=True))
 
 
-def test_the_sheet_shows_real_inverted_and_distilled_images_unchanged(file, photos, tmp_path):
-    report = contact_sheet(file, tmp_path / "sheet.png", source=photos, per_class=2)
+def test_the_sheet_shows_real_inverted_and_distilled_images_unchanged(file, source, tmp_path):
+    report = contact_sheet(file, tmp_path / "sheet.png", source=source, per_class=2)
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     distilled = read_latents(file)
     shown = [0, 1, 5, 6, 8, 9]
-    catalog, crops = planned_crops(distilled, photos)
+    catalog, crops = planned_crops(distilled, source)
     real = read_crops(catalog, [crops[number] for number in shown], 128)
     assert sheet.shape == (report.height, report.width, 3)
     inverted = invert_again(Run(recipe_of(distilled.manifest), compact_generator()), catalog, real, shown)
@@ -57,9 +52,9 @@ def test_the_inversion_is_repeated_with_the_steps_that_the_run_made(file):
         recipe_of(replace(manifest, recipe={"later": 1}))
 
 
-def test_the_planned_crops_are_those_that_the_latents_were_made_from(file, photos):
+def test_the_planned_crops_are_those_that_the_latents_were_made_from(file, source):
     distilled = read_latents(file)
-    catalog, crops = planned_crops(distilled, photos)
+    catalog, crops = planned_crops(distilled, source)
     real = read_crops(catalog, crops, 128)
     given_back = distilled.decode(compact_generator(), range(12)).numpy()
     decibels = [[peak_signal_noise_ratio(a, b) for b in real] for a in given_back]
@@ -73,9 +68,9 @@ def test_without_the_source_the_sheet_shows_distilled_images_alone(file, tmp_pat
     assert all(holds(sheet, image) for image in images)
 
 
-def test_equal_calls_give_equal_bytes(file, photos, tmp_path):
+def test_equal_calls_give_equal_bytes(file, source, tmp_path):
     for name in ("a.png", "b.png"):
-        contact_sheet(file, tmp_path / name, source=photos)
+        contact_sheet(file, tmp_path / name, source=source)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -87,16 +82,16 @@ def test_another_folder_is_refused(file, tmp_path):
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_a_file_whose_crops_cannot_be_planned_again_is_refused(file, photos):
+def test_a_file_whose_crops_cannot_be_planned_again_is_refused(file, source):
     distilled = read_latents(file)
     for seed, error in (({}, FormatError), ({"seed": True}, FormatError), ({"seed": 8}, SourceError)):
         with pytest.raises(error):
-            planned_crops(replace(distilled, manifest=replace(distilled.manifest, recipe=seed)), photos)
+            planned_crops(replace(distilled, manifest=replace(distilled.manifest, recipe=seed)), source)
 
 
-def test_crops_at_other_places_of_the_same_photos_are_told(file, photos):
+def test_crops_at_other_places_of_the_same_photos_are_told(file, source):
     distilled = read_latents(file)
-    catalog, crops = planned_crops(distilled, photos)
+    catalog, crops = planned_crops(distilled, source)
     digests = {
         each.name: crops_digest([crop for crop in crops if crop.class_index == number])
         for number, each in enumerate(catalog.classes)
@@ -104,7 +99,7 @@ def test_crops_at_other_places_of_the_same_photos_are_told(file, photos):
 
     def again(written):
         run = {**distilled.manifest.run, "crops_sha256": written}
-        return planned_crops(replace(distilled, manifest=replace(distilled.manifest, run=run)), photos)[1]
+        return planned_crops(replace(distilled, manifest=replace(distilled.manifest, run=run)), source)[1]
 
     assert again(digests) == crops
     with pytest.raises(SourceError, match="another processor"):
@@ -151,7 +146,7 @@ def test_texts_of_any_length_stay_out_of_the_images():
     assert (sheet[:, MARGIN + LABEL_WIDTH - 8 : MARGIN + LABEL_WIDTH] == 255).all()
 
 
-def test_psnr_below_an_image_is_that_of_skimage(file, photos):
+def test_psnr_below_an_image_is_that_of_skimage(file, source):
     from gsdd.inspect.contact_sheet import _Column, _compared
 
     real = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)

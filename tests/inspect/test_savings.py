@@ -3,39 +3,18 @@ import json
 from dataclasses import replace
 
 import pytest
-from pairs.small_file import COMPACT, copy_photos, write_small_file
+from heard import Heard
+from pairs.small_file import COMPACT, copy_photos
 from PIL import Image
 
 from gsdd.data.catalog import scan
 from gsdd.errors import FormatError, RecipeError, SourceError
 from gsdd.inspect.savings import sample_photos, savings
-from gsdd.monitor import Monitor
-
-
-class Listener(Monitor):
-    def __init__(self):
-        self.heard = []
-
-    def progress(self, stage, done, total, loss=None, images=0.0):
-        self.heard.append((stage, done, total))
-
-    def note(self, text):
-        self.heard.append(text)
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("photos"))
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory, photos):
-    return write_small_file(tmp_path_factory.mktemp("files") / "small.gsdd", photos)
-
-
-@pytest.fixture(scope="module")
-def report(photos, file):
-    return savings(photos, file)
+def report(source, small_file):
+    return savings(source, small_file)
 
 
 def recoded(path, **setting):
@@ -51,11 +30,11 @@ def test_images_saved_is_the_count_that_the_paper_reports(report):
     assert pytest.approx(0.932, abs=5e-4) == 1 - 700 / 10_324
 
 
-def test_the_source_counts_as_found(report, photos, file):
+def test_the_source_counts_as_found(report, source, small_file):
     found = report.whole_source[0]
     assert (found.name, found.estimated) == ("as found", False)
-    assert found.bytes == sum(path.stat().st_size for path in photos.glob("*/*"))
-    assert found.saved == 1 - file.stat().st_size / found.bytes
+    assert found.bytes == sum(path.stat().st_size for path in source.glob("*/*"))
+    assert found.saved == 1 - small_file.stat().st_size / found.bytes
 
 
 @pytest.mark.parametrize(
@@ -66,19 +45,19 @@ def test_the_source_counts_as_found(report, photos, file):
         ("AVIF q75", {"format": "AVIF", "quality": 75}),
     ],
 )
-def test_a_sample_of_all_photos_gives_the_exact_size_in_each_codec(report, photos, name, setting):
+def test_a_sample_of_all_photos_gives_the_exact_size_in_each_codec(report, source, name, setting):
     rival = next(each for each in report.whole_source if each.name == name)
     assert report.sampled == 7
     assert not rival.estimated
-    assert rival.bytes == sum(recoded(path, **setting) for path in photos.glob("*/*"))
+    assert rival.bytes == sum(recoded(path, **setting) for path in source.glob("*/*"))
 
 
-def test_the_generator_counts_with_two_bytes_a_weight(report, file):
+def test_the_generator_counts_with_two_bytes_a_weight(report, small_file):
     assert report.generator == COMPACT
     assert report.generator_bytes == 2 * 621_424
     assert report.generator_bytes_fp32 == 4 * 621_424
     for rival in (*report.whole_source, *report.random_crops):
-        assert rival.saved_with_generator == 1 - (file.stat().st_size + 2 * 621_424) / rival.bytes
+        assert rival.saved_with_generator == 1 - (small_file.stat().st_size + 2 * 621_424) / rival.bytes
 
 
 def test_a_file_that_is_larger_saves_a_negative_share(report):
@@ -86,13 +65,13 @@ def test_a_file_that_is_larger_saves_a_negative_share(report):
     assert all(rival.saved_with_generator < 0 for rival in report.random_crops)
 
 
-def test_bits_per_pixel_are_those_of_the_file_over_the_images_it_gives_back(report, file):
-    assert report.bits_per_hr_pixel == file.stat().st_size * 8 / (12 * 64 * 64)
+def test_bits_per_pixel_are_those_of_the_file_over_the_images_it_gives_back(report, small_file):
+    assert report.bits_per_hr_pixel == small_file.stat().st_size * 8 / (12 * 64 * 64)
 
 
-def test_a_sample_is_scaled_by_pixels_and_said_to_be(photos, file):
-    report = savings(photos, file, sample=3)
-    records = sample_photos(scan(photos, min_size=64), 3, 0)
+def test_a_sample_is_scaled_by_pixels_and_said_to_be(source, small_file):
+    report = savings(source, small_file, sample=3)
+    records = sample_photos(scan(source, min_size=64), 3, 0)
     pixels = [record.width * record.height for record in records]
     sizes = [recoded(record.file, format="PNG", optimize=True) for record in records]
     png = report.whole_source[1]
@@ -100,8 +79,8 @@ def test_a_sample_is_scaled_by_pixels_and_said_to_be(photos, file):
     assert png.bytes == round(sum(sizes) * 7 * 240 * 200 / sum(pixels))
 
 
-def test_the_sample_spreads_over_the_classes_and_follows_the_seed(photos):
-    catalog = scan(photos, min_size=64)
+def test_the_sample_spreads_over_the_classes_and_follows_the_seed(source):
+    catalog = scan(source, min_size=64)
     samples = {seed: [record.path for record in sample_photos(catalog, 3, seed)] for seed in range(8)}
     assert all(len({path.split("/")[0] for path in paths}) >= 2 for paths in samples.values())
     assert samples[0] == [record.path for record in sample_photos(catalog, 3, 0)]
@@ -118,29 +97,30 @@ def test_random_crops_have_the_size_and_number_of_the_images_in_the_file(report)
     assert all(rival.estimated for rival in report.random_crops)
 
 
-def test_equal_seeds_give_equal_reports(report, photos, file):
-    assert savings(photos, file) == report
-    assert savings(photos, file, seed=1).random_crops != report.random_crops
+def test_equal_seeds_give_equal_reports(report, source, small_file):
+    assert savings(source, small_file) == report
+    assert savings(source, small_file, seed=1).random_crops != report.random_crops
 
 
-def test_another_folder_is_noted(report, file, photos, tmp_path):
+def test_another_folder_is_noted(report, small_file, source, tmp_path):
     assert report.note is None
     other = copy_photos(tmp_path / "other")
     (other / "scene" / "rocket.png").unlink()
-    note = savings(other, file).note
+    note = savings(other, small_file).note
     assert "not the folder that the file was made from" in note
     assert "has 6 photos" in note
     assert "from 7" in note
 
 
-def test_the_monitor_hears_of_the_stages_and_of_another_folder(photos, file, tmp_path):
-    monitor = Listener()
-    savings(photos, file, sample=3, monitor=monitor)
-    assert monitor.heard[6] == ("photos", 7, 7)
-    assert monitor.heard[-1] == ("re-encoding", 3, 3)
+def test_the_monitor_hears_of_the_stages_and_of_another_folder(source, small_file, tmp_path):
+    monitor = Heard()
+    savings(source, small_file, sample=3, monitor=monitor)
+    assert monitor.stages[6] == ("photos", 7, 7)
+    assert monitor.stages[-1] == ("re-encoding", 3, 3)
+    assert monitor.notes == []
     (copy_photos(tmp_path / "other") / "scene" / "rocket.png").unlink()
-    report = savings(tmp_path / "other", file, sample=1, monitor=monitor)
-    assert monitor.heard[-1] == report.note
+    report = savings(tmp_path / "other", small_file, sample=1, monitor=monitor)
+    assert monitor.notes == [report.note]
 
 
 def test_the_report_is_plain_json(report):
@@ -155,11 +135,11 @@ def test_the_report_is_plain_json(report):
     assert replace(report, note="x").to_dict()["note"] == "x"
 
 
-def test_what_cannot_be_compared_is_refused(photos, file, tmp_path):
+def test_what_cannot_be_compared_is_refused(source, small_file, tmp_path):
     with pytest.raises(RecipeError):
-        savings(photos, file, sample=0)
+        savings(source, small_file, sample=0)
     with pytest.raises(SourceError):
-        savings(tmp_path, file)
-    (tmp_path / "damaged.gsdd").write_bytes(file.read_bytes()[:-1])
+        savings(tmp_path, small_file)
+    (tmp_path / "damaged.gsdd").write_bytes(small_file.read_bytes()[:-1])
     with pytest.raises(FormatError):
-        savings(photos, tmp_path / "damaged.gsdd")
+        savings(source, tmp_path / "damaged.gsdd")

@@ -1,11 +1,9 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pytest
 import torch
-from pairs.small_file import copy_photos, write_small_file
 from torch.utils.data import DataLoader
 
 import gsdd
@@ -29,8 +27,7 @@ BOOKKEEPING = {
 
 REGISTRY = """
 class Registry:
-    def __init__(self):
-        self.objects = {}
+    objects = {}
 
     def register(self, kind):
         name = kind.__name__<LOWER>
@@ -39,9 +36,6 @@ class Registry:
 
     def __iter__(self):
         return iter(self.objects.items())
-
-    def keys(self):
-        return self.objects.keys()
 
 DATASET_REGISTRY = Registry()
 """
@@ -62,16 +56,9 @@ class TrainnerOptions:
     mean: list[float] | None = None
     dataroot_gt: str | list[str] | None = None
     blur_kernel_size: int = 12
-    __struct_fields__: ClassVar = (
-        *("name", "type", "phase", "scale", "gt_size", "lq_size"),
-        *("use_hflip", "use_rot", "mean", "dataroot_gt", "blur_kernel_size"),
-    )
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    return write_small_file(folder / "small.gsdd", copy_photos(folder / "photos"))
+TrainnerOptions.__struct_fields__ = tuple(TrainnerOptions.__dataclass_fields__)
 
 
 @pytest.fixture
@@ -136,10 +123,10 @@ def test_another_type_of_that_name_is_not_replaced(install):
         register()
 
 
-def test_options_of_a_configuration_become_those_of_distilled_pairs(file):
+def test_options_of_a_configuration_become_those_of_distilled_pairs(small_file):
     chosen = {"gt_size": 48, "use_hflip": False, "use_rot": True, "repeat": 3, "seed": 5}
-    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(file), **chosen})
-    expected = gsdd.DistilledPairs(file, **chosen)
+    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), **chosen})
+    expected = gsdd.DistilledPairs(small_file, **chosen)
     assert len(dataset) == len(expected) == 36
     for index in (0, 11, 12, 35):
         item = dataset[index]
@@ -148,48 +135,55 @@ def test_options_of_a_configuration_become_those_of_distilled_pairs(file):
         assert same(item, expected[index])
 
 
-def test_a_loader_with_workers_takes_it(file):
-    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "gt_size": 48})
+def test_a_loader_with_workers_takes_it(small_file):
+    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "gt_size": 48})
     batch = next(iter(DataLoader(dataset, batch_size=12, num_workers=1)))
     assert batch["gt"].shape == (12, 3, 48, 48)
     assert batch["gt_path"][11] == "small.gsdd::thing/000011"
 
 
-def test_validation_sees_whole_images_as_they_are(file):
-    options = {**BOOKKEEPING, "phase": "val", "file": str(file), "gt_size": 48, "use_hflip": True, "use_rot": True}
+def test_validation_sees_whole_images_as_they_are(small_file):
+    options = {
+        **BOOKKEEPING,
+        "phase": "val",
+        "file": str(small_file),
+        "gt_size": 48,
+        "use_hflip": True,
+        "use_rot": True,
+    }
     dataset = DistilledPairsDataset(options)
-    assert torch.equal(dataset[7]["gt"], gsdd.open(file).images(7) / 255)
+    assert torch.equal(dataset[7]["gt"], gsdd.open(small_file).images(7) / 255)
 
 
-def test_the_structure_of_trainner_gives_the_same_pairs(file):
-    options = TrainnerOptions("small", "distilledpairsdataset", "train", 4, dataroot_gt=[str(file)], lq_size=12)
+def test_the_structure_of_trainner_gives_the_same_pairs(small_file):
+    options = TrainnerOptions("small", "distilledpairsdataset", "train", 4, dataroot_gt=[str(small_file)], lq_size=12)
     dataset = DistilledPairsDataset(options)
-    assert same(dataset[3], gsdd.DistilledPairs(file, gt_size=48)[3])
+    assert same(dataset[3], gsdd.DistilledPairs(small_file, gt_size=48)[3])
     assert dataset.opt.name == "small"  # its validation reads this
     assert dataset.label == "image pairs"  # and its log this
 
 
-def test_a_home_folder_is_found(file, monkeypatch):
-    monkeypatch.setenv("HOME", str(file.parent))
+def test_a_home_folder_is_found(small_file, monkeypatch):
+    monkeypatch.setenv("HOME", str(small_file.parent))
     assert len(DistilledPairsDataset({"file": "~/small.gsdd"})) == 12
 
 
-def test_an_option_it_does_not_know_is_refused_by_name(file):
+def test_an_option_it_does_not_know_is_refused_by_name(small_file):
     with pytest.raises(RecipeError, match="small: got the options gt_sizes, mean, which"):
-        DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "mean": [0.5], "gt_sizes": 48})
+        DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "mean": [0.5], "gt_sizes": 48})
     with pytest.raises(RecipeError, match="small: got the options mean, which"):
-        DistilledPairsDataset(TrainnerOptions("small", "", dataroot_gt=[str(file)], mean=[0.5]))
+        DistilledPairsDataset(TrainnerOptions("small", "", dataroot_gt=[str(small_file)], mean=[0.5]))
 
 
-def test_a_configuration_for_another_scale_is_refused(file):
+def test_a_configuration_for_another_scale_is_refused(small_file):
     with pytest.raises(RecipeError, match=r"small.gsdd: got scale 2, wanted 4"):
-        DistilledPairsDataset({**BOOKKEEPING, "file": str(file), "scale": 2})
+        DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "scale": 2})
 
 
-def test_several_files_are_one_set(file, tmp_path):
+def test_several_files_are_one_set(small_file, tmp_path):
     again = tmp_path / "again.gsdd"
-    again.write_bytes(file.read_bytes())
-    for roots in ({"dataroot_gt": [str(file), str(again)]}, {"file": str(file), "dataroot_gt": str(again)}):
+    again.write_bytes(small_file.read_bytes())
+    for roots in ({"dataroot_gt": [str(small_file), str(again)]}, {"file": str(small_file), "dataroot_gt": str(again)}):
         dataset = DistilledPairsDataset({**BOOKKEEPING, **roots})
         assert len(dataset) == 24
         assert dataset[12]["gt_path"] == "again.gsdd::animal/000000"

@@ -1,9 +1,8 @@
 """The kernels of `augment` against its reference, interpreted."""
 
-import numpy as np
 import pytest
 import torch
-from dsa_formulas import OPS, omega, photos, random_row
+from dsa_formulas import OPS, omega, photos, random_omega
 from interpreter import watched
 from memory import poisoned
 from torch import Tensor
@@ -45,11 +44,6 @@ def images(count: int, height: int, width: int, dtype: torch.dtype, layout: str)
     return x.contiguous(memory_format=torch.channels_last) if layout == "channels_last" else x
 
 
-def mixed(sets: list[tuple[str, ...]], height: int, width: int) -> Augmentation:
-    rng = np.random.default_rng(height * 100 + width)
-    return omega(*[random_row(rng, ops, height, width) for ops in sets])
-
-
 def both_ways(x: Tensor, rows: Augmentation, g: Tensor, backend: str, **options) -> tuple[Tensor, Tensor | None]:
     leaf = x.detach().requires_grad_(x.is_floating_point())
     y = augment(leaf, rows, mean=MEAN, std=STD, backend=backend, **options)
@@ -66,7 +60,7 @@ def assert_same(got: Tensor, wanted: Tensor, sets: list[tuple[str, ...]]) -> Non
 
 @pytest.mark.parametrize(("height", "width", "dtype", "result", "layout", "channels_last", "sets"), CASES)
 def test_the_kernels_do_what_the_reference_does(height, width, dtype, result, layout, channels_last, sets):
-    x, rows = images(len(sets), height, width, dtype, layout), mixed(sets, height, width)
+    x, rows = images(len(sets), height, width, dtype, layout), random_omega(100 * height + width, sets, height, width)
     g = photos(1, len(sets), height, width).to(result)
     options = {"dtype": result, "channels_last": channels_last}
     wanted = both_ways(x, rows, g, "reference", **options)
@@ -82,7 +76,7 @@ def test_the_kernels_do_what_the_reference_does(height, width, dtype, result, la
 
 @pytest.mark.parametrize("ops", [OPS, ("brightness", "saturation")], ids=["everything", "color"])
 def test_one_image_and_two_runs(ops):
-    x, row = photos(2, 1, 2, 130), omega(random_row(np.random.default_rng(0), ops, 2, 130))
+    x, row = photos(2, 1, 2, 130), random_omega(0, [ops], 2, 130)
     g = photos(3, 1, 2, 130)
     (y, grad), again = (both_ways(x, row, g, "triton") for _ in range(2))
     assert torch.equal(y, again[0]) and torch.equal(grad, again[1])
@@ -102,7 +96,7 @@ def test_image_means(dtype, layout):
 
 
 def test_given_means_save_the_launch_that_computes_them():
-    x, row = photos(5, 1, 3, 4), omega(random_row(np.random.default_rng(5), ("contrast", "crop"), 3, 4))
+    x, row = photos(5, 1, 3, 4), random_omega(5, [("contrast", "crop")], 3, 4)
     means = image_means(x, mean=MEAN, std=STD, backend="triton")
     with watched() as watch:
         got = augment(x, row, mean=MEAN, std=STD, means=means, backend="triton")
@@ -112,7 +106,7 @@ def test_given_means_save_the_launch_that_computes_them():
 
 @pytest.mark.parametrize("means", [torch.arange(8.0)[::2], torch.ones(1).expand(4), torch.arange(4.0).double()])
 def test_means_may_lie_anyhow_in_memory(means):
-    x, rows = photos(5, 4, 3, 4), mixed([("contrast",)] * 4, 3, 4)
+    x, rows = photos(5, 4, 3, 4), random_omega(304, [("contrast",)] * 4, 3, 4)
     got, wanted = (augment(x, rows, means=means, backend=backend) for backend in ("triton", "reference"))
     assert torch.equal(got, wanted)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from alike import assert_alike, assert_compiles
 from interpreter import watched
 from memory import poisoned
 from torch import Tensor
@@ -181,10 +182,10 @@ def test_the_kernels_read_and_write_every_element_once(dtype, memory_format):
 
 @pytest.mark.parametrize("backend", ["reference", "triton"])
 def test_two_runs_give_equal_bits(backend):
-    x = draws(10, (2, 8, 5, 7), torch.bfloat16)
-    first, second = (value_and_gradient(sign_activation, x, 0.2, backend=backend) for _ in range(2))
-    assert torch.equal(first[0], second[0])
-    assert torch.equal(first[1], second[1])
+    def activated(x):
+        return sign_activation(x, 0.2, backend=backend)
+
+    assert_alike(activated, activated, draws(10, (2, 8, 5, 7), torch.bfloat16))
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by opcheck's own reading of .grad
@@ -205,10 +206,7 @@ def test_torch_compiles_the_ops(backend):
     def activated(x):
         return sign_activation(x * 2, 0.2, backend=backend).sin()
 
-    x = draws(13, (2, 3, 4, 5), torch.float32)
-    compiled = torch.compile(activated, backend="aot_eager", fullgraph=True)
-    for got, wanted in zip(*(value_and_gradient(f, x) for f in (compiled, activated)), strict=True):
-        assert torch.equal(got, wanted)
+    assert_compiles(activated, draws(13, (2, 3, 4, 5), torch.float32))
 
 
 @pytest.mark.parametrize(

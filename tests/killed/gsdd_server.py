@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import torch
-from line_server import answer_lines
+from line_server import answer_lines, forked
 
 from gsdd.cli.main import exit_code
 
@@ -43,30 +43,20 @@ def as_text(value: object) -> str:
     return os.fsdecode(value) if isinstance(value, str | bytes | os.PathLike) else ""
 
 
-def child(request: dict, output: int) -> None:
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+def child(request: dict) -> int:
     if "event" in request:
         kill_at(request["event"], request["path"], request["nth"])
     if "bytes" in request:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL if request["dies"] else signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["bytes"], request["bytes"]))
-    code = exit_code(request["arguments"])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    return exit_code(request["arguments"])
 
 
 def serve(request: dict) -> dict:
     with tempfile.TemporaryFile("w+") as output:
         began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                child(request, output.fileno())
-            finally:
-                os._exit(99)
+        pid = forked(output.fileno(), lambda: child(request))
         if "seconds" in request:
             time.sleep(request["seconds"])
             os.kill(pid, signal.SIGKILL)

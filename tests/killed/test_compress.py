@@ -5,12 +5,11 @@ import re
 
 import pytest
 from killed.seen import contents, damaged, kills_at_random, tree
+from recipes import SMALL, quick
 
 from gsdd.formats import container
 
-SMALL = ["--generator", "realesr-animevideov3", "--hr-size", "32", "--inversion-steps", "3", "--iterations", "2",
-         "--set", "crops.method=random", "--set", "matching.real_batch=4", "--set", "crops.real=8", "--ipc", "3",
-         "--set", "run.checkpoint_seconds=0", "-q"]  # fmt: skip
+WORDS = [*quick(**SMALL | {"inversion_steps": 3, "ipc": 3, "checkpoint_seconds": 0}), "-q"]
 CHECKPOINT, PREVIOUS = ".o.gsdd.checkpoint", ".o.gsdd.checkpoint.previous"
 ON_THE_WAY = re.compile(rf"o\.gsdd|\.o\.gsdd\.\d+\.part|{CHECKPOINT}|{PREVIOUS}|\.{CHECKPOINT}\.\d+\.part")
 # The first checkpoint takes one, each further one two: the newest becomes the previous, the new one the newest.
@@ -21,20 +20,14 @@ NAMED = {"event": "os.rename", "path": r"\.checkpoint$"}
 def whole(ask, source, tmp_path_factory):
     """An uninterrupted run: its bytes, and how long it took."""
     target = tmp_path_factory.mktemp("whole") / "o.gsdd"
-    done = ask("compress", source, "-o", target, *SMALL)
+    done = ask("compress", source, "-o", target, *WORDS)
     assert done["code"] == 0, done["text"]
     return target.read_bytes(), done["seconds"]
 
 
 @pytest.fixture
-def target(tmp_path):
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "o.gsdd"
-
-
-@pytest.fixture
 def compress(ask, source, target):
-    return lambda **how: ask("compress", source, "-o", target, *SMALL, **how)
+    return lambda **how: ask("compress", source, "-o", target, *WORDS, **how)
 
 
 @pytest.fixture
@@ -73,33 +66,21 @@ def test_again_and_again_until_it_ends(compress, target, whole, seed, hurt):
     assert bool(broken) == hurt
 
 
-@pytest.mark.parametrize(
-    ("event", "path", "nth"),
-    [
-        ("open", r"\.checkpoint\.\d+\.part$", 1),
-        ("os.rename", r"\.checkpoint$", 1),
-        ("open", r"/out$", 2),
-        ("os.rename", r"\.checkpoint$", 6),
-        ("os.rename", r"\.checkpoint$", 7),
-        ("open", r"/\.o\.gsdd\.\d+\.part$", 1),
-        ("os.link", r"/o\.gsdd$", 1),
-        ("os.remove", r"/\.o\.gsdd\.\d+\.part$", 1),
-        ("os.remove", r"\.checkpoint$", 1),
-        ("os.remove", r"\.previous$", 1),
-    ],
-    ids=[
-        "before a checkpoint is written",
-        "before the first checkpoint gets its name",
-        "after a checkpoint got its name",
-        "before a checkpoint becomes the previous one",
-        "before a checkpoint takes the name of the previous one",
-        "before the output is written",
-        "before the output gets its name",
-        "after the output got its name",
-        "before the checkpoints are removed",
-        "before the previous checkpoint is removed",
-    ],
-)
+MOMENTS = {
+    "before a checkpoint is written": ("open", r"\.checkpoint\.\d+\.part$", 1),
+    "before the first checkpoint gets its name": ("os.rename", r"\.checkpoint$", 1),
+    "after a checkpoint got its name": ("open", r"/out$", 2),
+    "before a checkpoint becomes the previous one": ("os.rename", r"\.checkpoint$", 6),
+    "before a checkpoint takes the name of the previous one": ("os.rename", r"\.checkpoint$", 7),
+    "before the output is written": ("open", r"/\.o\.gsdd\.\d+\.part$", 1),
+    "before the output gets its name": ("os.link", r"/o\.gsdd$", 1),
+    "after the output got its name": ("os.remove", r"/\.o\.gsdd\.\d+\.part$", 1),
+    "before the checkpoints are removed": ("os.remove", r"\.checkpoint$", 1),
+    "before the previous checkpoint is removed": ("os.remove", r"\.previous$", 1),
+}
+
+
+@pytest.mark.parametrize(("event", "path", "nth"), MOMENTS.values(), ids=MOMENTS)
 def test_at_a_moment_that_matters(compress, check_and_complete, event, path, nth):
     killed = compress(event=event, path=path, nth=nth)
     assert killed["code"] == -9, killed["text"]

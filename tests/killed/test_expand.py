@@ -5,10 +5,10 @@ from killed.seen import contents, kills_at_random
 
 
 @pytest.fixture(scope="module")
-def whole(ask, file, tmp_path_factory):
+def whole(ask, small_file, tmp_path_factory):
     """An uninterrupted run: its files, and how long it took."""
     folder = tmp_path_factory.mktemp("whole") / "pairs"
-    done = ask("expand", file, "-o", folder, "-q")
+    done = ask("expand", small_file, "-o", folder, "-q")
     assert done["code"] == 0, done["text"]
     return contents(folder), done["seconds"]
 
@@ -19,27 +19,27 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def check_and_complete(ask, file, whole):
+def check_and_complete(ask, small_file, whole):
     def check(folder) -> None:
         seen = {name: data for name, data in contents(folder).items() if not name.endswith(".part")}
         assert seen.items() <= whole[0].items()
-        again = ask("expand", file, "-o", folder, "-q")
+        again = ask("expand", small_file, "-o", folder, "-q")
         assert (again["code"], again["text"]) == (0, f"{folder}\n")
         assert contents(folder) == whole[0]
 
     return check
 
 
-def test_at_random_times(ask, file, folders, check_and_complete, whole):
-    before, used = file.read_bytes(), []
+def test_at_random_times(ask, small_file, folders, check_and_complete, whole):
+    before, used = small_file.read_bytes(), []
 
     def expand(**how) -> dict:
         used.append(next(folders))
-        return ask("expand", file, "-o", used[-1], "-q", **how)
+        return ask("expand", small_file, "-o", used[-1], "-q", **how)
 
     for _ in kills_at_random(expand, whole[1]):
         check_and_complete(used[-1])
-    assert file.read_bytes() == before
+    assert small_file.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_at_random_times(ask, file, folders, check_and_complete, whole):
         ("os.rename", r"/meta_info\.txt$", 1),
     ],
 )
-def test_at_a_moment_that_matters(ask, file, folders, check_and_complete, event, path, nth):
+def test_at_a_moment_that_matters(ask, small_file, folders, check_and_complete, event, path, nth):
     folder = next(folders)
-    killed = ask("expand", file, "-o", folder, "-q", event=event, path=path, nth=nth)
+    killed = ask("expand", small_file, "-o", folder, "-q", event=event, path=path, nth=nth)
     assert killed["code"] == -9, killed["text"]
     check_and_complete(folder)
 
 
 @pytest.mark.parametrize("dies", [True, False], ids=["killed", "told that the disk is full"])
-def test_in_the_middle_of_writing_an_image(ask, file, folders, check_and_complete, dies):
+def test_in_the_middle_of_writing_an_image(ask, small_file, folders, check_and_complete, dies):
     folder = next(folders)
-    stopped = ask("expand", file, "-o", folder, "-q", bytes=3000, dies=dies)
+    stopped = ask("expand", small_file, "-o", folder, "-q", bytes=3000, dies=dies)
     assert dies == (stopped["code"] < 0)
     assert dies or (stopped["code"], stopped["text"].count("\n")) == (1, 1)
     assert dies == any(name.endswith(".part") for name in contents(folder))

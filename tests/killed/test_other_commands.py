@@ -15,8 +15,8 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_nothing_half_is_left_under_the_name_and_the_next_run_leaves_nothing_else(ask, file, tmp_path, name):
-    words = [word.format(file=file, out=tmp_path) for word in COMMANDS[name]]
+def test_nothing_half_is_left_under_the_name_and_the_next_run_leaves_nothing_else(ask, small_file, tmp_path, name):
+    words = [word.format(file=small_file, out=tmp_path) for word in COMMANDS[name]]
     full = ask(*words, bytes=3000, dies=False)
     assert (full["code"], full["text"].count("\n"), contents(tmp_path)) == (1, 1, {})
     assert full["text"].endswith(": cannot be written: File too large\n")

@@ -22,14 +22,11 @@ def real_pairs(root: Path, count: int = 3, height: int = 92, width: int = 120) -
 def midsts(root: Path, count: int, height: int, width: int) -> dict[str, np.ndarray]:
     """Cut the midst of the first photo that is large enough of each of some classes, by the class's name."""
     classes = list_photos(root).classes[:count]
-    return {found.name: _midst(_first(found.files, height, width), height, width) for found in classes}
+    return {found.name: _midst(found.files, height, width) for found in classes}
 
 
-def _first(files: tuple[Path, ...], height: int, width: int) -> np.ndarray:
+def _midst(files: tuple[Path, ...], height: int, width: int) -> np.ndarray:
     photos = (read_photo(file).pixels for file in files)
-    return next(pixels for pixels in photos if pixels.shape[0] >= height and pixels.shape[1] >= width)
-
-
-def _midst(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    pixels = next(pixels for pixels in photos if pixels.shape[0] >= height and pixels.shape[1] >= width)
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     return pixels[top : top + height, left : left + width]

@@ -1,28 +1,17 @@
 """What is compared, against scikit-image's colours and the levels that MATLAB gives."""
 
 import numpy as np
-import pytest
 import torch
 from metrics.real_pairs import real_pairs
 from skimage.color import rgb2ycbcr
 
-from gsdd.errors import KernelInputError
-from gsdd.metrics.conventions import Convention, compared
+from gsdd.metrics.conventions import Convention
 
 
 def test_y_is_that_of_bt_601_in_studio_swing(photos):
     images, _ = real_pairs(photos)
     expected = rgb2ycbcr(images.permute(0, 2, 3, 1).numpy())[..., 0]
     np.testing.assert_allclose(Convention("Y").apply(images)[:, 0].numpy(), expected, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("rgb", "level"),
-    [((0, 0, 0), 16), ((255, 255, 255), 235), ((255, 0, 0), 81), ((0, 255, 0), 145), ((0, 0, 255), 41)],
-)
-def test_rounded_y_has_the_levels_of_matlabs_rgb2ycbcr(rgb, level):
-    image = torch.tensor(rgb, dtype=torch.uint8).view(1, 3, 1, 1)
-    assert Convention("Y", rounded=True).apply(image).item() == level
 
 
 def test_the_border_is_left_out_on_all_sides():
@@ -42,16 +31,3 @@ def test_floats_in_0_to_1_are_the_levels_that_they_stand_for(photos):
     images, _ = real_pairs(photos, 1)
     for convention in (Convention("Y", 4), Convention("RGB", 2, range=(-1.0, 1.0))):
         torch.testing.assert_close(convention.apply(images.double() / 255), convention.apply(images))
-
-
-def test_a_convention_tells_itself_in_words():
-    assert str(Convention("Y", 4)) == "Y of BT.601 (16..235, not rounded), 4 px shaved, range 0..255"
-    assert str(Convention("Y", 4, rounded=True)) == "Y of BT.601 (16..235, rounded), 4 px shaved, range 0..255"
-    assert str(Convention(range=(-1.0, 1.0))) == "RGB, nothing shaved, range -1..1"
-
-
-def test_an_image_that_shaving_leaves_too_small_is_refused_with_the_size_that_it_should_have():
-    image = torch.zeros(1, 3, 18, 40, dtype=torch.uint8)
-    compared(image, image, Convention(shave=4), "ssim", 10)
-    with pytest.raises(KernelInputError, match="ssim: got images of 40x18 pixels, wanted at least 19 a side"):
-        compared(image, image, Convention(shave=4), "ssim", 11)

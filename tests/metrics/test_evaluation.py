@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 from metrics.real_pairs import midsts, real_pairs
-from nrqm_model import as_matlab_struct, save_model, train_forests
+from nrqm_model import save_model, trained_structs
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
+from states import random_states_kept
 from torch.nn import functional as F
 
 from gsdd.data.catalog import scan
 from gsdd.errors import OutputError, RecipeError, SourceError
 from gsdd.metrics.evaluation import score_folder
 from gsdd.metrics.niqe import niqe
-from gsdd.metrics.nrqm import nrqm
+from gsdd.metrics.nrqm import nrqm, perceptual_index
 from gsdd.metrics.outputs import Outputs
 from gsdd.metrics.registry import FAMILIES, METRICS, Files, find_metrics
 
@@ -147,9 +148,7 @@ def test_pictures_show_lr_output_and_hr_beside_each_other(folder, evaluation, tm
     with Image.open(tmp_path / "seen" / f"{photo.path}.png") as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (photo.height, 3 * photo.width + 16, 3)
-    left, middle, right = (
-        pixels[:, start : start + photo.width] for start in (0, photo.width + 8, 2 * photo.width + 16)
-    )
+    left, middle, right = (pixels[:, k * (photo.width + 8) :][:, : photo.width] for k in range(3))
     np.testing.assert_array_equal(left, middle)  # this model enlarges as the picture does
     np.testing.assert_array_equal(right, by_hand(folder / photo.path)[1])
     assert (pixels[:, photo.width : photo.width + 8] == 255).all()
@@ -195,11 +194,12 @@ def test_a_model_of_another_scale_is_refused(folder):
 
 def test_metrics_without_a_reference_look_at_the_output_inside_the_border_as_pirm_does(photos, tmp_path):
     file = tmp_path / "model.mat"
-    save_model(file, [as_matlab_struct(forest) for forest in train_forests()])
+    save_model(file, trained_structs())
     images, references = real_pairs(photos, 1, 200, 204)
     inside = images[..., 4:-4, 4:-4]
     expected = {"niqe": niqe(inside), "nrqm": nrqm(inside, file)}
     expected["pi"] = (10 - expected["nrqm"] + expected["niqe"]) / 2
+    assert torch.equal(perceptual_index(images, file), expected["pi"])
     for name, value in expected.items():
         measure = METRICS[name].load(Files(nrqm_model=file))
         torch.testing.assert_close(measure(images, references), value)
@@ -221,7 +221,5 @@ def test_an_unknown_metric_is_refused_with_those_that_there_are(names, got):
 
 
 def test_no_random_state_is_read_or_set(folder):
-    states = torch.get_rng_state(), np.random.get_state()[1].copy()
-    score_folder(enlarge, folder, ["psnr", "ssim", "st-lpips"], files=Files())
-    assert torch.equal(torch.get_rng_state(), states[0])
-    np.testing.assert_array_equal(np.random.get_state()[1], states[1])
+    with random_states_kept():
+        score_folder(enlarge, folder, ["psnr", "ssim", "st-lpips"], files=Files())

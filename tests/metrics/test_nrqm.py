@@ -1,25 +1,21 @@
 import sys
+from operator import delitem, setitem
 
 import numpy as np
 import pytest
 import torch
-from nrqm_model import WEIGHTS, as_matlab_struct, save_model, train_forests
+from nrqm_model import WEIGHTS, save_model, train_forests, trained_structs
 from recorded_scenes import RECORD, SHAVE, scene
 
 from gsdd.errors import KernelInputError, MetricError, MissingExtraError, MissingWeightsError
 from gsdd.metrics.matlab import luma
-from gsdd.metrics.nrqm import FEATURES, nrqm, nrqm_features, read_nrqm_model
+from gsdd.metrics.nrqm import FEATURES, nrqm, nrqm_features, perceptual_index, read_nrqm_model
 
 
 @pytest.fixture(scope="module")
-def forests():
-    return train_forests()
-
-
-@pytest.fixture(scope="module")
-def model_file(forests, tmp_path_factory):
+def model_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("nrqm") / "model.mat"
-    save_model(file, [as_matlab_struct(forest) for forest in forests])
+    save_model(file, trained_structs())
     return file
 
 
@@ -31,22 +27,17 @@ def test_features_are_those_of_the_official_program(name):
         np.testing.assert_allclose(vector.numpy(), recorded.features[kind], rtol=1e-5, err_msg=kind)
 
 
-def test_the_model_predicts_what_scikit_learn_predicts(forests, model_file):
+@pytest.mark.parametrize("correction", [None, (0.125, 2.0)])
+def test_the_model_predicts_what_scikit_learn_predicts_and_applies_a_forest_s_linear_correction(tmp_path, correction):
     draws = np.random.default_rng(7)
     vectors = [draws.normal(size=size).astype(np.float32) for size in FEATURES]
-    scores = [forest.predict(vector[None]).item() for forest, vector in zip(forests, vectors, strict=True)]
-    score = read_nrqm_model(model_file)(tuple(torch.from_numpy(vector).double() for vector in vectors))
-    assert score.item() == pytest.approx(WEIGHTS[0] + np.dot(WEIGHTS[1:], scores), rel=1e-12)
-
-
-def test_the_forest_s_linear_correction_is_applied(forests, tmp_path):
-    structs = [as_matlab_struct(forest) for forest in forests]
-    structs[0]["coef"] = np.array([[0.125], [2.0]])
+    scores = [forest.predict(vector[None]).item() for forest, vector in zip(train_forests(), vectors, strict=True)]
+    structs = trained_structs()
+    if correction:
+        structs[0]["coef"] = np.reshape(correction, (2, 1))
+        scores[0] = correction[0] + correction[1] * scores[0]
     save_model(tmp_path / "model.mat", structs)
-    vectors = tuple(torch.zeros(size, dtype=torch.float64) for size in FEATURES)
-    scores = [forest.predict(np.zeros((1, size))).item() for forest, size in zip(forests, FEATURES, strict=True)]
-    scores[0] = 0.125 + 2 * scores[0]
-    score = read_nrqm_model(tmp_path / "model.mat")(vectors)
+    score = read_nrqm_model(tmp_path / "model.mat")(tuple(torch.from_numpy(vector).double() for vector in vectors))
     assert score.item() == pytest.approx(WEIGHTS[0] + np.dot(WEIGHTS[1:], scores), rel=1e-12)
 
 
@@ -61,35 +52,16 @@ def test_a_batch_is_measured_image_by_image(model_file):
 
 
 @pytest.mark.parametrize("file", [None, "nowhere.mat"])
-def test_without_a_model_file_there_is_no_number(file, tmp_path):
+@pytest.mark.parametrize("metric", [nrqm, perceptual_index])
+def test_without_a_model_file_there_is_no_number(metric, file, tmp_path):
     with pytest.raises(MissingWeightsError, match="`nrqm_model=FILE`"):
-        nrqm(scene("chelsea").photo, file and tmp_path / file)
+        metric(scene("chelsea").photo, file and tmp_path / file)
 
 
-def damaged(file):
-    return file.read_bytes()[:-1000]
-
-
-def without_a_field(struct):
-    del struct["mbest"]
-
-
-def with_a_loop(struct):
-    struct["lDau"][1, 0] = 1
-
-
-def with_a_strange_feature(struct):
-    struct["mbest"][0, 0] = 99
-
-
-def of_two_shapes(struct):
-    struct["upper"] = struct["upper"][:-1]
-
-
-@pytest.mark.parametrize("content", [b"", b"no .mat file at all" * 50, damaged])
+@pytest.mark.parametrize("content", [b"", b"no .mat file at all" * 50, None])
 def test_a_file_that_is_no_model_is_refused_by_name(content, model_file, tmp_path):
     file = tmp_path / "strange.mat"
-    file.write_bytes(content(model_file) if callable(content) else content)
+    file.write_bytes(model_file.read_bytes()[:-1000] if content is None else content)
     with pytest.raises(MetricError, match=r"strange\.mat"):
         read_nrqm_model(file)
 
@@ -97,14 +69,15 @@ def test_a_file_that_is_no_model_is_refused_by_name(content, model_file, tmp_pat
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (without_a_field, "mbest"),
-        (with_a_loop, "behind"),
-        (with_a_strange_feature, "not among the 18"),
-        (of_two_shapes, "shapes"),
+        (lambda struct: delitem(struct, "mbest"), "mbest"),
+        (lambda struct: setitem(struct["lDau"], (1, 0), 1), "behind"),
+        (lambda struct: setitem(struct["mbest"], (0, 0), 99), "not among the 18"),
+        (lambda struct: setitem(struct, "upper", struct["upper"][:-1]), "shapes"),
     ],
+    ids=["without a field", "with a loop", "with a strange feature", "of two shapes"],
 )
-def test_a_forest_that_is_none_is_refused(change, says, forests, tmp_path):
-    structs = [as_matlab_struct(forest) for forest in forests]
+def test_a_forest_that_is_none_is_refused(change, says, tmp_path):
+    structs = trained_structs()
     change(structs[0])
     save_model(tmp_path / "model.mat", structs)
     with pytest.raises(MetricError, match=says):

@@ -13,33 +13,27 @@ from gsdd.metrics.conventions import Convention
 from gsdd.metrics.ssim import ssim
 
 
-def by_skimage(one, other, channel_axis=None):
-    return structural_similarity(
-        *(one, other),
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        data_range=255,
-        channel_axis=channel_axis,
-    )
-
-
 def shaved(images):
     return images[..., 4:-4, 4:-4].permute(0, 2, 3, 1).numpy()
 
 
-def test_ssim_of_rgb_agrees_with_skimage(photos):
+@pytest.mark.parametrize(
+    ("convention", "compared", "data_range"),
+    [
+        (Convention("RGB", 4), lambda image: image.astype(np.float64), 255),
+        (Convention("Y", 4), lambda image: rgb2ycbcr(image)[..., :1], 255),
+        (Convention("RGB", 4, range=(-1.0, 1.0)), lambda image: image / 127.5 - 1, 2),
+    ],
+    ids=["RGB", "Y", "-1 to 1"],
+)
+def test_ssim_agrees_with_skimage_and_has_the_convention_s_range(photos, convention, compared, data_range):
     images, references = real_pairs(photos)
-    pairs = zip(shaved(images), shaved(references), strict=True)
-    expected = [by_skimage(one.astype(np.float64), other.astype(np.float64), channel_axis=2) for one, other in pairs]
-    np.testing.assert_allclose(ssim(images, references, Convention("RGB", 4)).numpy(), expected, atol=1e-9)
-
-
-def test_ssim_of_y_agrees_with_skimage(photos):
-    images, references = real_pairs(photos)
-    pairs = zip(shaved(images), shaved(references), strict=True)
-    expected = [by_skimage(rgb2ycbcr(one)[..., 0], rgb2ycbcr(other)[..., 0]) for one, other in pairs]
-    np.testing.assert_allclose(ssim(images, references, Convention("Y", 4)).numpy(), expected, atol=1e-9)
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+    expected = [
+        structural_similarity(compared(one), compared(other), data_range=data_range, **settings)
+        for one, other in zip(shaved(images), shaved(references), strict=True)
+    ]
+    np.testing.assert_allclose(ssim(images, references, convention).numpy(), expected, atol=1e-9)
 
 
 def test_ssim_of_y_agrees_with_the_published_formula_slid_by_scipy(photos):
@@ -58,16 +52,6 @@ def test_ssim_of_y_agrees_with_the_published_formula_slid_by_scipy(photos):
     similarity = (2 * mean(x) * mean(y) + c1) * (2 * covariance + c2)
     similarity /= (mean(x) ** 2 + mean(y) ** 2 + c1) * (sum(variances) + c2)
     assert ssim(images, references, Convention("Y", 4)).item() == pytest.approx(similarity.mean(), abs=1e-9)
-
-
-def test_the_data_range_belongs_to_the_convention(photos):
-    images, references = real_pairs(photos, 1)
-    one, other = (part / 127.5 - 1 for part in (shaved(images)[0], shaved(references)[0]))
-    expected = structural_similarity(
-        *(one, other), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2, channel_axis=2
-    )
-    measured = ssim(images, references, Convention("RGB", 4, range=(-1.0, 1.0)))
-    assert measured.item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_equal_images_have_an_ssim_of_one_and_no_images_have_none(photos):

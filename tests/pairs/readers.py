@@ -1,4 +1,4 @@
-"""What other processes do with a cache and with visits, in a module that spawned processes can import."""
+"""What other processes do with a cache, in a module that spawned processes can import."""
 
 import sys
 from multiprocessing.queues import Queue
@@ -8,15 +8,10 @@ from pairs.counting import Counting, Watched
 
 from gsdd.distilled.latent_set import read_latents
 from gsdd.pairs.cache import PairCache
-from gsdd.pairs.visits import Visits
 
 
 def read_pair(cache: PairCache, number: int, answers: "Queue[int]") -> None:
     answers.put(int(cache.pair(number)[1].sum()))
-
-
-def take(visits: Visits, index: int) -> None:
-    visits.take([index])
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -38,13 +38,6 @@ def latents(photos, tmp_path_factory):
 
 def filled(latents, folder, **generator):
     return PairCache([latents], Watched(Counting(**generator)), folder)
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert condition()
 
 
 def test_all_pairs_are_those_of_the_file_each_decoded_once(latents):
@@ -142,10 +135,11 @@ def test_a_file_that_is_not_whole_is_never_taken(latents, tmp_path):
 
 
 def test_a_run_killed_while_it_decodes_leaves_nothing_that_is_taken(latents, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, readers.__file__, latents.path, tmp_path]
-    with subprocess.Popen(command, env=environment) as run:
-        wait_for(lambda: any(part.stat().st_size for part in tmp_path.iterdir()))
+    command = [sys.executable, "-m", "pairs.readers", latents.path, tmp_path]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as run:
+        while not any(part.stat().st_size for part in tmp_path.iterdir()):
+            assert run.poll() is None
+            time.sleep(0.01)
         time.sleep(0.5)
         run.send_signal(signal.SIGKILL)
     (part,) = tmp_path.iterdir()
@@ -188,21 +182,16 @@ def test_a_full_disk_is_told_before_anything_is_decoded(latents, tmp_path):
 
 def test_a_full_disk_is_told_where_no_room_can_be_set_aside(latents, tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate")
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free=782_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=782_000))
     with pytest.raises(OutputError, match="No space left on device"):
         filled(latents, tmp_path, limit=0)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free=784_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=784_000))
     assert len(filled(latents, tmp_path)) == 60
 
 
 def test_two_runs_may_fill_one_folder_at_once(latents, tmp_path):
-    caches = []
-    runs = [threading.Thread(target=lambda: caches.append(filled(latents, tmp_path, seconds=0.05))) for _ in range(2)]
-    for run in runs:
-        run.start()
-    for run in runs:
-        run.join()
+    with ThreadPoolExecutor() as runs:
+        caches = [*runs.map(lambda _: filled(latents, tmp_path, seconds=0.05), range(2))]
     caches.append(PairCache([latents], Watched(), tmp_path))
     for number in range(60):
         first, second, again = (cache.pair(number)[1] for cache in caches)

@@ -3,17 +3,16 @@
 import copy
 import hashlib
 import pickle
-import random
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from heard import Heard
 from pairs.enlarged_sampler import EnlargedSampler
 from pairs.rank_run import crops_of_a_rank
 from pairs.small_file import COMPACT, compact_generator, write_pairs
+from states import random_states_kept
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, Subset, default_collate
 
 import gsdd
@@ -123,15 +122,15 @@ def test_epochs_differ_though_workers_are_made_anew_and_nobody_tells_the_epoch(f
     assert len(crops) == 6 * COUNT
 
 
-@pytest.mark.parametrize("ratio", [1, 3])
-def test_basicsr_s_sampler_and_persistent_workers_get_fresh_crops(photos, tmp_path, ratio):
+def test_basicsr_s_sampler_and_persistent_workers_get_fresh_crops(photos, tmp_path):
     """7,000 draws of 35 pairs at sizes of practice; independent draws of the 648 views would give about 6,000."""
     file = write_pairs(tmp_path / "a.gsdd", photos, COUNT, hr_size=128)
-    pairs = gsdd.DistilledPairs(file, gt_size=96, repeat=200)
-    sampler = EnlargedSampler(pairs, 1, 0, ratio)
-    loader = DataLoader(pairs, batch_size=50, sampler=sampler, num_workers=2, persistent_workers=True)
-    crops = {crop.numpy().tobytes() for batch, _ in zip(loader, range(140), strict=False) for crop in batch["gt"]}
-    assert len(crops) >= 6_900
+    for ratio in (1, 3):
+        pairs = gsdd.DistilledPairs(file, gt_size=96, repeat=200, cache=tmp_path)
+        sampler = EnlargedSampler(pairs, 1, 0, ratio)
+        loader = DataLoader(pairs, batch_size=50, sampler=sampler, num_workers=2, persistent_workers=True)
+        crops = {crop.numpy().tobytes() for batch, _ in zip(loader, range(140), strict=False) for crop in batch["gt"]}
+        assert len(crops) >= 6_900
 
 
 def test_a_second_epoch_of_the_same_indices_is_fresh_too(file):
@@ -250,20 +249,6 @@ def brightest(items):
     return torch.stack([item["gt"].max() for item in items]), [dict(item)["gt_path"] for item in items], list(items[0])
 
 
-def shifted(items):
-    batch = default_collate(items)
-    batch["gt"] = batch["gt"] + 1
-    return batch
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_collate_function_may_build_on_torch_s(file, workers):
-    pairs = gsdd.DistilledPairs(file, gt_size=32)
-    loader = DataLoader(pairs, batch_size=5, num_workers=workers, collate_fn=shifted)
-    crops = torch.stack([pairs.item(number, 0)["gt"] for number in range(5)])
-    assert torch.equal(next(iter(loader))["gt"], crops + 1)
-
-
 @pytest.mark.parametrize(
     "numbers", [np.arange(12), torch.arange(12), range(-35, -23)], ids=["numpy", "torch", "negative"]
 )
@@ -313,13 +298,8 @@ def test_with_our_collate_workers_send_batches_without_shared_memory_files(file)
 
 
 def test_no_global_generator_is_read_or_set(file):
-    def states():
-        return random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
-
-    before = states()
-    pairs = gsdd.DistilledPairs(file, gt_size=48)
-    first = pairs[0]["gt"]
-    assert states() == before
+    with random_states_kept():
+        first = gsdd.DistilledPairs(file, gt_size=48)[0]["gt"]
     torch.manual_seed(1)
     assert torch.equal(gsdd.DistilledPairs(file, gt_size=48)[0]["gt"], first)
 
@@ -361,18 +341,13 @@ def test_a_generator_of_one_s_own_is_taken(file, tmp_path):
     assert torch.equal(own[3]["gt"], gsdd.DistilledPairs(file, use_hflip=False, use_rot=False)[3]["gt"])
 
 
-def test_other_weights_need_force_and_are_told(file, tmp_path):
-    other = tmp_path / "other.safetensors"
-    export(compact_generator(), other)
-    weights = safetensors.torch.load_file(other)
-    name = next(name for name, tensor in weights.items() if tensor.ndim == 4)
-    safetensors.torch.save_file({**weights, name: weights[name] * 1.1}, other)
+def test_other_weights_need_force_and_are_told(two):
     with pytest.raises(FingerprintError):
-        gsdd.DistilledPairs(file, generator=str(other))
+        gsdd.DistilledPairs(two[0], generator="realesrgan-x4plus-anime")
     heard = Heard()
-    gsdd.DistilledPairs(file, generator=str(other), force_generator=True, monitor=heard)
+    gsdd.DistilledPairs(two[0], generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
     (note,) = heard.notes
-    assert note.startswith(f"{file}: forced: ")
+    assert note.startswith(f"{two[0]}: forced: ")
 
 
 def test_decoding_is_told_when_the_dataset_is_made(file):
@@ -433,19 +408,8 @@ def test_files_that_make_no_set_are_refused(file, two, tmp_path):
         gsdd.DistilledPairs(tmp_path / "none*.gsdd")
 
 
-class MadeInside(Dataset):
-    """What one must not do: open the file in each worker."""
-
-    def __init__(self, file):
-        self._file = file
-
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return gsdd.DistilledPairs(self._file)[index]
-
-
 def test_a_generator_is_never_run_in_a_worker(file):
+    """What one must not do: open the file in each worker."""
+    how = {"worker_init_fn": lambda worker: gsdd.DistilledPairs(file), "multiprocessing_context": "fork"}
     with pytest.raises(GsddError, match="was made in a DataLoader worker; make it before the DataLoader"):
-        next(iter(DataLoader(MadeInside(file), num_workers=1, multiprocessing_context="fork")))
+        next(iter(DataLoader(range(1), num_workers=1, **how)))

@@ -1,29 +1,21 @@
 import hashlib
 import json
-import signal
-import subprocess
-import sys
-import time
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from heard import Heard
+from killed.seen import contents
+from killed.seen import tree as bytes_and_times
 from pairs.numpy_bicubic import downscale_by_hand
-from pairs.small_file import compact_generator, copy_photos, write_small_file
+from pairs.small_file import compact_generator, write_small_file
 from PIL import Image
 from safetensors import safe_open
 from spandrel import ModelLoader
 
-from gsdd.errors import (
-    FingerprintError,
-    GeneratorNotFoundError,
-    Interrupted,
-    OutputError,
-    RecipeError,
-    SourceError,
-)
+from gsdd.errors import FingerprintError, GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
 from gsdd.generators.export import export
 from gsdd.generators.load import load_generator
 from gsdd.pairs.expand import expand
@@ -37,44 +29,22 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("photos"))
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory, photos):
-    return write_small_file(tmp_path_factory.mktemp("files") / "small.gsdd", photos)
-
-
-@pytest.fixture(scope="module")
-def expanded(tmp_path_factory, file):
+def expanded(tmp_path_factory, small_file):
     """One expansion that tests may read and must not change."""
     folder = tmp_path_factory.mktemp("expanded") / "e"
-    expand(file, folder)
+    expand(small_file, folder)
     return folder
 
 
-def digests(root):
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
-
-
-def times(root):
-    return {path: path.stat().st_mtime_ns for path in [root, *root.rglob("*")]}
+@pytest.fixture
+def own(expanded, tmp_path):
+    """A copy of it that a test may change."""
+    return shutil.copytree(expanded, tmp_path / "own")
 
 
 def pixels(path):
     with Image.open(path) as image:
         return np.asarray(image).astype(int)
-
-
-def dequantised_by_hand(file):
-    with safe_open(file, "numpy") as tensors:
-        codes, scale, offset = (tensors.get_tensor(f"latents{part}") for part in ("", ".scale", ".offset"))
-    return codes.astype(np.float32) * scale[..., None, None] + offset[..., None, None]
 
 
 def test_the_tree_is_what_basicsr_reads(expanded):
@@ -84,11 +54,14 @@ def test_the_tree_is_what_basicsr_reads(expanded):
     assert (expanded / "meta_info.txt").read_text() == "".join(f"{name}.png (64,64,3)\n" for name in NAMES)
 
 
-def test_hr_images_are_those_of_numpy_and_spandrel_alone(expanded, file, tmp_path):
+def test_hr_images_are_those_of_numpy_and_spandrel_alone(expanded, small_file, tmp_path):
     export(compact_generator(), tmp_path / "g.safetensors")
     network = ModelLoader().load_from_file(tmp_path / "g.safetensors").model.eval()
+    with safe_open(small_file, "numpy") as tensors:
+        codes, scale, offset = (tensors.get_tensor(f"latents{part}") for part in ("", ".scale", ".offset"))
+    latents = codes.astype(np.float32) * scale[..., None, None] + offset[..., None, None]
     with torch.no_grad():
-        outputs = [network(torch.from_numpy(z[None]))[0] for z in dequantised_by_hand(file)]
+        outputs = [network(torch.from_numpy(z[None]))[0] for z in latents]
     expected = np.stack([np.rint(255 * np.clip(hr.double().numpy(), 0, 1)).transpose(1, 2, 0) for hr in outputs])
     images = np.stack([pixels(expanded / "HR" / f"{name}.png") for name in NAMES])
     assert images.shape == (12, 64, 64, 3)
@@ -102,17 +75,17 @@ def test_lr_images_are_antialiased_bicubic_of_the_stored_hr(expanded):
         assert np.abs(lr - downscale_by_hand(hr.transpose(2, 0, 1), 4).transpose(1, 2, 0)).max() <= 1
 
 
-def test_a_second_run_changes_no_byte_and_no_time(expanded, file):
-    before = digests(expanded), times(expanded)
-    report = expand(file, expanded)
+def test_a_second_run_changes_no_byte_and_no_time(expanded, small_file):
+    before = bytes_and_times(expanded)
+    report = expand(small_file, expanded)
     assert (report.written, report.kept) == (0, 12)
-    assert (digests(expanded), times(expanded)) == before
+    assert bytes_and_times(expanded) == before
 
 
-def test_a_second_run_needs_no_generator(tmp_path, photos):
+def test_a_second_run_needs_no_generator(tmp_path, source):
     weights = tmp_path / "mine.safetensors"
     export(compact_generator(), weights)
-    file = write_small_file(tmp_path / "mine.gsdd", photos, generator=load_generator(str(weights)))
+    file = write_small_file(tmp_path / "mine.gsdd", source, generator=load_generator(str(weights)))
     with pytest.raises(GeneratorNotFoundError):
         expand(file, tmp_path / "e")
     expand(file, tmp_path / "e", generator=str(weights))
@@ -120,108 +93,72 @@ def test_a_second_run_needs_no_generator(tmp_path, photos):
 
 
 @pytest.mark.parametrize("lost", ["HR/scene_000006.png", "LR_x4/animal_000000.png", "HR/*", "meta_info.txt"])
-def test_what_is_missing_is_completed_and_the_rest_is_kept(expanded, file, tmp_path, lost):
-    folder = tmp_path / "e"
-    expand(file, folder)
-    doomed = list(folder.glob(lost))
+def test_what_is_missing_is_completed_and_the_rest_is_kept(expanded, small_file, own, lost):
+    doomed = list(own.glob(lost))
     for path in doomed:
         path.unlink()
-    kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
-    report = expand(file, folder)
+    kept = {path: path.stat().st_mtime_ns for path in own.rglob("*.png")}
+    report = expand(small_file, own)
     assert report.written == len([path for path in doomed if path.suffix == ".png"])
-    assert digests(folder) == digests(expanded)
+    assert contents(own) == contents(expanded)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
 
 
-def test_an_empty_image_left_by_a_crash_is_written_again(expanded, file, tmp_path):
-    expand(file, tmp_path / "e")
-    (tmp_path / "e" / "HR" / "thing_000011.png").write_bytes(b"")
-    assert expand(file, tmp_path / "e").written == 1
-    assert digests(tmp_path / "e") == digests(expanded)
+def test_an_empty_image_left_by_a_crash_is_written_again(expanded, small_file, own):
+    (own / "HR" / "thing_000011.png").write_bytes(b"")
+    assert expand(small_file, own).written == 1
+    assert contents(own) == contents(expanded)
 
 
-def test_a_killed_run_is_completed_to_the_bytes_of_an_uninterrupted_one(tmp_path, photos):
-    file = write_small_file(tmp_path / "long.gsdd", photos, counts=(20, 20, 20))
-    command = [sys.executable, "-m", "gsdd.cli", "expand", str(file), "-o"]
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    run = subprocess.Popen([*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(list(killed.glob("HR/*.png"))) < 13:
-        assert run.poll() is None
-        time.sleep(0.001)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL
-    done = len(list(killed.glob("LR_x4/*.png")))
-    assert 0 < done < 60
-    assert all(pixels(path).ndim == 3 for path in killed.rglob("*.png"))
-    expand(file, whole)
-    (killed / "HR" / ".animal_000019.png.4711.part").write_bytes(b"half an image")
-    report = expand(file, killed)
-    assert report.kept == done
-    assert digests(killed) == digests(whole)
-    assert report.written + report.kept == 60
-
-
-def test_a_run_killed_before_its_marker_was_written_can_go_on(expanded, file, tmp_path):
-    folder = tmp_path / "e"
-    (folder / "HR").mkdir(parents=True)
-    (folder / f".{MARKER}.4711.part").write_text("{")
-    expand(file, folder)
-    assert digests(folder) == digests(expanded)
-
-
-def test_the_monitor_hears_of_pairs_up_to_all_of_them(file, tmp_path):
+def test_the_monitor_hears_of_pairs_up_to_all_of_them(small_file, tmp_path):
     heard = Heard()
-    expand(file, tmp_path / "e", monitor=heard)
+    expand(small_file, tmp_path / "e", monitor=heard)
     assert heard.stages == [("pairs", 0, 12), ("pairs", 8, 12), ("pairs", 12, 12)]
     (tmp_path / "e" / "HR" / "thing_000011.png").unlink()
     again = Heard()
-    expand(file, tmp_path / "e", monitor=again)
+    expand(small_file, tmp_path / "e", monitor=again)
     assert again.stages == [("pairs", 11, 12), ("pairs", 12, 12)]
 
 
-def test_a_run_that_was_told_to_stop_can_go_on(expanded, file, tmp_path):
+def test_a_run_that_was_told_to_stop_can_go_on(expanded, small_file, tmp_path):
     with pytest.raises(Interrupted, match="interrupted after 8 of 12 pairs"):
-        expand(file, tmp_path / "e", monitor=Heard(lambda asked: asked == 2))
-    assert expand(file, tmp_path / "e").kept == 8
-    assert digests(tmp_path / "e") == digests(expanded)
+        expand(small_file, tmp_path / "e", monitor=Heard(lambda asked: asked == 2))
+    assert expand(small_file, tmp_path / "e").kept == 8
+    assert contents(tmp_path / "e") == contents(expanded)
 
 
-@pytest.fixture(scope="module")
-def further(tmp_path_factory, photos):
-    """A file of one class that the first file has too, and of one that it has not."""
-    folder = tmp_path_factory.mktemp("further")
-    return write_small_file(folder / "further.gsdd", photos, counts=(1, 1, 0), class_names=("thing", "new"), seed=3)
-
-
-def test_several_files_are_one_tree_and_classes_of_one_name_are_one(expanded, file, further, tmp_path):
-    report = expand([file, further], tmp_path / "e", by_class=True)
+def test_several_files_are_one_tree_and_classes_of_one_name_are_one(expanded, small_file, source, tmp_path):
+    """The second file has a class that the first one has too, and one that it has not."""
+    further = tmp_path / "further.gsdd"
+    write_small_file(further, source, counts=(1, 1, 0), class_names=("thing", "new"), seed=3)
+    report = expand([small_file, further], tmp_path / "e", by_class=True)
     expand(further, tmp_path / "alone")
     assert (report.pairs, report.written) == (14, 14)
-    flat, alone = digests(expanded / "HR"), digests(tmp_path / "alone" / "HR")
-    assert digests(tmp_path / "e" / "HR") == {
+    flat, alone = contents(expanded / "HR"), contents(tmp_path / "alone" / "HR")
+    assert contents(tmp_path / "e" / "HR") == {
         **{f"{name.split('_')[0]}/{name}.png": flat[f"{name}.png"] for name in NAMES},
         "thing/thing_000012.png": alone["thing_000000.png"],
         "new/new_000013.png": alone["new_000001.png"],
     }
-    both = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in (file, further))
+    both = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in (small_file, further))
     assert read_marker(tmp_path / "e").file == hashlib.sha256(both.encode()).hexdigest()
-    assert expand([file, further], tmp_path / "e", by_class=True).kept == 14
+    assert expand([small_file, further], tmp_path / "e", by_class=True).kept == 14
     (tmp_path / "e" / "HR" / "new" / "new_000013.png").unlink()
-    assert expand([file, further], tmp_path / "e", by_class=True).written == 1
+    assert expand([small_file, further], tmp_path / "e", by_class=True).written == 1
     with pytest.raises(OutputError, match="another file's images"):
-        expand([further, file], tmp_path / "e", by_class=True)
+        expand([further, small_file], tmp_path / "e", by_class=True)
 
 
-def test_by_class_gives_each_class_a_folder(expanded, file, tmp_path):
+def test_by_class_gives_each_class_a_folder(expanded, small_file, tmp_path):
     folder = tmp_path / "e"
-    expand(file, folder, by_class=True)
-    flat = digests(expanded)
-    assert digests(folder / "HR") == {f"{name.split('_')[0]}/{name}.png": flat[f"HR/{name}.png"] for name in NAMES}
+    expand(small_file, folder, by_class=True)
+    flat = contents(expanded)
+    assert contents(folder / "HR") == {f"{name.split('_')[0]}/{name}.png": flat[f"HR/{name}.png"] for name in NAMES}
     assert (folder / "meta_info.txt").read_text().startswith("animal/animal_000000.png (64,64,3)\n")
 
 
-def test_webp_holds_the_pixels_of_png(expanded, file, tmp_path):
-    expand(file, tmp_path / "e", image_format="webp")
+def test_webp_holds_the_pixels_of_png(expanded, small_file, tmp_path):
+    expand(small_file, tmp_path / "e", image_format="webp")
     for side in ("HR", "LR_x4"):
         for name in NAMES:
             webp = tmp_path / "e" / side / f"{name}.webp"
@@ -230,15 +167,15 @@ def test_webp_holds_the_pixels_of_png(expanded, file, tmp_path):
     assert (tmp_path / "e" / "meta_info.txt").read_text().startswith("animal_000000.webp (64,64,3)\n")
 
 
-def test_the_folder_is_named_after_the_file_in_the_current_directory(file, tmp_path, monkeypatch):
+def test_the_folder_is_named_after_the_file_in_the_current_directory(small_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    report = expand(file)
+    report = expand(small_file)
     assert report.folder == Path("small_expanded")
     assert (tmp_path / "small_expanded" / "HR" / "animal_000000.png").is_file()
 
 
-def test_a_dry_run_counts_and_writes_nothing(file, tmp_path):
-    report = expand(file, tmp_path / "e", dry_run=True)
+def test_a_dry_run_counts_and_writes_nothing(small_file, tmp_path):
+    report = expand(small_file, tmp_path / "e", dry_run=True)
     assert (report.pairs, report.written, report.kept) == (12, 12, 0)
     assert not (tmp_path / "e").exists()
 
@@ -246,10 +183,10 @@ def test_a_dry_run_counts_and_writes_nothing(file, tmp_path):
 HOSTILE = ["..\u2028x", "con", "-rf " + "я" * 100, "Con", "CON.png", "a:b*?", "a_b__", "$(rm x)", "~"]
 
 
-def test_hostile_class_names_stay_inside_the_folder(photos, tmp_path):
-    file = write_small_file(tmp_path / "hostile.gsdd", photos, counts=(3, 3, 3), class_names=HOSTILE)
+def test_hostile_class_names_stay_inside_the_folder(source, tmp_path):
+    file = write_small_file(tmp_path / "hostile.gsdd", source, counts=(3, 3, 3), class_names=HOSTILE)
     expand(file, tmp_path / "e" / "e", by_class=True)
-    images = [Path(name) for name in digests(tmp_path) if name.endswith(".png")]
+    images = [Path(name) for name in contents(tmp_path) if name.endswith(".png")]
     folders = {path.parent.name for path in images if path.parts[2] == "HR"}
     assert all(path.parts[:2] == ("e", "e") for path in images)
     assert len(images) == 18
@@ -267,7 +204,7 @@ def test_hostile_class_names_stay_inside_the_folder(photos, tmp_path):
 
 
 @pytest.mark.parametrize("inside", ["HR", "LR_x4", "HR/animal"])
-def test_a_link_that_leads_out_of_the_folder_is_refused(file, tmp_path, inside):
+def test_a_link_that_leads_out_of_the_folder_is_refused(small_file, tmp_path, inside):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "animal_000000.png").write_bytes(b"a photo of mine")
@@ -276,97 +213,95 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(file, tmp_path, inside):
     link.symlink_to(outside, target_is_directory=True)
     for force in (False, True):
         with pytest.raises(OutputError):
-            expand(file, tmp_path / "e", by_class=True, force=force)
-    assert digests(outside) == {"animal_000000.png": hashlib.sha256(b"a photo of mine").hexdigest()}
+            expand(small_file, tmp_path / "e", by_class=True, force=force)
+    assert contents(outside) == {"animal_000000.png": b"a photo of mine"}
 
 
-def test_an_image_that_is_a_link_is_replaced_not_followed(expanded, file, tmp_path):
+def test_an_image_that_is_a_link_is_replaced_not_followed(expanded, small_file, own, tmp_path):
     (tmp_path / "mine.png").write_bytes(b"")
-    expand(file, tmp_path / "e")
-    image = tmp_path / "e" / "HR" / "animal_000000.png"
+    image = own / "HR" / "animal_000000.png"
     image.unlink()
     image.symlink_to(tmp_path / "mine.png")
-    expand(file, tmp_path / "e")
+    expand(small_file, own)
     assert (tmp_path / "mine.png").read_bytes() == b""
-    assert digests(tmp_path / "e") == digests(expanded)
+    assert contents(own) == contents(expanded)
 
 
-def test_a_folder_with_other_files_is_refused_unless_forced(expanded, file, tmp_path):
+def test_a_folder_with_other_files_is_refused_unless_forced(expanded, small_file, tmp_path):
     folder = tmp_path / "e"
     (folder / "HR").mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
     (folder / "HR" / "animal_000000.png").write_bytes(b"not one of ours")
-    before = digests(folder)
+    before = contents(folder)
     with pytest.raises(OutputError, match=r"holds other files; .*`force=True`"):
-        expand(file, folder)
-    assert digests(folder) == before
-    expand(file, folder, force=True)
+        expand(small_file, folder)
+    assert contents(folder) == before
+    expand(small_file, folder, force=True)
     assert (folder / "notes.txt").read_text() == "mine"
     (folder / "notes.txt").unlink()
-    assert digests(folder) == digests(expanded)
+    assert contents(folder) == contents(expanded)
 
 
-def test_a_file_where_the_folder_should_be_is_refused(file, tmp_path):
+def test_a_file_where_the_folder_should_be_is_refused(small_file, tmp_path):
     (tmp_path / "e").write_text("mine")
     for force in (False, True):
         with pytest.raises(OutputError):
-            expand(file, tmp_path / "e", force=force)
+            expand(small_file, tmp_path / "e", force=force)
     assert (tmp_path / "e").read_text() == "mine"
 
 
-def test_another_files_folder_is_refused_and_replaced_when_forced(file, photos, tmp_path):
-    larger = write_small_file(tmp_path / "larger.gsdd", photos, counts=(6, 6, 6), seed=1)
+def test_another_files_folder_is_refused_and_replaced_when_forced(small_file, source, tmp_path):
+    larger = write_small_file(tmp_path / "larger.gsdd", source, counts=(6, 6, 6), seed=1)
     expand(larger, tmp_path / "e")
-    before = digests(tmp_path / "e")
+    before = contents(tmp_path / "e")
     with pytest.raises(OutputError, match="another file's images"):
-        expand(file, tmp_path / "e")
-    assert digests(tmp_path / "e") == before
-    report = expand(file, tmp_path / "e", force=True)
+        expand(small_file, tmp_path / "e")
+    assert contents(tmp_path / "e") == before
+    report = expand(small_file, tmp_path / "e", force=True)
     assert report.written == 12
     assert sorted(path.stem for path in (tmp_path / "e" / "HR").iterdir()) == NAMES
     assert (tmp_path / "e" / "meta_info.txt").read_text().count("\n") == 12
 
 
-def test_the_same_file_in_another_form_is_refused(file, expanded):
+def test_the_same_file_in_another_form_is_refused(small_file, expanded):
     for options in ({"by_class": True}, {"image_format": "webp"}):
         with pytest.raises(OutputError, match="in another form"):
-            expand(file, expanded, **options)
+            expand(small_file, expanded, **options)
 
 
-def test_force_writes_every_image_again(expanded, file, tmp_path):
-    expand(file, tmp_path / "e")
-    damaged = tmp_path / "e" / "HR" / "scene_000005.png"
+def test_force_writes_every_image_again(expanded, small_file, own):
+    damaged = own / "HR" / "scene_000005.png"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    assert expand(file, tmp_path / "e", force=True).written == 12
-    assert digests(tmp_path / "e") == digests(expanded)
+    assert expand(small_file, own, force=True).written == 12
+    assert contents(own) == contents(expanded)
 
 
-def test_other_weights_are_refused_unless_forced(file, tmp_path):
+def test_other_weights_are_refused_unless_forced(small_file, tmp_path):
     with pytest.raises(FingerprintError):
-        expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime")
+        expand(small_file, tmp_path / "e", generator="realesrgan-x4plus-anime")
     assert not (tmp_path / "e").exists()
     heard = Heard()
-    expand(file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
+    expand(small_file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
     (note,) = heard.notes
-    assert note.startswith(f"{file}: forced: ")
+    assert note.startswith(f"{small_file}: forced: ")
     for image in ("HR/animal_000000.png", "LR_x4/animal_000000.png"):
         with pytest.raises(OutputError, match="made with other weights"):
-            expand(file, tmp_path / "e")
+            expand(small_file, tmp_path / "e")
         (tmp_path / "e" / image).unlink()
 
 
-def test_the_same_weights_from_a_file_go_on_with_the_same_folder(expanded, file, tmp_path):
+def test_the_same_weights_from_a_file_go_on_with_the_same_folder(expanded, small_file, tmp_path):
     export(compact_generator(), tmp_path / "same.safetensors")
-    before = times(expanded)
+    before = bytes_and_times(expanded)
     heard = Heard()
-    expand(file, expanded, generator=str(tmp_path / "same.safetensors"), monitor=heard)
+    expand(small_file, expanded, generator=str(tmp_path / "same.safetensors"), monitor=heard)
     assert heard.notes == []
-    assert times(expanded) == before
+    assert bytes_and_times(expanded) == before
 
 
-def test_the_marker_says_which_file_weights_and_form(expanded, file):
+def test_the_marker_says_which_file_weights_and_form(expanded, small_file):
     assert json.loads((expanded / MARKER).read_bytes()) == {
-        "file": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "file": hashlib.sha256(small_file.read_bytes()).hexdigest(),
         "generator": compact_generator().fingerprint,
         "by_class": False,
         "image_format": "png",
@@ -379,9 +314,9 @@ def test_a_marker_that_cannot_be_read_is_none(tmp_path, content):
     assert read_marker(tmp_path) is None
 
 
-def test_another_image_format_is_refused(file, tmp_path):
+def test_another_image_format_is_refused(small_file, tmp_path):
     with pytest.raises(RecipeError, match="`image_format`: got 'jpg'"):
-        expand(file, tmp_path / "e", image_format="jpg")
+        expand(small_file, tmp_path / "e", image_format="jpg")
     assert not (tmp_path / "e").exists()
 
 
@@ -391,7 +326,7 @@ def test_a_url_is_refused_with_what_to_do(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_report_carries_configuration_for_each_trainer(file, tmp_path):
-    report = expand(file, tmp_path / "e", dry_run=True)
+def test_the_report_carries_configuration_for_each_trainer(small_file, tmp_path):
+    report = expand(small_file, tmp_path / "e", dry_run=True)
     assert f'"{tmp_path}/e/HR"' in report.trainers["BasicSR"]
     assert report.to_dict()["trainers"] == report.trainers

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pairs import readers
 
 from gsdd.errors import OutputError
 from gsdd.pairs.temporary import YOUNG, TemporaryFolder
@@ -23,11 +22,6 @@ def parent(tmp_path, monkeypatch):
     return tmp_path
 
 
-def age(folder):
-    past = folder.stat().st_mtime - YOUNG - 1
-    os.utime(folder, (past, past))
-
-
 def test_a_folder_is_the_user_s_alone_and_goes_with_its_object(parent):
     folder = TemporaryFolder()
     (folder.path / "file").write_bytes(b"pixels")
@@ -37,15 +31,12 @@ def test_a_folder_is_the_user_s_alone_and_goes_with_its_object(parent):
     assert not list(parent.iterdir())
 
 
-def open_descriptors():
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_descriptors_go_with_the_objects(parent):
-    before = open_descriptors()
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
     for _ in range(5):
         Visits(10, 0, 1)
-    assert open_descriptors() == before
+    assert len(list(descriptors.iterdir())) == before
 
 
 def test_a_forked_process_that_ends_leaves_it(parent):
@@ -71,8 +62,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     (left,) = parent.iterdir()
     living = TemporaryFolder()
     assert left.is_dir()  # it may be so new that its process has not locked it yet
-    age(left)
-    age(living.path)
+    for folder in (left, living.path):
+        past = folder.stat().st_mtime - YOUNG - 1
+        os.utime(folder, (past, past))
     later = TemporaryFolder()
     assert set(parent.iterdir()) == {living.path, later.path}
 
@@ -93,7 +85,7 @@ def test_visits_are_counted_by_index_and_begin_with_the_rank():
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_all_processes_have_one_count(method):
     visits = Visits(3, 0, 1)
-    child = multiprocessing.get_context(method).Process(target=readers.take, args=(visits, 1))
+    child = multiprocessing.get_context(method).Process(target=visits.take, args=([1],))
     child.start()
     child.join()
     assert child.exitcode == 0

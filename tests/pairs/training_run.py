@@ -1,6 +1,6 @@
 """A training process: takes batches, and says which, and where it stopped.
 
-python training_run.py FILE '{"workers": 2, "persistent": true, "rank": 1, "world_size": 3, "batches": 5}'
+python -m pairs.training_run FILE '{"workers": 2, "persistent": true, "rank": 1, "world_size": 3, "batches": 5}'
 """
 
 import hashlib

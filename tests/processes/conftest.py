@@ -1,11 +1,10 @@
-"""A server that runs commands in several processes, and what these read."""
+"""A server that runs commands in several processes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from line_server import running
-from pairs.small_file import copy_photos
 
 Ask = Callable[..., dict]
 
@@ -20,8 +19,3 @@ def ask() -> Iterator[Ask]:
             return server({**what, "processes": processes, "threads": threads, **how})
 
         yield request
-
-
-@pytest.fixture(scope="session")
-def source(tmp_path_factory) -> Path:
-    return copy_photos(tmp_path_factory.mktemp("source") / "photos")

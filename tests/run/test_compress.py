@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from heard import Heard
-from recipes import run
+from recipes import SMALL, run
 
 from gsdd.data.catalog import scan
 from gsdd.data.crops import read_crops
@@ -18,12 +18,6 @@ from gsdd.errors import GeneratorError, OutputError, RecipeError, SourceError
 from gsdd.features.resnet18 import LAYERS, calibrated_resnet18
 from gsdd.formats import container as files
 from gsdd.selection.starting import starting_crops
-
-SMALL = {
-    "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
-    "inversion_steps": 4, "iterations": 2,
-    "real_batch": 4, "real_crops": 8, "feature_filters": 32,
-}  # fmt: skip
 
 
 def small(photos: Path, target: Path, **options) -> LatentSet:

@@ -1,11 +1,11 @@
 """What a dry run tells: sizes as they come out, times that add up, and where the run would go on."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from heard import Heard
-from recipes import changed, preset, run
+from killed.seen import contents
+from recipes import SMALL, changed, preset, run
 
 from gsdd.distilled.decode import CHUNK as DECODED
 from gsdd.errors import Interrupted, OutputError
@@ -17,11 +17,8 @@ from gsdd.run.chosen import Chosen
 from gsdd.run.dry_run import Timings, dry_run, expected_memory, expected_seconds
 from gsdd.run.execution import Execution, begin
 
-SMALL = {
-    "generator": "realesr-animevideov3", "ipc": 3, "hr_size": 32, "crops": "random",
-    "inversion_steps": 4, "iterations": 2, "real_batch": 4, "real_crops": 8, "feature_filters": 32,
-}  # fmt: skip
-RECIPE = preset(**SMALL, precision="fp32")
+RUN = preset(**SMALL, ipc=3)
+RECIPE = changed(RUN, precision="fp32")
 TIMINGS = Timings(inversion=(2.0, 5.0), matching=(7.0, 11.0), forward=0.5, psi=0.25)
 
 
@@ -38,7 +35,7 @@ def chosen(photos, job) -> Chosen:
 @pytest.fixture(scope="module")
 def told(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("told")
-    document = dry_run(photos, folder / "a.gsdd", recipe=preset(**SMALL), device="cpu")
+    document = dry_run(photos, folder / "a.gsdd", recipe=RUN, device="cpu")
     assert not list(folder.iterdir())
     return document
 
@@ -54,7 +51,7 @@ def seconds(chosen: Chosen, counts: tuple[int, ...], **values) -> dict[str, floa
 
 
 def test_the_file_has_the_size_that_was_told(photos, tmp_path, told):
-    made = run(photos, tmp_path / "a.gsdd", **SMALL)
+    made = run(photos, tmp_path / "a.gsdd", **SMALL, ipc=3)
     assert told["latents"] == made.latents
     assert told["bytes"] == pytest.approx(made.bytes, rel=0.01)
     manifest = files.read(made.path).manifest
@@ -106,15 +103,11 @@ def test_memory_goes_with_latents_draws_and_the_images_of_a_step(chosen, job):
 def test_where_the_run_would_go_on_is_told_and_left_as_it_is(photos, tmp_path, told):
     target, asked = tmp_path / "a.gsdd", Heard(lambda times: times == 4 * -(-3 * told["latents"] // 3 // CHUNK) + 1)
     with pytest.raises(Interrupted):
-        run(photos, target, monitor=asked, **SMALL)
-    before = kept(tmp_path)
+        run(photos, target, monitor=asked, **SMALL, ipc=3)
+    before = contents(tmp_path)
     assert told["checkpoint"] is None
-    again = dry_run(photos, target, recipe=preset(**SMALL), device="cpu")
+    again = dry_run(photos, target, recipe=RUN, device="cpu")
     assert again["checkpoint"] == "the matching at step 1 of 2"
     with pytest.raises(OutputError, match="another run"):
-        dry_run(photos, target, recipe=preset(**SMALL, seed=1), device="cpu")
-    assert kept(tmp_path) == before
-
-
-def kept(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+        dry_run(photos, target, recipe=changed(RUN, seed=1), device="cpu")
+    assert contents(tmp_path) == before

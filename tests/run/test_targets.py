@@ -4,23 +4,22 @@ import json
 
 import pytest
 from PIL import Image
-from recipes import run
+from recipes import SMALL, quick, run
 
-from gsdd.cli.main import exit_code
 from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import RecipeError
 from gsdd.formats import container as files
 
-SMALL = {
-    "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random", "inversion_steps": 4, "iterations": 2,
-    "real_batch": 4, "real_crops": 8, "feature_filters": 32,
-}  # fmt: skip
 TARGETED = {**SMALL, "hr_size": 64}
 
 
 def made(photos, output, **options):
     run(photos, output, **{**TARGETED, **options})
     return files.read(output)
+
+
+def bits_for_each_pixel(contents) -> float:
+    return 8 * contents.size / (contents.manifest.latents * 64**2)
 
 
 @pytest.mark.parametrize("size", ["4KB", "9000"])
@@ -35,8 +34,7 @@ def test_the_file_has_the_size_or_at_most_3_percent_less(photos, tmp_path, size)
 @pytest.mark.parametrize("iterations", [0, 3])
 def test_bits_for_each_pixel_are_those_of_the_whole_file(photos, tmp_path, iterations):
     contents = made(photos, tmp_path / "a.gsdd", ipc=6, target="1.2bpp", iterations=iterations)
-    bpp = 8 * contents.size / (contents.manifest.latents * 64**2)
-    assert 0.97 * 1.2 <= bpp <= 1.2
+    assert 0.97 * 1.2 <= bits_for_each_pixel(contents) <= 1.2
 
 
 def test_equal_runs_give_equal_bytes_and_other_containers_their_own_size(photos, tmp_path):
@@ -44,24 +42,24 @@ def test_equal_runs_give_equal_bytes_and_other_containers_their_own_size(photos,
     assert (tmp_path / "a.gsdd").read_bytes() == (tmp_path / "b.gsdd").read_bytes()
     plain = made(photos, tmp_path / "c.gsdd", ipc=12, target="1.2bpp", container="safetensors")
     assert plain.container == "safetensors"
-    assert 0.97 * 1.2 <= 8 * plain.size / (plain.manifest.latents * 64**2) <= 1.2
+    assert 0.97 * 1.2 <= bits_for_each_pixel(plain) <= 1.2
     assert first.document.digest == second.document.digest
 
 
 def test_latents_that_take_turns_keep_their_own_shares(photos, tmp_path):
     options = {"ipc": 3, "latent_batch": 2, "iterations": 4, "finish": 0.8}
     contents = made(photos, tmp_path / "a.gsdd", target="1.2bpp", **options)
-    assert 0.97 * 1.2 <= 8 * contents.size / (contents.manifest.latents * 64**2) <= 1.2
+    assert 0.97 * 1.2 <= bits_for_each_pixel(contents) <= 1.2
 
 
-def test_what_is_read_back_is_what_was_signed(photos, tmp_path):
+def test_what_is_read_back_is_what_was_signed(photos, tmp_path, gsdd):
     made(photos, tmp_path / "a.gsdd", ipc=3, target="2bpp")
     distilled = read_latents(tmp_path / "a.gsdd")
     assert distilled.signatures.shape == (len(distilled.class_names), 4, 4)
     generator, _ = distilled.load_generator()
     seen = distilled.compare(generator)
     assert (seen.images, seen.differing) == (len(distilled.class_names), ())
-    assert exit_code(["verify", "--decode", "-q", str(tmp_path / "a.gsdd")]) == 0
+    gsdd("verify", "--decode", "-q", tmp_path / "a.gsdd")
 
 
 def test_another_generator_is_seen_by_one_signature_a_class(photos, tmp_path):
@@ -99,11 +97,8 @@ def test_a_size_too_small_for_the_latents_is_refused_before_the_search(photos, t
     assert not (tmp_path / "a.gsdd").exists()
 
 
-def test_the_command_explains_the_number_and_the_depth_of_latents(photos, tmp_path, capsys):
-    arguments = [str(photos), "-o", str(tmp_path / "a.gsdd"), "--target", "5KB", "--generator", SMALL["generator"]]
-    small_run = ["--preset", "quick", "--hr-size", "64", "--set", "crops.method=random"]
-    assert exit_code(["compress", *arguments, *small_run, "--dry-run", "--json"]) == 0
-    shown = capsys.readouterr()
-    assert json.loads(shown.out)["bytes"] == pytest.approx(5000, rel=0.1)
-    assert "target 5,000 bytes" in shown.err
-    assert "a class)" in shown.err
+def test_the_command_explains_the_number_and_the_depth_of_latents(photos, target, gsdd):
+    out, err = gsdd("compress", photos, "-o", target, *quick(**TARGETED, target="5KB"), "--dry-run", "--json")
+    assert json.loads(out)["bytes"] == pytest.approx(5000, rel=0.1)
+    assert "target 5,000 bytes" in err
+    assert "a class)" in err

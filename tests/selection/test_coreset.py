@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from heard import Heard
-from pairs.small_file import copy_photos
+from killed.seen import contents
 from PIL import Image
 from strange_photos import CONVERTED, IGNORED, SKIPPED, USED_AS_THEY_ARE, put, strange_class
 
@@ -22,17 +22,8 @@ SIZE = 64
 TILES = {"animal": 18, "scene": 18, "thing": 27}  # a 240x200 photo has nine
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory) -> Path:
-    return copy_photos(tmp_path_factory.mktemp("photos") / "photos")
-
-
 def make(source: Path, target: Path, method: str = "random", ipc=2, **options):
     return coreset(source, target, ipc=ipc, method=method, **{"hr_size": SIZE, **options})
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -54,8 +45,8 @@ def test_crops_are_squares_of_photos_that_their_names_tell(source, tmp_path, met
 def test_the_same_call_gives_the_same_bytes_and_a_list_names_the_same_crops(source, tmp_path, method):
     first = make(source, tmp_path / "one", method)
     again = make(source, tmp_path / "two", method)
-    assert everything(tmp_path / "one") == everything(tmp_path / "two")
-    assert first.bytes == again.bytes == sum(map(len, everything(tmp_path / "one").values()))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert first.bytes == again.bytes == sum(map(len, contents(tmp_path / "one").values()))
     as_list = make(source, tmp_path / "list.csv", method)
     assert (tmp_path / "list.csv").read_bytes() == (tmp_path / "one" / "coreset.csv").read_bytes()
     assert as_list.bytes == (tmp_path / "list.csv").stat().st_size
@@ -108,18 +99,14 @@ def test_a_class_has_the_same_crops_beside_any_other_classes(source, tmp_path, m
     assert list(read_list(tmp_path / "one.csv")) == of_thing
 
 
-def test_seeds_and_methods_differ(source, tmp_path):
-    lists = {}
-    for method, seed in [("random", 0), ("random", 1), ("herding", 0), ("kmeans", 0), ("gradient", 0), ("loss", 0)]:
-        make(source, tmp_path / f"{method}{seed}.csv", method, ipc=5, seed=seed)
-        lists[method, seed] = read_list(tmp_path / f"{method}{seed}.csv")
-    assert len(set(lists.values())) == len(lists)
-
-
-def test_resnet18_features_choose_other_crops(source, tmp_path):
-    make(source, tmp_path / "a.csv", "herding", ipc=4)
-    make(source, tmp_path / "b.csv", "herding", ipc=4, features="resnet18")
-    assert read_list(tmp_path / "a.csv") != read_list(tmp_path / "b.csv")
+def test_seeds_methods_and_features_differ(source, tmp_path):
+    ways = [{"method": method} for method in METHODS]
+    ways += [{"method": "random", "seed": 1}, {"method": "herding", "features": "resnet18"}]
+    lists = set()
+    for number, way in enumerate(ways):
+        make(source, tmp_path / f"{number}.csv", ipc=5, **way)
+        lists.add(read_list(tmp_path / f"{number}.csv"))
+    assert len(lists) == len(ways) == 7
 
 
 def test_counts_may_differ_by_class_and_go_up_to_all_tiles(source, tmp_path):
@@ -200,23 +187,23 @@ def test_progress_tells_photos_then_crops(source, tmp_path):
 def test_what_is_there_is_kept_unless_forced(source, tmp_path):
     for name in ("out", "list.csv"):
         make(source, tmp_path / name)
-        before = everything(tmp_path)
+        before = contents(tmp_path)
         with pytest.raises(OutputError, match="exists already; `force=True`"):
             make(source, tmp_path / name, seed=1)
         with pytest.raises(OutputError, match="exists already; `force=True`"):
             make(source, tmp_path / name, seed=1, dry_run=True)
-        assert everything(tmp_path) == before
+        assert contents(tmp_path) == before
         make(source, tmp_path / name, seed=1, force=True)
-        assert everything(tmp_path) != before
+        assert contents(tmp_path) != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv", "out"]
 
 
 def test_nothing_is_written_into_or_over_the_source(source, tmp_path):
-    before = everything(source)
+    before = contents(source)
     for target in (source, source / "out", source / "animal" / "a.csv", source.parent):
         with pytest.raises(OutputError, match="only read from"):
             make(source, target, force=True)
-    assert everything(source) == before
+    assert contents(source) == before
     made = tmp_path / "made"
     make(source, made)
     with pytest.raises(OutputError, match="is or holds the source"):
@@ -229,9 +216,11 @@ def test_nothing_is_written_into_or_over_the_source(source, tmp_path):
     [
         ({"hr_size": 66}, "`hr_size`: got 66, wanted a multiple of 4 of at least 32"),
         ({"hr_size": 28}, "`hr_size`: got 28"),
-        ({"method": "best"}, "`method`: got 'best'"),
+        ({"method": "best"}, "`method`: got 'best', wanted one of"),
         ({"max_candidates": 0}, "`max_candidates`: got 0"),
         ({"leave_out": -0.1}, "`leave_out`: got -0.1"),
+        ({"leave_out": 1.5}, "`leave_out`: got 1.5"),
+        ({"leave_out": float("nan")}, "`leave_out`: got nan"),
         ({"features": "vgg"}, "features: got 'vgg'"),
         ({"ipc": 0}, "ipc is 0; wanted at least 1"),
         ({"ipc": {"sea": 1}}, "ipc names sea"),

@@ -1,10 +1,8 @@
 """The real crops that latents begin from: drawn, or herded; always as many as are wanted, and no two the same."""
 
-import numpy as np
 import pytest
 import torch
 from heard import Heard
-from pairs.small_file import copy_photos
 
 from gsdd.data.catalog import scan
 from gsdd.data.crops import grid_crops, plan_crops, read_crops
@@ -23,11 +21,6 @@ TILES = (18, 18, 27)  # a 240x200 photo has nine
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return copy_photos(tmp_path_factory.mktemp("photos") / "photos")
-
-
-@pytest.fixture(scope="module")
 def catalog(source):
     return scan(source, min_size=SIZE)
 
@@ -36,17 +29,12 @@ def gaps(catalog, crops):
     """Squared distance, class by class, of the mean feature of some crops from that of all tiles; theta of the seed."""
     psi = feature_drawer(FeatureSpec("local-fourier"), torch.empty(0))(3, "theta of a coreset", 0)
 
-    def middle(some):
-        return psi(torch.from_numpy(read_crops(catalog, some, SIZE))).mean(dim=0)
+    def middle(some, number):
+        own = [crop for crop in some if crop.class_index == number]
+        return psi(torch.from_numpy(read_crops(catalog, own, SIZE))).mean(dim=0)
 
-    return np.array(
-        [
-            float(
-                (middle([c for c in crops if c.class_index == k]) - middle(grid_crops(catalog, k, SIZE))).square().sum()
-            )
-            for k in range(len(catalog.classes))
-        ]
-    )
+    numbers = range(len(catalog.classes))
+    return torch.stack([(middle(crops, k) - middle(grid_crops(catalog, k, SIZE), k)).square().sum() for k in numbers])
 
 
 def test_random_crops_are_those_of_the_plan(catalog):

@@ -4,16 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from killed.seen import contents
 
 from gsdd.errors import OutputError
 from gsdd.selection.crop_folder import is_of_a_coreset
 from gsdd.selection.whole_folder import check_folder, write_folder
 
+OLD = {"sky/old_left1_top1.png": b"old", "coreset.json": b"old"}
 FILES = [("sky/a_left0_top0.png", b"one"), ("sea/b_left0_top9.png", b"three"), ("coreset.json", b"{}")]
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def broken_off(error: BaseException):
@@ -27,14 +25,14 @@ def target(tmp_path) -> Path:
 
 
 @pytest.fixture
-def earlier(target) -> dict[str, bytes]:
-    write_folder(target, [("sky/old_left1_top1.png", b"old"), ("coreset.json", b"old")], is_of_a_coreset)
-    return everything(target)
+def earlier(target) -> None:
+    write_folder(target, OLD.items(), is_of_a_coreset)
+    assert contents(target) == OLD
 
 
 def test_what_is_given_is_there_and_nothing_else(target):
     assert write_folder(target, FILES, is_of_a_coreset) == 3 + 5 + 2
-    assert everything(target) == dict(FILES)
+    assert contents(target) == dict(FILES)
     assert [path.name for path in target.parent.iterdir()] == ["out"]
 
 
@@ -42,20 +40,18 @@ def test_an_empty_folder_may_be_there(target):
     target.mkdir()
     check_folder(target, is_of_a_coreset)
     write_folder(target, FILES, is_of_a_coreset)
-    assert everything(target) == dict(FILES)
+    assert contents(target) == dict(FILES)
 
 
 def test_an_earlier_one_is_kept_unless_forced_and_then_replaced_whole(target, earlier):
-    for refused in (
-        lambda: check_folder(target, is_of_a_coreset),
-        lambda: write_folder(target, FILES, is_of_a_coreset),
-    ):
-        with pytest.raises(OutputError, match="exists already; `force=True`"):
-            refused()
-    assert everything(target) == earlier
+    with pytest.raises(OutputError, match="exists already; `force=True`"):
+        check_folder(target, is_of_a_coreset)
+    with pytest.raises(OutputError, match="exists already; `force=True`"):
+        write_folder(target, FILES, is_of_a_coreset)
+    assert contents(target) == OLD
     check_folder(target, is_of_a_coreset, force=True)
     write_folder(target, FILES, is_of_a_coreset, force=True)
-    assert everything(target) == dict(FILES)
+    assert contents(target) == dict(FILES)
     assert [path.name for path in target.parent.iterdir()] == ["out"]
 
 
@@ -68,7 +64,7 @@ def test_other_files_are_never_replaced_whatever_is_forced(target, earlier, mine
             check_folder(target, is_of_a_coreset, force=force)
         with pytest.raises(OutputError, match="which is not ours to replace"):
             write_folder(target, FILES, is_of_a_coreset, force=force)
-    assert everything(target) == {**earlier, mine: b"mine"}
+    assert contents(target) == {**OLD, mine: b"mine"}
 
 
 def test_crops_without_the_facts_of_a_coreset_are_other_files(target):
@@ -103,12 +99,12 @@ def test_names_that_cannot_be_written_are_told(tmp_path, monkeypatch, name, told
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["^C", "full"])
 @pytest.mark.parametrize("force", [False, True])
 def test_a_run_that_ends_in_the_middle_leaves_what_was_there(target, force, error):
-    before = {"sky/old_left1_top1.png": b"old", "coreset.json": b"old"} if force else {}
+    before = OLD if force else {}
     if force:
         write_folder(target, before.items(), is_of_a_coreset)
     with pytest.raises((KeyboardInterrupt, OutputError)) as caught:
         write_folder(target, broken_off(error), is_of_a_coreset, force=force)
-    assert everything(target.parent) == {f"out/{name}": data for name, data in before.items()}
+    assert contents(target.parent) == {f"out/{name}": data for name, data in before.items()}
     if isinstance(error, OSError):
         assert str(caught.value) == f"{target}: cannot be written: No space left on device"
 
@@ -142,7 +138,7 @@ def test_a_run_that_is_killed_between_two_renames_loses_nothing(target, earlier)
     assert not target.exists()
     with pytest.raises(OutputError, match="exists already"):
         check_folder(target, is_of_a_coreset)
-    assert everything(target.parent) == {f"out/{name}": data for name, data in earlier.items()}
+    assert contents(target.parent) == {f"out/{name}": data for name, data in OLD.items()}
 
 
 def test_what_a_living_run_is_writing_stays(target):
@@ -152,7 +148,7 @@ def test_what_a_living_run_is_writing_stays(target):
         yield from FILES[1:]
 
     write_folder(target, files(), is_of_a_coreset)
-    assert everything(target) == dict(FILES)
+    assert contents(target) == dict(FILES)
 
 
 def test_a_folder_that_appeared_meanwhile_is_kept(target):
@@ -163,4 +159,4 @@ def test_a_folder_that_appeared_meanwhile_is_kept(target):
 
     with pytest.raises(OutputError, match="not ours to replace"):
         write_folder(target, files(), is_of_a_coreset)
-    assert everything(target.parent) == {"out/mine": b"mine"}
+    assert contents(target.parent) == {"out/mine": b"mine"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from data.test_degradation import keys_cubic
 from metrics.real_pairs import real_pairs
+from pairs.numpy_bicubic import resize_matrix
 from torch import nn
 
 from gsdd.data.degradation import low_resolution, to_float
@@ -23,16 +23,9 @@ def small(photos):
     return to_float(low_resolution(real_pairs(photos, 1)[1], 4))
 
 
-def enlarge_matrix(length):
-    """Weights of every input sample in every output sample, x4, what lies outside left out and the rest scaled up."""
-    centres = (np.arange(length * 4) + 0.5) / 4 - 0.5
-    weights = keys_cubic(np.arange(length)[None] - centres[:, None])
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 def test_bicubic_is_keys_cubic_with_a_of_one_half_as_in_matlab(small):
-    height, width = small.shape[2:]
-    expected = np.einsum("ih,nchw,jw->ncij", enlarge_matrix(height), small.numpy(), enlarge_matrix(width))
+    vertical, horizontal = (resize_matrix(side, 1 / 4) for side in small.shape[2:])
+    expected = np.einsum("ih,nchw,jw->ncij", vertical, small.numpy(), horizontal)
     np.testing.assert_allclose(find_model("bicubic")(small).numpy(), expected, atol=1e-5)
 
 

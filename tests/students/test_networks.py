@@ -1,11 +1,10 @@
 """Students by name: what they are, what they begin with, and that all of them learns."""
 
-import random
-
-import numpy as np
 import pytest
 import torch
+from alike import same_weights
 from generators import official_lists
+from states import random_states_kept
 from torch.nn import functional as F
 
 from gsdd.errors import KernelInputError, RecipeError
@@ -31,8 +30,8 @@ def small(name: str, seed: int = 0) -> torch.nn.Module:
     return build(name, seed, "small", {"num_blocks": 1} if name == "rrdbnet" else {})
 
 
-def lr(side: int = 16, count: int = 1) -> torch.Tensor:
-    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
+def lr(height: int = 16, width: int | None = None, count: int = 1) -> torch.Tensor:
+    return torch.rand(count, 3, height, width or height, generator=torch.Generator().manual_seed(1))
 
 
 def test_every_student_of_the_paper_is_there():
@@ -63,47 +62,35 @@ def test_a_student_in_full_has_the_tensors_of_its_authors(name):
 
 
 @pytest.mark.parametrize("name", ONE_A_NETWORK)
-def test_every_weight_of_a_student_gets_a_gradient(name):
+def test_every_weight_of_a_student_gets_a_gradient_from_images_that_are_not_square(name):
     network = small(name)
-    image = network(lr())
-    assert (image.shape, image.dtype, network.training) == ((1, 3, 64, 64), torch.float32, True)
+    image = network(lr(12, 20, count=2))
+    assert (image.shape, image.dtype, network.training) == ((2, 3, 48, 80), torch.float32, True)
     image.square().sum().backward()
     without = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert not without
 
 
 @pytest.mark.parametrize("name", ONE_A_NETWORK)
-def test_a_student_takes_images_that_are_not_square(name):
-    image = torch.rand(2, 3, 12, 20, generator=torch.Generator().manual_seed(2))
-    assert small(name)(image).shape == (2, 3, 48, 80)
-
-
-@pytest.mark.parametrize("name", ONE_A_NETWORK)
 def test_a_seed_gives_the_same_weights_and_another_seed_others(name):
-    one, again, other = (small(name, seed).state_dict() for seed in (3, 3, 4))
-    assert all(torch.equal(value, again[key]) for key, value in one.items())
-    drawn = [key for key, value in one.items() if value.ndim == 4 and "mask" not in key]
+    one, again, other = (small(name, seed) for seed in (3, 3, 4))
+    assert same_weights(one, again)
+    drawn = [key for key, value in one.state_dict().items() if value.ndim == 4 and "mask" not in key]
     assert drawn
-    assert not any(torch.equal(one[key], other[key]) for key in drawn)
+    assert not any(torch.equal(one.state_dict()[key], other.state_dict()[key]) for key in drawn)
 
 
 @pytest.mark.parametrize("name", ONE_A_NETWORK)
 def test_building_and_training_leave_every_global_random_state_as_it_was(name):
-    def states() -> tuple[object, ...]:
-        return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
-
-    before = states()
-    small(name)(lr()).sum().backward()
-    assert states() == before
+    with random_states_kept():
+        small(name)(lr()).sum().backward()
 
 
 def test_the_global_generator_does_not_change_the_first_weights():
-    kept = torch.get_rng_state()
-    torch.randn(5)
-    other = small("swinir").state_dict()
-    torch.set_rng_state(kept)
-    one = small("swinir").state_dict()
-    assert all(torch.equal(value, other[key]) for key, value in one.items())
+    with torch.random.fork_rng():
+        torch.randn(5)
+        other = small("swinir")
+    assert same_weights(small("swinir"), other)
 
 
 @pytest.mark.parametrize("name", ["small", "srresnet"])

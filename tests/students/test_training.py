@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from alike import same_weights
 from heard import Heard
 from small_job import crops
+from states import random_states_kept
 from torch.nn import functional as F
 
 from gsdd.data.degradation import downscale, to_float
@@ -34,14 +36,6 @@ def pairs(photos) -> Pairs:
     return Pairs.of(crops(photos))
 
 
-def weights(network) -> list[torch.Tensor]:
-    return list(network.state_dict().values())
-
-
-def same(one, other) -> bool:
-    return all(a.equal(b) for a, b in zip(weights(one), weights(other), strict=True))
-
-
 @torch.no_grad()
 def error(network, pairs) -> float:
     low, high = (to_float(torch.from_numpy(np.stack(images))) for images in (pairs.lr, pairs.hr))
@@ -57,16 +51,14 @@ def test_the_loss_falls_on_real_photos(pairs):
 def test_the_same_call_gives_the_same_weights_and_another_seed_does_not(pairs):
     once = train_in_memory(pairs, GAN)
     again, other = train_in_memory(pairs, GAN), train_in_memory(pairs, replace(GAN, seed=1))
-    assert same(once.network, again.network)
+    assert same_weights(once.network, again.network)
     assert once.curve == again.curve
-    assert not same(once.network, other.network)
+    assert not same_weights(once.network, other.network)
 
 
 def test_no_global_generator_is_read_or_set(pairs):
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    train_in_memory(pairs, GAN)
-    assert torch.get_rng_state().equal(torch_state)
-    assert np.array_equal(np.random.get_state()[1], numpy_state)
+    with random_states_kept():
+        train_in_memory(pairs, GAN)
 
 
 def test_a_plain_loop_ends_in_the_same_weights(pairs):
@@ -90,18 +82,12 @@ def test_a_plain_loop_ends_in_the_same_weights(pairs):
         assert torch.allclose(ours, theirs, atol=1e-6)
 
 
-def test_crops_are_aligned_and_every_pair_comes_once_before_any_again(photos):
+def test_crops_are_aligned_and_every_pair_comes_once_before_any_again():
     """HR pixels name their place; an LR pixel must be of the same place, mirrored and turned alike."""
-    low = (
-        torch.arange(5 * 8 * 8, dtype=torch.int64)
-        .remainder(251)
-        .to(torch.uint8)
-        .reshape(5, 1, 8, 8)
-        .expand(-1, 3, -1, -1)
-    )
+    low = (torch.arange(5 * 8 * 8) % 251).byte().view(5, 1, 8, 8).repeat(1, 3, 1, 1)
     high = F.interpolate(low.float(), scale_factor=4, mode="nearest").to(torch.uint8)
     recipe = replace(TINY, batch=5, seed=3)
-    batches = Batches(Pairs.of(high, low.contiguous()), recipe)
+    batches = Batches(Pairs.of(high, low), recipe)
     seen = []
     for step in range(40):
         batch = batches.at(step, CPU)
@@ -222,7 +208,7 @@ def test_every_student_trains(pairs, student):
     recipe = replace(TINY, student=student, iterations=2, crop=32)
     result = train_in_memory(classed, recipe)
     assert math.isfinite(result.curve["points"][-1]["pixel"])
-    assert not same(result.network, build(student, recipe.seed, size="small"))
+    assert not same_weights(result.network, build(student, recipe.seed, size="small"))
 
 
 def test_asked_to_stop_it_stops(pairs):

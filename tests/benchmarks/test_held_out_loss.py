@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scripts import script
 from small_job import RECIPE, crops, source, spaces
 
 from gsdd.data.degradation import to_float
 from gsdd.features.extractor import FAMILIES
-from gsdd.study.held_out import HeldOut, pairwise_distance
+
+held_out_loss = script("held_out_loss")
+HeldOut, pairwise_distance = held_out_loss.HeldOut, held_out_loss.pairwise_distance
 
 NAMES = ("one", "two")
 COUNTS = (12, 12)

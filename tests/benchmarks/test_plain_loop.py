@@ -1,21 +1,11 @@
 """The baseline of every ratio: the plain loop of benchmarks/ optimises what `distill` does."""
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import pytest
 from recipes import changed
+from scripts import script
 from small_job import RECIPE, Losses, generator, matched, source, spaces, start
-
-FILE = Path(__file__).parents[2] / "benchmarks" / "plain_loop.py"
-
-
-def plain_loop():
-    spec = importlib.util.spec_from_file_location("plain_loop", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.plain_loop
 
 
 @pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
@@ -26,5 +16,7 @@ def test_it_takes_the_steps_of_a_run_without_a_bank(photos, features):
     job, begun = source(photos), start(photos)
     told = Losses()
     matched(photos, recipe, monitor=told)
-    steps = list(itertools.islice(plain_loop()(job, begun, generator(), spaces(photos, recipe), recipe), 3))
+    steps = list(
+        itertools.islice(script("plain_loop").plain_loop(job, begun, generator(), spaces(photos, recipe), recipe), 3)
+    )
     assert told.losses == [pytest.approx(step.loss, rel=1e-3) for step in steps]
