@@ -6,7 +6,6 @@ python tests/mutations.py 10000     # a line a container and codec: how many wer
 import copy
 import functools
 import hashlib
-import json
 import operator
 import struct
 import time

@@ -80,7 +80,7 @@ def nrqm(images: Tensor, model_file: Path | None, shave: int = 0) -> Tensor:
     Source: Ma, Yang, Yang and Yang, "Learning a no-reference quality metric for single-image super-resolution", CVIU
     158, 2017.
     """
-    model = read_nrqm_model(existing_model(model_file))
+    model = _remembered_model(existing_model(model_file))
     return torch.stack([model(nrqm_features(image)) for image in luma(images, shave)]).to(images.device)
 
 
@@ -149,9 +149,8 @@ def existing_model(model_file: Path | None) -> Path:
     return model_file
 
 
-@lru_cache(maxsize=1)
 def read_nrqm_model(model_file: Path) -> NrqmModel:
-    """Read the authors' model; the last one is remembered.
+    """Read the authors' model.
 
     Args:
         model_file: `model.mat`: a struct with the cell `rf` of three forests, and `linear`, four numbers.
@@ -176,3 +175,6 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
     except Exception as error:  # what a damaged file makes scipy raise is of no one class
         raise MetricError(f"{model_file} cannot be read as NRQM's model: {error}; {REMEDY}") from error
     return NrqmModel(forests, weights)
+
+
+_remembered_model = lru_cache(maxsize=1)(read_nrqm_model)

@@ -171,10 +171,7 @@ def test_memory_holds_the_latents_once_and_one_of_the_files(tmp_path):
     latents, count = np.random.default_rng(0).random((20, 3, 64, 64), np.float32), 8
     paths = []
     for number in range(count):
-        source = replace(MANIFEST.source, sha256=f"{number:064x}")
-        manifest = replace(
-            MANIFEST, hr_size=256, codec="fp32", classes=(ManifestClass(f"{number}", 20),), source=source
-        )
+        manifest = replace(MANIFEST, hr_size=256, codec="fp32", classes=(ManifestClass(f"{number}", 20),))
         paths.append(tmp_path / f"{number}.gsdd")
         arrays = files.Arrays(latents, np.zeros(20, np.int32), np.zeros((20, 8, 8), np.uint8))
         files.write(paths[-1], manifest, arrays)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from sample_file import ARRAYS, CLASS_INDEX, CODEC_NAMES, CONTAINERS, MANIFEST, behind_user_block, write_sample
+from sample_file import ARRAYS, CLASS_INDEX, CODEC_NAMES, CONTAINERS, LATENTS, MANIFEST, behind_user_block, write_sample
 from test_architecture import loaded_by
 
 import gsdd.formats
@@ -20,20 +20,19 @@ from gsdd.formats.codecs import CODECS
 from gsdd.formats.digest import file_digest
 
 
-
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("codec", CODEC_NAMES)
 def test_what_is_written_is_read(tmp_path, codec, container):
     contents = files.read(write_sample(tmp_path / "a.gsdd", codec, container))
     signatures = ARRAYS.signatures[[0, 2], ::2, ::2] if codec == "dct" else ARRAYS.signatures
     index = {"class_index": CLASS_INDEX, "source_index": ARRAYS.source_index, "signatures": signatures}
-    wanted = CODECS[codec].encode(ARRAYS.latents) | index
+    wanted = CODECS[codec].encode(LATENTS) | index
     assert contents.manifest == replace(MANIFEST, codec=codec)
     assert contents.container == container
     assert {name: (array.dtype, array.tolist()) for name, array in contents.tensors.items()} == {
         name: (array.dtype, array.tolist()) for name, array in wanted.items()
     }
-    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted, ARRAYS.latents.shape).tobytes()
+    assert files.latents_of(contents).tobytes() == CODECS[codec].decode(wanted, LATENTS.shape).tobytes()
 
 
 @pytest.mark.parametrize("codec", CODEC_NAMES)
@@ -81,8 +80,9 @@ def test_the_user_block_of_hdf5_tells_length_and_sha256_of_the_rest(tmp_path):
 
 def test_arrays_in_any_memory_order_are_written_alike(tmp_path):
     plain = write_sample(tmp_path / "a.gsdd")
-    swapped = np.ascontiguousarray(ARRAYS.latents.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
-    files.write(tmp_path / "b.gsdd", MANIFEST, files.Arrays(swapped, np.repeat(ARRAYS.source_index, 2)[::2], ARRAYS.signatures))
+    swapped = np.ascontiguousarray(LATENTS.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
+    arrays = replace(ARRAYS, latents=swapped, source_index=np.repeat(ARRAYS.source_index, 2)[::2])
+    files.write(tmp_path / "b.gsdd", MANIFEST, arrays)
     assert (tmp_path / "b.gsdd").read_bytes() == plain.read_bytes()
 
 
@@ -94,9 +94,9 @@ def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"latents": ARRAYS.latents.astype(np.float64)}, "latents: got float64"),
-        ({"latents": ARRAYS.latents[:2]}, r"latents: got float32 \[2, 3, 2, 2\]; the manifest calls for float32 \[3, 3"),
-        ({"latents": ARRAYS.latents[:, :1]}, r"latents: got float32 \[3, 1, 2, 2\]"),
+        ({"latents": LATENTS.astype(np.float64)}, "latents: got float64"),
+        ({"latents": LATENTS[:2]}, r"latents: got float32 \[2, 3, 2, 2\]; the manifest calls for float32 \[3, 3"),
+        ({"latents": LATENTS[:, :1]}, r"latents: got float32 \[3, 1, 2, 2\]"),
         ({"source_index": ARRAYS.source_index.astype(np.int64)}, "source_index: got int64"),
         ({"source_index": ARRAYS.source_index - 1}, r"source_index leaves 0\.\.2"),
         ({"source_index": ARRAYS.source_index + 1}, r"source_index leaves 0\.\.2"),
@@ -114,10 +114,9 @@ def test_arrays_that_do_not_fit_the_manifest_are_not_written(tmp_path, changes, 
 
 
 def test_a_latent_that_the_codec_cannot_hold_is_not_written(tmp_path):
+    large = replace(ARRAYS, latents=LATENTS + np.float32(1e6))
     with pytest.raises(RecipeError, match="fp16"):
-        files.write(
-            tmp_path / "a.gsdd", replace(MANIFEST, codec="fp16"), replace(ARRAYS, latents=ARRAYS.latents + np.float32(1e6))
-        )
+        files.write(tmp_path / "a.gsdd", replace(MANIFEST, codec="fp16"), large)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,31 +12,27 @@ def order(length=20, rank=0, world_size=1, *, shuffle=True, seed=0):
     return Order(length, seed, shuffle, rank, world_size)
 
 
-def shares(place, world_size):
-    return [order(20, rank, world_size).share(place).tolist() for rank in range(world_size)]
-
-
-def together(place, world_size):
-    """What all ranks take, step by step."""
-    return [sample for step in zip(*shares(place, world_size), strict=True) for sample in step]
-
-
 @pytest.mark.parametrize("world_size", [1, 2, 3, 7, 20])
 def test_ranks_take_equal_parts_and_no_sample_twice(world_size):
     """A rank with fewer batches would let the others hang in the next collective."""
-    assert {len(share) for share in shares(Place(4, 0), world_size)} == {20 // world_size}
-    taken = together(Place(4, 0), world_size)
-    assert len(set(taken)) == len(taken)
-    assert set(taken) <= set(range(20))
+    shares = [order(20, rank, world_size).share(Place(4, 0)).tolist() for rank in range(world_size)]
+    assert {len(share) for share in shares} == {20 // world_size}
+    together = [sample for share in shares for sample in share]
+    assert len(set(together)) == len(together)
+    assert set(together) <= set(range(20))
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 def test_what_all_ranks_take_together_is_one_order_for_any_number_of_ranks(world_size):
-    assert together(Place(4, 0), world_size) == order().share(Place(4, 0)).tolist()
+    shares = [order(20, rank, world_size).share(Place(4, 0)).tolist() for rank in range(world_size)]
+    assert [sample for step in zip(*shares, strict=True) for sample in step] == order().share(Place(4, 0)).tolist()
 
 
 def test_what_stays_behind_differs_from_epoch_to_epoch():
-    left = [frozenset(range(20)) - {*together(Place(epoch, 0), 3)} for epoch in range(6)]
+    left = [
+        frozenset(range(20)) - {s for rank in range(3) for s in order(20, rank, 3).share(Place(epoch, 0)).tolist()}
+        for epoch in range(6)
+    ]
     assert {len(samples) for samples in left} == {2}
     assert len(set(left)) > 1
 
@@ -51,7 +47,8 @@ def test_epochs_and_seeds_shuffle_differently_and_no_shuffle_is_none():
 def test_the_rest_is_the_same_for_any_number_of_ranks(ranks_after):
     whole = order().share(Place(2, 0)).tolist()
     place = order(rank=0, world_size=2).after(Place(2, 0), 5)
-    assert together(place, ranks_after) == whole[10:]
+    shares = [order(20, rank, ranks_after).share(place).tolist() for rank in range(ranks_after)]
+    assert [sample for step in zip(*shares, strict=True) for sample in step] == whole[10:]
 
 
 @pytest.mark.parametrize(
