@@ -22,7 +22,7 @@ READ_TOGETHER = 256
 class ImageStore:
     """Images in a temporary file, black at first, of which memory holds what is being read or written.
 
-    A map that stayed would count as memory of the process, page by page.
+    Each image is mapped by itself: what stays mapped counts as memory of the process, page by page.
 
     Args:
         shape: `[N, 3, H, W]`.
@@ -33,7 +33,7 @@ class ImageStore:
     """
 
     def __init__(self, shape: tuple[int, int, int, int], directory: Path) -> None:
-        self.shape = shape
+        self.shape, self._numbers = shape, torch.arange(shape[0])
         try:
             self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
@@ -49,14 +49,22 @@ class ImageStore:
 
     def __getitem__(self, rows: Tensor | slice | int) -> Tensor:
         """Read images, as a copy: uint8, indexed as a tensor is."""
-        return self._map()[rows].clone()
+        numbers = self._numbers[rows]
+        images = torch.empty((*numbers.shape, *self.shape[1:]), dtype=torch.uint8)
+        for image, number in zip(images.view(-1, *self.shape[1:]), numbers.view(-1).tolist(), strict=True):
+            image.copy_(self._mapped(number))
+        return images
 
     def __setitem__(self, rows: Tensor | slice | int, images: Tensor) -> None:
         """Write images, indexed as a tensor is."""
-        self._map()[rows] = images.to("cpu", torch.uint8)
+        numbers = self._numbers[rows]
+        whole = images.to("cpu", torch.uint8).expand(*numbers.shape, *self.shape[1:])
+        for image, number in zip(whole.reshape(-1, *self.shape[1:]), numbers.view(-1).tolist(), strict=True):
+            self._mapped(number).copy_(image)
 
-    def _map(self) -> Tensor:
-        return torch.from_numpy(np.memmap(self._file, np.uint8, "r+", shape=self.shape))
+    def _mapped(self, number: int) -> Tensor:
+        row = self.shape[1:]
+        return torch.from_numpy(np.memmap(self._file, np.uint8, "r+", number * prod(row), row))
 
 
 Images: TypeAlias = Tensor | ImageStore
