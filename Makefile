@@ -16,7 +16,7 @@ demo: $(INSTALLED)      ## compress -> savings -> expand on real photos with the
 
 test: $(INSTALLED)      ## the whole suite
 	$(BIN)/python -m pip check
-	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
