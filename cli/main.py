@@ -81,7 +81,7 @@ def code_of(error: GsddError) -> int:
 
 def _width() -> int:
     """Choose the width of help texts: the terminal's, up to 100."""
-    return min(shutil.get_terminal_size((HELP_WIDTH, 24)).columns, HELP_WIDTH)
+    return min(shutil.get_terminal_size().columns, HELP_WIDTH) if sys.stdout.isatty() else HELP_WIDTH
 
 
 def _print_any_name() -> None:

@@ -186,7 +186,7 @@ def test_what_g_makes_of_crops_and_the_inverted_are_of_the_same_crops(few, tmp_p
     assert real.names == made.names and real.classes == made.classes
     for crop, image in zip(real.hr, inverted.data(workshop).pairs.hr, strict=True):
         gap = torch.from_numpy(crop.astype("float32") - image.astype("float32"))
-        assert gap.abs().mean() < 25
+        assert gap.abs().mean() < 30
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_tuning_holds_every_fifth_photo_out(few, tmp_path):
     assert len(list(train.rglob("*.*"))) == 4 and not list(photos.glob("split"))
     assert split_for_tuning(tmp_path / "photos", tmp_path / "split", 48) == (train, test)
     # One photo more, and another is the fifth: it was trained on.
-    Image.effect_noise((64, 64), 50).convert("RGB").save(photos / "0.png")
+    Image.effect_noise((64, 64), 50).convert("RGB").save(photos / "00.png")
     with pytest.raises(OutputError, match="of a split of other photos"):
         split_for_tuning(tmp_path / "photos", tmp_path / "split", 48)
 
