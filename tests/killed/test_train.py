@@ -1,7 +1,10 @@
 """SIGKILL of real `train` processes while a file is being written: the same command goes on to the same files."""
 
+import itertools
+import time
+
 import pytest
-from killed.seen import contents
+from killed.seen import contents, kills_at_random
 
 OPTIONS = ["--size", "small", "--iterations", "4", "--batch", "2", "--crop", "32", "-q"]
 OPTIONS += ["--set", "run.validate_every=2", "--set", "run.checkpoint_seconds=0"]
@@ -35,3 +38,19 @@ def test_when_a_file_is_written_and_has_no_name_yet(train, tmp_path, path, nth):
     assert len(left) == 1
     assert train(tmp_path / "killed")["code"] == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_at_random_times(train, tmp_path):
+    began = time.monotonic()
+    assert train(tmp_path / "whole")["code"] == 0
+    duration, folders, used = time.monotonic() - began, map(tmp_path.joinpath, map(str, itertools.count())), []
+
+    def begun(**how) -> dict:
+        used.append(next(folders))
+        return train(used[-1], **how)
+
+    for _ in kills_at_random(begun, duration):
+        # The model is written last: where it is there, only a checkpoint may be left over.
+        assert train(used[-1])["code"] == 0 or (used[-1] / "m.safetensors").exists()
+        seen = contents(used[-1])
+        assert {name: data for name, data in seen.items() if ".checkpoint" not in name} == contents(tmp_path / "whole")
