@@ -7,7 +7,7 @@ process. A line a dataset: each repetition, the median, and the median ratio to 
 with 0, 1 and 2 workers and every way to start them, and has to be the same.
 
 The limit of the plain dataset is decoding PNG. With torch's own collation the next one is the 117 kB of float32 a pair
-that it puts into fresh shared memory, which the kernel clears; with ours a quarter of that goes through a pipe.
+that it puts into fresh shared memory, which the kernel clears; with ours it is one copy in the trainer's process.
 """
 
 import hashlib

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -40,13 +41,22 @@ class PairFile:
                 "`cache=DIR`, which keeps them"
             ) from error
         self._hr, self._lr = records["hr"], records["lr"]
+        _open_files[self._made_from] = self
 
     def pair(self, number: int) -> tuple[Pixels, Pixels]:
-        """Return LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`, not copied."""
+        """Return LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied, not to be written."""
         return self._lr[number], self._hr[number]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PairFile, self._made_from
+        return _opened, self._made_from
+
+
+# A batch that comes from a worker finds here what its pairs are read from; mapping the file for each costs more.
+_open_files: WeakValueDictionary[tuple[Path, int, int], PairFile] = WeakValueDictionary()
+
+
+def _opened(*made_from: Any) -> PairFile:  # noqa: ANN401
+    return _open_files.get(made_from) or PairFile(*made_from)
 
 
 def record(hr_size: int) -> np.dtype[np.void]:
@@ -90,10 +100,22 @@ class PairCache:
             number: which latent, counted through all files.
 
         Returns:
-            LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied, not to be written.
+            LR and HR, as `PairFile.pair` does.
+        """
+        file, place = self.place(number)
+        return file.pair(place)
+
+    def place(self, number: int) -> tuple[PairFile, int]:
+        """Tell where a pair is.
+
+        Args:
+            number: which latent, counted through all files.
+
+        Returns:
+            Its file, and its number there.
         """
         file = bisect_right(self._starts, number) - 1
-        return self._files[file].pair(number - self._starts[file])
+        return self._files[file], number - self._starts[file]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_temporary": None}
