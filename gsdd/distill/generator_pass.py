@@ -49,6 +49,7 @@ class GeneratorPass:
             graph = self._graphs[number]
             torch.autograd.backward(self._forward(z) if graph is None else graph, image.grad)
             self._graphs[number] = None
+            give_back_free_memory()
         return [z.grad for z in self._z if z.grad is not None]
 
     def _kept(self, z: Tensor) -> Tensor:
