@@ -10,6 +10,7 @@ from gsdd.data.image_store import Images
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.randomness import numpy_stream
+from gsdd.parallel.memory import give_back_free_memory
 from gsdd.recipe import Recipe
 
 # Features of the pairs, over all draws: beyond this they are embedded again at each turn.
@@ -112,6 +113,7 @@ class Bank:
         if self._bf16:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
+        give_back_free_memory()
         bytes_of_pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
         return Draw(embedding, means, self._source, self._classes, 0 < bytes_of_pairs <= PAIR_BYTES)
 

@@ -46,10 +46,10 @@ class GeneratorPass:
             dL/dz of each chunk, float32 `[CHUNK, 3, h, w]`.
         """
         for number, (z, image) in enumerate(zip(self._z, self.images, strict=True)):
+            give_back_free_memory()
             graph = self._graphs[number]
             torch.autograd.backward(self._forward(z) if graph is None else graph, image.grad)
             self._graphs[number] = None
-            give_back_free_memory()
         return [z.grad for z in self._z if z.grad is not None]
 
     def _kept(self, z: Tensor) -> Tensor:
