@@ -9,8 +9,8 @@ from torch import Tensor
 from gsdd.data.image_store import Images
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
-from gsdd.randomness import numpy_stream
 from gsdd.parallel.memory import give_back_free_memory
+from gsdd.randomness import numpy_stream
 from gsdd.recipe import Recipe
 
 # Features of the pairs, over all draws: beyond this they are embedded again at each turn.
