@@ -113,7 +113,7 @@ class Bank:
         if self._bf16:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
-        give_back_free_memory()
+        give_back_free_memory()  # else it stays beside the graphs that the step keeps
         bytes_of_pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
         return Draw(embedding, means, self._source, self._classes, 0 < bytes_of_pairs <= PAIR_BYTES)
 

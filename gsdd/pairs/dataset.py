@@ -30,7 +30,7 @@ class DistilledPairs(Dataset[Item]):
     index once an epoch, items are a function of (seed, index, epoch).
 
     Items are dicts of two tensors, RGB CHW float32 in [0, 1], and the pair's name twice. torch's default collation
-    makes batches of them; `DataLoader(..., collate_fn=DistilledPairs.collate)` makes the same at three times the rate.
+    makes batches of them; `DataLoader(..., collate_fn=DistilledPairs.collate)` makes them about three times as fast.
 
     A copy shares files and counts with its original. So does a pickle, for as long as the process that made the dataset
     keeps it; with `cache` it can be unpickled later, and then counts anew.

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import resource
 import shutil
 import signal
@@ -64,6 +65,14 @@ def test_a_worker_reads_what_the_trainer_s_process_decoded(latents, method):
     assert answers.get(timeout=60) == wanted
     worker.join()
     assert cache.pair(59)[1].sum() == wanted
+
+
+def test_what_comes_back_from_a_worker_finds_the_file_that_is_open_here(latents, tmp_path):
+    """A batch names its pairs; a new mapping for each batch would cost more than its pixels."""
+    cache = filled(latents, tmp_path)
+    file, number = pickle.loads(pickle.dumps(cache.place(59)))
+    assert file is cache.place(59)[0]
+    assert number == 59
 
 
 def test_the_monitor_hears_how_many_pairs_of_all_files_are_decoded(latents, tmp_path):
