@@ -1,7 +1,6 @@
 """DSA for a whole batch in one go, every image with its own parameters."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 from torch import Tensor

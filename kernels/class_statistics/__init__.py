@@ -1,7 +1,6 @@
 """Class statistics of local patches: DSA, random local features, spatial mean and class mean in one op."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 from torch import Tensor

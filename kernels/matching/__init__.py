@@ -1,8 +1,7 @@
 """Distribution matching of whole batches of features: class means, L_dis, R and Eq. 9."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 from torch import Tensor

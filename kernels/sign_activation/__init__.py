@@ -1,7 +1,6 @@
 """LeakyReLU, PReLU and ReLU that keep one bit an element for the backward pass, and not their input."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 from torch import Tensor
