@@ -28,8 +28,8 @@ from types import ModuleType
 import click
 import triton
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource, make_backend
-from triton.runtime.jit import create_function_from_signature
+from triton.compiler import ASTSource
+from triton.runtime.driver import driver
 
 import gsdd.kernels
 from gsdd.kernels.launch import Launch
@@ -105,17 +105,36 @@ def _module(file: Path) -> ModuleType:
     return module
 
 
+@dataclass(frozen=True)
+class AbsentDevice:
+    """Stand for the driver of a GPU that is not here: to compile, Triton asks for its architecture alone."""
+
+    architecture: int
+
+    def get_current_target(self) -> GPUTarget:
+        """Return what to compile for."""
+        return GPUTarget("cuda", self.architecture, 32)
+
+    def get_current_device(self) -> int:
+        """Return a number that keeps the kernels of each architecture apart."""
+        return self.architecture
+
+    def get_current_stream(self, device: int) -> int:
+        """Return a stream, which nothing is launched on."""
+        return 0
+
+
 def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
     """Compile a launch as Triton would at its first run, and read the result."""
-    target = GPUTarget("cuda", architecture, 32)
-    source, options = _specialised(launch, target)
-    built = triton.compile(source, target=target, options=options)
+    driver.set_active(AbsentDevice(architecture))
+    options = {"num_warps": launch.warps, "num_stages": launch.stages, "debug": False}
+    built = launch.kernel.warmup(**launch.arguments, **launch.constants, **options, grid=launch.grid)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
         cubin.write(built.asm["cubin"])
         cubin.flush()
         usage = _tool("cuobjdump", "-res-usage", cubin.name)
         code = _tool("nvdisasm", "-c", cubin.name)
-    accesses = list(_ptx_accesses(built.asm["ptx"], _tensor_parameters(source)))
+    accesses = list(_ptx_accesses(built.asm["ptx"], _tensor_parameters(built.src)))
     loads, stores = _sass_widths(code, "LDG"), _sass_widths(code, "STG")
     _check_same(name, accesses, loads, stores)
     return Compiled(
@@ -133,16 +152,6 @@ def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
         loads_from=_by_argument(accesses, "ld"),
         stores_to=_by_argument(accesses, "st"),
     )
-
-
-def _specialised(launch: Launch, target: GPUTarget) -> tuple[ASTSource, dict]:
-    """Let Triton's own binder turn values into types, divisibilities and constants (an int of 1 becomes one)."""
-    kernel, backend = launch.kernel, make_backend(target)
-    bind = create_function_from_signature(kernel.signature, kernel.params, backend)
-    given = {"num_warps": launch.warps, "num_stages": launch.stages, "debug": False}
-    bound, specialization, options = bind(**launch.arguments, **launch.constants, **given)
-    options, signature, constants, attributes = kernel._pack_args(backend, options, bound, specialization, options)
-    return ASTSource(kernel, signature, constants, attributes), options.__dict__
 
 
 def _tool(name: str, *arguments: str) -> str:

@@ -1,5 +1,6 @@
 """Which implementation of an op runs: the PyTorch reference or the Triton kernel."""
 
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -47,11 +48,17 @@ def _check_triton(tensor: "Tensor") -> None:
             f'`backend="triton"`: got {tensor.dtype}, wanted one of {TRITON_DTYPES}; cast it, or take '
             '`backend="reference"`'
         )
-    if not tensor.is_cuda:
-        import triton  # only who asks for kernels pays for the import
+    if not tensor.is_cuda and not interpreted():
+        raise KernelInputError(
+            f'`backend="triton"`: got a tensor on {tensor.device}, wanted one on a GPU; move it, take '
+            '`backend="auto"`, or set TRITON_INTERPRET=1 before Python starts to interpret the kernels'
+        )
 
-        if not triton.knobs.runtime.interpret:
-            raise KernelInputError(
-                f'`backend="triton"`: got a tensor on {tensor.device}, wanted one on a GPU; move it, take '
-                '`backend="auto"`, or set TRITON_INTERPRET=1 before Python starts to interpret the kernels'
-            )
+
+def interpreted() -> bool:
+    """Tell whether kernels are interpreted on the CPU; a kernel's INTERPRETED constant is this."""
+    import triton  # only who asks for kernels pays for the import
+
+    if hasattr(triton, "knobs"):
+        return bool(triton.knobs.runtime.interpret)
+    return os.environ.get("TRITON_INTERPRET") == "1"  # before Triton 3.3, which torch 2.7 brings

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 from torch import Tensor
 
 
@@ -35,8 +34,3 @@ class Launch:
         tensor = next(value for value in self.arguments.values() if isinstance(value, Tensor))
         with torch.cuda.device_of(tensor):  # Triton launches on the current device, whatever its arguments lie on
             self.kernel[self.grid](**self.arguments, **self.constants, **options)
-
-
-def interpreted() -> bool:
-    """Tell whether kernels are interpreted on the CPU; a kernel's INTERPRETED constant is this."""
-    return bool(triton.knobs.runtime.interpret)

@@ -33,7 +33,8 @@ from gsdd.kernels.augment.triton_sampling import (
     saturated,
 )
 from gsdd.kernels.augmentation import op_bits
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.backend import interpreted
+from gsdd.kernels.launch import Launch
 from gsdd.kernels.triton_rounding import rounded
 
 ELEMENTS = 128

@@ -43,7 +43,8 @@ from gsdd.kernels.augment.triton_sampling import (
     frame_of,
     in_hole,
 )
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.backend import interpreted
+from gsdd.kernels.launch import Launch
 from gsdd.kernels.triton_rounding import rounded
 
 

@@ -14,7 +14,7 @@ import triton.language as tl
 from gsdd.kernels.augment import plan
 from gsdd.kernels.augment.plan import PlanColumn
 from gsdd.kernels.augmentation import OPS
-from gsdd.kernels.launch import interpreted
+from gsdd.kernels.backend import interpreted
 
 # @triton.jit decides when this is imported, too.
 INTERPRETED = tl.constexpr(interpreted())

@@ -17,9 +17,10 @@ from gsdd.kernels.augment.batch import Batch, Normalisation
 from gsdd.kernels.augment.plan import PlanColumn
 from gsdd.kernels.augment.triton import batch_arguments
 from gsdd.kernels.augment.triton_sampling import Source, omega_of
+from gsdd.kernels.backend import interpreted
 from gsdd.kernels.class_statistics.filter_bank import FilterBank
 from gsdd.kernels.class_statistics.triton_patches import Bank, cosine, projected, region_of, region_pixels
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.launch import Launch
 
 # Patches along a side of a block: 64 patches share their pixels; large patches would fill the registers.
 SIDE, SIDE_OF_LARGE, LARGE_PATCH = 8, 4, 8

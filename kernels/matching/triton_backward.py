@@ -8,7 +8,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.backend import interpreted
+from gsdd.kernels.launch import Launch
 from gsdd.kernels.matching.layout import PIECE_ROWS, FeatureLayout, runs
 from gsdd.kernels.matching.terms import Compared
 from gsdd.kernels.matching.triton import (

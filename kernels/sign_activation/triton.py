@@ -8,7 +8,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.backend import interpreted
+from gsdd.kernels.launch import Launch
 from gsdd.kernels.sign_activation.storage_order import channel_stride, run_of
 from gsdd.kernels.triton_rounding import rounded
 

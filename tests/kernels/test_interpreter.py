@@ -9,7 +9,8 @@ from memory import allocations, peak_bytes, poisoned
 from torch.profiler import profile
 from triton.runtime.errors import InterpreterError
 
-from gsdd.kernels.launch import Launch, interpreted
+from gsdd.kernels.backend import interpreted
+from gsdd.kernels.launch import Launch
 
 LENGTH = 24
 
