@@ -45,7 +45,7 @@ class Work:
     dtype: str
 
     def network(self) -> nn.Module:
-        return load_generator(self.generator).network.to(DTYPES[self.dtype])
+        return load_generator(self.generator, device="cpu").network.to(DTYPES[self.dtype])
 
     def z(self) -> Tensor:
         z = torch.rand(self.latents, 3, self.side, self.side, generator=torch.Generator().manual_seed(0))

@@ -90,7 +90,7 @@ def line(generator: Generator, precision: str, repeats: int) -> str:
 def main(names: tuple[str, ...], repeats: int) -> None:
     """Print a line a generator and precision."""
     for name in names:
-        generator = load_generator(name)
+        generator = load_generator(name, device="cpu")
         for precision in ("fp32", "bf16") if multiplies_bf16(generator.device) else ("fp32",):
             click.echo(line(generator, precision, repeats))
 

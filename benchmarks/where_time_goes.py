@@ -22,7 +22,7 @@ from torch import Tensor
 from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.bank import Bank, DistillationSource
 from gsdd.distill.embedding import class_index
-from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
+from gsdd.distill.generator_pass import GeneratorPass, graph_bytes, kept_graphs
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
 from gsdd.parallel.chunks import chunk_indices
@@ -69,7 +69,7 @@ def plain_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Te
 def gsdd_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
     """The parts of a step of a run, for one draw."""
     latents = [start[index] for index, _ in chunk_indices(torch.arange(len(start)))]
-    kept = graph_bytes(work.generator.frozen, latents[0])
+    kept = kept_graphs(graph_bytes(work.generator.frozen, latents[0]))
     classes = class_index(source.counts)
     draw = Bank(source, spaces, work.recipe)[0]
 

@@ -132,7 +132,7 @@ def _run(
     from gsdd.run.dry_run import dry_run as foresee
     from gsdd.run.execution import Execution
 
-    own = own_device(device)
+    own = own_device(device, monitor)
     with joined(own) as workers:
         execution = Execution(**how, workers=workers)
         if dry_run:

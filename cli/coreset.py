@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import click
 
-from gsdd.cli.options import OUTPUT, PATH, bad_image_option
+from gsdd.cli.options import OUTPUT, PATH, bad_image_option, device_option
 from gsdd.cli.printer import Printer, writing
 from gsdd.recipe import Family, parse_ipc
 from gsdd.selection.method import METHODS
@@ -40,6 +40,7 @@ from gsdd.selection.method import METHODS
     "--leave-out", default=0.05, help="Share of the hardest crops that loss passes over; 0.5 begins at the middle."
 )
 @bad_image_option("skip")
+@device_option
 @writing
 def coreset(source: Path, output: Path, ipc: str, dry_run: bool, printer: Printer, **options: Any) -> None:  # noqa: ANN401
     """Choose crops of the photos in SOURCE that stand for all of them, the baselines of a distilled set.

@@ -86,7 +86,7 @@ def show(generator: str, printer: Printer) -> None:
     """
     from gsdd.generators.load import load_generator
 
-    loaded = load_generator(generator)
+    loaded = load_generator(generator, device="cpu")
     facts: dict[str, Any] = asdict(loaded.reference) | {
         "bytes": loaded.weights_bytes,
         "files": [str(file) for file in loaded.files],
@@ -112,7 +112,7 @@ def export(generator: str, output: Path, dry_run: bool, force: bool, printer: Pr
     from gsdd.generators.export import export as export_weights
     from gsdd.generators.load import load_generator
 
-    reference = (loaded := load_generator(generator)).reference
+    reference = (loaded := load_generator(generator, device="cpu")).reference
     size = export_weights(loaded, output, force=force, dry_run=dry_run)
     facts = {"generator": reference.name, "path": str(output), "bytes": size, "fingerprint": reference.fingerprint}
     what = f"{reference.name}, {reference.parameters:,} parameters, {reference.fingerprint}"

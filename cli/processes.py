@@ -19,7 +19,7 @@ def is_one_of_several() -> bool:
     """Tell whether torchrun started this process beside others."""
     if "RANK" not in os.environ:
         return False
-    from gsdd.parallel.workers import started_by_torchrun  # imports torch
+    from gsdd.parallel.torchrun import started_by_torchrun
 
     return started_by_torchrun()
 

@@ -56,13 +56,12 @@ def study(
     """
     from gsdd.configuration import load_toml
     from gsdd.metrics.registry import Files
-    from gsdd.parallel.device import pick_device
     from gsdd.study.cells import Workshop
     from gsdd.study.study import study as run
 
     settings, files = load_toml(config) if config else {}, Files(lpips_trunk, nrqm_model)
     with printer.progress() as monitor:
-        workshop = Workshop(output, pick_device(device), checkpoint_seconds, monitor)
+        workshop = Workshop(output, device, checkpoint_seconds, monitor)
         outcome = run(experiment, train, test, workshop, options=settings, files=files, **options)
     done = outcome.cells - outcome.left
     if not printer.as_json:

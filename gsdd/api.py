@@ -64,7 +64,7 @@ class Distilled:
         device: str = "auto",
         force_generator: bool = False,
     ) -> None:
-        self._path, self._name, self._device, self._force = path, generator, pick_device(device), force_generator
+        self._path, self._name, self._device, self._force = path, generator, device, force_generator
         self._set: LatentSet = read_latents(path)
 
     def __len__(self) -> int:
@@ -120,8 +120,9 @@ class Distilled:
 
         Raises:
             GeneratorError: it is not here, or not the file's.
+            RecipeError: torch cannot use the device.
         """
-        return self._set.load_generator(self._name, device=self._device, force=self._force)[0]
+        return self._set.load_generator(self._name, device=pick_device(self._device), force=self._force)[0]
 
     def latents(self, which: int | slice = slice(None)) -> Tensor:
         """Give latents.

@@ -14,6 +14,7 @@ GsddError
 ├── MetricError            weights of a metric that cannot be read
 │   └── MissingWeightsError      they are not on this machine: the metric is missing, and has no number
 ├── MissingExtraError      an optional package is needed and not installed
+├── DeviceMemoryError      a job needs more memory than its device has
 ├── ProcessLostError       another process of a run under torchrun is gone
 └── Interrupted            a run was asked to stop, and its checkpoint is written
 
@@ -77,6 +78,10 @@ class MissingWeightsError(MetricError, FileNotFoundError):
 
 class MissingExtraError(GsddError, ImportError):
     """An optional package is needed and not installed; the text names the extra."""
+
+
+class DeviceMemoryError(GsddError, MemoryError):
+    """A job needs more memory than its device has; the text says what to lower."""
 
 
 class ProcessLostError(GsddError, RuntimeError):

@@ -17,7 +17,7 @@ import gsdd
 ROOT = Path(__file__).parents[1]
 # In the order in which data flows: a room imports only rooms before it.
 ROOMS = [
-    "data", "networks", "generators", "features", "parallel", "metrics", "selection", "distill", "distilled", "run",
+    "data", "networks", "parallel", "generators", "features", "metrics", "selection", "distill", "distilled", "run",
     "pairs", "inspect", "students", "study", "integrations",
 ]  # fmt: skip
 # What the loose files of gsdd/ may import; everybody may import all but the last three.

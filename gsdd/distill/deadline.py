@@ -1,5 +1,6 @@
 """A wall-clock budget that a run may spend."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -12,12 +13,17 @@ class Deadline:
         moment: `time.monotonic()` seconds; infinity never comes.
     """
 
-    moment: float = float("inf")
+    moment: float = math.inf
 
     @classmethod
     def after(cls, seconds: float | None) -> "Deadline":
         """Set a deadline from now; None sets none."""
         return cls() if seconds is None else cls(time.monotonic() + seconds)
+
+    @property
+    def is_set(self) -> bool:
+        """Tell whether it ever comes."""
+        return self.moment != math.inf
 
     def share(self, fraction: float) -> "Deadline":
         """Return the deadline of work that may use this fraction of what is left; above 1 it is overtime."""

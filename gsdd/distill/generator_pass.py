@@ -15,24 +15,23 @@ GRAPH_BYTES = 2 * 1024**3
 class GeneratorPass:
     """HR = G(z) for chunks of latents, and the way back from dL/dHR to dL/dz.
 
-    A chunk keeps its graph while all graphs together fit into `GRAPH_BYTES`; later chunks are run again on the way
-    back (as GLaD does, arXiv 2305.01649). Both ways give equal bits, so memory never decides what is computed.
+    Some chunks keep their graphs; the others are run again on the way back (as GLaD does, arXiv 2305.01649). Both ways
+    give equal bits, so memory never decides what is computed.
     """
 
     def __init__(
-        self, generator: FrozenNetwork, latents: Sequence[Tensor], chunk_bytes: int, backend: Backend = "auto"
+        self, generator: FrozenNetwork, latents: Sequence[Tensor], kept: int, backend: Backend = "auto"
     ) -> None:
         """Run G.
 
         Args:
             generator: G in its frozen form.
             latents: z of each chunk, float32 `[CHUNK, 3, h, w]`; there may be none.
-            chunk_bytes: size of one chunk's graph, from `graph_bytes`.
+            kept: chunks that keep their graphs; see `kept_graphs`.
             backend: of G's activations.
         """
         self._generator, self._backend = generator, backend
         self._z = [z.detach().requires_grad_(True) for z in latents]
-        kept = GRAPH_BYTES // max(chunk_bytes, 1)
         self._graphs = [self._kept(z) if number < kept else None for number, z in enumerate(self._z)]
         self.images = [
             (self._peek(z) if graph is None else graph.detach()).requires_grad_(True)
@@ -64,6 +63,15 @@ class GeneratorPass:
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
         return self._generator(z)
+
+
+def kept_graphs(chunk_bytes: int) -> int:
+    """Say how many chunks' graphs fit into `GRAPH_BYTES`.
+
+    Args:
+        chunk_bytes: size of one, from `graph_bytes`.
+    """
+    return GRAPH_BYTES // max(chunk_bytes, 1)
 
 
 def graph_bytes(generator: FrozenNetwork, latents: Tensor) -> int:

@@ -13,7 +13,7 @@ from gsdd.distill.adam import AdamState, adam_state, restore_adam
 from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.budget import Budget
-from gsdd.distill.generator_pass import GeneratorPass
+from gsdd.distill.generator_pass import GeneratorPass, kept_graphs
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.moving import Moving
 from gsdd.distill.pictures import Pictures
@@ -148,6 +148,7 @@ class _Loop:
             self.steps, self._pictured = resume.iterations, resume.pictured
         self._pictures: Pictures | None = None
         self._arithmetic: Arithmetic | None = None
+        self._kept = 0
 
     def begin(self) -> None:
         """Before the first step, and where bf16 ends, make the images of latents at rest: all go through G."""
@@ -155,6 +156,7 @@ class _Loop:
         if self._arithmetic is not None and self._arithmetic.bf16 == bf16:
             return
         self._arithmetic = Arithmetic(self._source, self._spaces, self._run, bf16)
+        self._kept = kept_graphs(self._arithmetic.graph_bytes)
         if self._pictured is not None:
             if self._pictures is None:
                 self._pictures = Pictures(self._pictured, self._run)
@@ -185,13 +187,25 @@ class _Loop:
         return Distillation(adam_state(self._z, self._adam), self.steps, self._inverted, pictured)
 
     def step(self) -> float:
+        """Do the next step; where a device has no memory for it, again with half as many graphs kept: equal bits."""
+        while True:
+            try:
+                return self._step()
+            except torch.OutOfMemoryError:
+                # Others would wait in vain for what this process does not send a second time.
+                if not self._kept or self._run.workers.size > 1:
+                    raise
+            self._kept = min(self._kept, math.ceil(len(self._z) / CHUNK)) // 2
+            torch.cuda.empty_cache()
+
+    def _step(self) -> float:
         moving = Moving.pick(self._source, self._recipe, self.steps)
         z = self._as_used(moving.index)
         assert self._arithmetic is not None
         made = GeneratorPass(
             self._arithmetic.network,
             moving.deal(z, self._run.workers),
-            self._arithmetic.graph_bytes,
+            self._kept,
             self._spaces.backend,
         )
         loss = self._arithmetic.objective.backward(

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from gsdd.errors import FingerprintError, GeneratorNotFoundError
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import GeneratorReference
@@ -13,17 +11,18 @@ from gsdd.generators.named import NAMED, NamedGenerator, find_named
 from gsdd.generators.ncnn import read_ncnn
 from gsdd.generators.places import find_weights
 from gsdd.generators.weights import SUFFIXES, Identified, identify, read_state_dict
+from gsdd.parallel.device import pick_device
 
 UNKNOWN_LICENCE = "unknown"
 
 
-def load_generator(name_or_path: str, *, device: str | torch.device = "cpu") -> Generator:
+def load_generator(name_or_path: str, *, device: str = "auto") -> Generator:
     """Load a generator, frozen. Nothing is ever downloaded here.
 
     Args:
         name_or_path: a name that `gsdd generators` lists, whose weights are looked for in the installed weights
             package and then in the cache; or the path of a .safetensors, .pth, .pt or .ckpt file.
-        device: where to put the weights.
+        device: where to put the weights; "auto" takes a GPU if torch can use one, else the CPU.
 
     Returns:
         The generator.
@@ -32,11 +31,11 @@ def load_generator(name_or_path: str, *, device: str | torch.device = "cpu") -> 
         GeneratorNotFoundError: the weights are not on this machine; the text says how to get them.
         FingerprintError: the weights package or the cache holds other weights than it should.
         GeneratorError: the name is unknown, or the file is damaged or not of an x4 network.
-        RecipeError: there is no such device.
+        RecipeError: torch cannot use the device.
     """
     is_path = name_or_path not in NAMED and _looks_like_path(name_or_path)
     generator = load_file(Path(name_or_path)) if is_path else load_named(find_named(name_or_path))
-    return generator.to(device)
+    return generator.to(pick_device(device))
 
 
 def load_named(named: NamedGenerator) -> Generator:

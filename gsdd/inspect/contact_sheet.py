@@ -26,6 +26,7 @@ from gsdd.metrics.psnr import psnr
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
 from gsdd.recipe import StartingCrops
+from gsdd.run.execution import searching
 from gsdd.selection.starting import starting_crops
 
 PER_CLASS = 4
@@ -98,13 +99,14 @@ def contact_sheet(
     _check(Path(output), per_class, force)
     distilled = read_latents(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
-    model, note = distilled.load_generator(generator, device=pick_device(device), force=force_generator)
+    model, note = distilled.load_generator(generator, device=pick_device(device, monitor), force=force_generator)
     if note:
         monitor.note(note)
     columns = []
     if source is not None:
         run = Run(recipe_of(distilled.manifest, feature_weights), model, monitor)
-        columns = _real_and_inverted(distilled, Path(source), shown, run)
+        with searching(run):
+            columns = _real_and_inverted(distilled, Path(source), shown, run)
     columns.append(_compared("distilled", distilled.decode(model, shown).numpy(), columns))
     sheet = draw_sheet(
         distilled.path.name, _facts(distilled, columns), [c.heading for c in columns], _rows(distilled, shown, columns)

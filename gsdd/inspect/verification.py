@@ -126,7 +126,7 @@ def _decode(path: Path, contents: Contents, name: str | None, device: str, force
     from gsdd.distilled.latent_set import from_contents  # loads torch, which the bytes alone do not need
     from gsdd.parallel.device import pick_device
 
-    distilled, place = from_contents(path, contents), pick_device(device)
+    distilled, place = from_contents(path, contents), pick_device(device, monitor)
     generator, note = distilled.load_generator(name, device=place, force=force)
     if note:
         monitor.note(note)

@@ -23,7 +23,7 @@ class Decoder:
 
     Args:
         generator: a named generator or a path of weights; None takes the one that each file holds or names.
-        device: where it runs.
+        device: where it runs; see `pick_device`.
         force: take weights that are not those that a file was made with.
         monitor: told of the pairs, and of weights that are not exactly those of a file.
     """
@@ -31,7 +31,7 @@ class Decoder:
     def __init__(
         self, generator: str | None = None, device: str = "auto", force: bool = False, monitor: Monitor = SILENT
     ) -> None:
-        self.generator, self._device, self._force, self._monitor = generator, pick_device(device), force, monitor
+        self.generator, self._device, self._force, self._monitor = generator, device, force, monitor
         self._loaded: dict[str, Generator] = {}
 
     def load(self, latents: LatentSet) -> Generator:
@@ -39,9 +39,11 @@ class Decoder:
 
         Raises:
             GeneratorError: it is not here, or not the file's.
+            RecipeError: torch cannot use the device.
         """
         made_with = latents.manifest.generator.fingerprint
         if made_with not in self._loaded:
+            self._device = pick_device(self._device, self._monitor)
             model, note = latents.load_generator(self.generator, device=self._device, force=self._force)
             if note:
                 self._monitor.note(f"{latents.path}: {note}")

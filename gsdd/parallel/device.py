@@ -1,17 +1,38 @@
 """Which device a job computes on, and what arithmetic that is quick at."""
 
+import warnings
+
 import torch
 
+from gsdd.errors import RecipeError
+from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.torchrun import local_rank, started_by_torchrun
 
-def pick_device(device: str) -> str:
+AUTO = "auto"
+WANTED = "auto, cpu, cuda, a numbered GPU such as cuda:1, or mps"
+
+
+def pick_device(device: str, monitor: Monitor = SILENT) -> str:
     """Choose where to compute.
 
     Args:
-        device: as torch names it; "auto" takes a GPU if this machine has one that torch can use, else the CPU.
+        device: as torch names it; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each process
+            that torchrun started takes a GPU of its own for "auto" and "cuda".
+        monitor: told what "auto" takes, and why.
+
+    Returns:
+        The name of a device that torch can use.
+
+    Raises:
+        RecipeError: torch cannot use the device; the text says why.
     """
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == AUTO:
+        return _best(monitor)
+    _check_name(device)
+    place = _own_gpu(device)
+    if fault := _fault_of(place):
+        raise RecipeError(f'`device`: got {place}, but {fault}; take `device="cpu"`, or auto')
+    return place
 
 
 def multiplies_bf16(device: torch.device) -> bool:
@@ -21,8 +42,72 @@ def multiplies_bf16(device: torch.device) -> bool:
         device: a CPU or a GPU of this machine.
     """
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):  # torch asks the current one
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.7
         return bool(torch.cpu._is_avx512_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _best(monitor: Monitor) -> str:
+    if fault := _fault_of("cuda"):
+        monitor.note(f"computing on cpu: {fault}{_other_than_cuda()}")
+        return "cpu"
+    place, count = _own_gpu("cuda"), torch.cuda.device_count()
+    others = f", one of {count} GPUs" if count > 1 else ""
+    monitor.note(f"computing on {place}: {torch.cuda.get_device_name(place)}{others}")
+    return place
+
+
+def _other_than_cuda() -> str:
+    return ' (`device="mps"` takes the GPU of this Mac)' if torch.backends.mps.is_available() else ""
+
+
+def _check_name(device: str) -> None:
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        hint = "; torch calls a GPU of NVIDIA or AMD cuda" if device.lower().startswith("gpu") else ""
+        raise RecipeError(f"`device`: got {device!r}, wanted {WANTED}{hint}") from error
+
+
+def _own_gpu(device: str) -> str:
+    """Give each process of torchrun the GPU of its number."""
+    if device != "cuda" or not started_by_torchrun():
+        return device
+    rank, count = local_rank(), torch.cuda.device_count()
+    if rank >= count:
+        raise RecipeError(
+            f"`device`: torchrun started a process for GPU {rank}, but torch sees {_gpus(count)} on this machine; "
+            f'start as many processes as there are GPUs, or take `device="cpu"`'
+        )
+    return f"cuda:{rank}"
+
+
+def _fault_of(place: str) -> str | None:
+    """Say why torch cannot compute on a device; None where it can."""
+    if torch.device(place).type == "mps" and not torch.backends.mps.is_available():
+        return "torch finds no GPU of Apple here"
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch warns of what is said here in one line
+            torch.ones(1, device=place).add(1).cpu()
+    except (RuntimeError, AssertionError) as error:
+        return _missing_gpu(place) or _first_sentence(error)
+    return None
+
+
+def _missing_gpu(place: str) -> str | None:
+    number, count = torch.device(place).index, torch.cuda.device_count() if place.startswith("cuda") else 0
+    return f"torch sees {_gpus(count)}, counted from cuda:0" if count and number and number >= count else None
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'s' if count != 1 else ''}"
+
+
+def _first_sentence(error: BaseException) -> str:
+    text = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+    return f"torch says: {text.rstrip('.')}"

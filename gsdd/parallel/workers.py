@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from gsdd.errors import ProcessLostError, RecipeError
+from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
+from gsdd.parallel.torchrun import started_by_torchrun
 
 # Of a peer that is connected and says nothing. One that dies is noticed at once.
 TIMEOUT = timedelta(minutes=10)
@@ -142,30 +144,19 @@ class Workers:
 ALONE = Workers()
 
 
-def started_by_torchrun(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether torchrun, or what sets the same variables, started this process beside others."""
-    wanted = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR")
-    return all(name in environment for name in wanted) and environment["WORLD_SIZE"] != "1"
-
-
-def own_device(device: str) -> str:
-    """Give each process of a machine a GPU of its own.
+def own_device(device: str, monitor: Monitor = SILENT) -> str:
+    """Choose where this process of a run computes, and refuse what several would share.
 
     Args:
-        device: as the user named it, or "auto".
-
-    Returns:
-        `cuda:LOCAL_RANK` for `cuda` where there are several processes; else what "auto" picks, or the same.
+        device: as for `pick_device`.
+        monitor: likewise.
 
     Raises:
-        RecipeError: a numbered GPU, which the processes would share.
+        RecipeError: torch cannot use the device, or it is a numbered GPU, which the processes would share.
     """
-    device = pick_device(device)
-    if not started_by_torchrun() or not device.startswith("cuda"):
-        return device
-    if device != "cuda":
-        raise RecipeError(f"device: got {device}, wanted cuda: torchrun gives each process its own GPU")
-    return f"cuda:{os.environ['LOCAL_RANK']}"
+    if started_by_torchrun() and device.startswith("cuda:"):
+        raise RecipeError(f"`device`: got {device}, wanted cuda: torchrun gives each process its own GPU")
+    return pick_device(device, monitor)
 
 
 @contextmanager
@@ -187,12 +178,11 @@ def joined(device: str) -> Iterator[Workers]:
     import torch.distributed as processes
 
     workers = Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
-    backend = "gloo"
-    if device.startswith("cuda"):
-        torch.cuda.set_device(device)
-        backend = "cpu:gloo,cuda:nccl"
+    on_gpu = device.startswith("cuda")
     try:
-        processes.init_process_group(backend, timeout=TIMEOUT)
+        if on_gpu:
+            torch.cuda.set_device(device)
+        processes.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     except RuntimeError as error:
         raise workers.lost(error) from error
     try:

@@ -11,7 +11,7 @@ from gsdd.formats import container as files
 from gsdd.monitor import SILENT, Monitor
 from gsdd.recipe import Recipe
 from gsdd.run.choose import choose, scan
-from gsdd.run.execution import Execution, begin, check_target
+from gsdd.run.execution import Execution, begin, check_target, searching
 from gsdd.run.fit import Fitted, fit
 from gsdd.run.journal import Journal, remove_outlived
 from gsdd.run.optimise import invert, match
@@ -87,16 +87,18 @@ def compress(
         OutputError: the output or a checkpoint cannot be written, exists, or is of another run.
         Interrupted: the monitor said so; the checkpoint is written.
         ProcessLostError: another of the processes is gone.
+        DeviceMemoryError: the device has too little memory for a chunk of latents.
 
     Source: GSDD paper, Eq. 3-9.
     """
     folder, target = Path(source), Path(output)
     run = _begin(folder, target, recipe, device, monitor, execution)
-    catalog = scan(folder, run)
-    chosen = choose(catalog, run)
-    inverted = invert(chosen, run)
-    matched = match(inverted, run)
-    fitted = fit(matched, run)
+    with searching(run) as unordered:
+        catalog = scan(folder, run)
+        chosen = choose(catalog, run)
+        inverted = invert(chosen, run)
+        matched = match(inverted, run)
+    fitted = fit(replace(matched, unordered=unordered.names), run)
     return write(fitted, target, run, force=execution.force)
 
 

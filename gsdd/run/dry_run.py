@@ -31,7 +31,7 @@ from gsdd.run.checkpoint import identity_of
 from gsdd.run.choose import choose, real_crops, scan
 from gsdd.run.chosen import Chosen
 from gsdd.run.compress import PLAIN, STANDARD
-from gsdd.run.execution import Execution, begin, check_target
+from gsdd.run.execution import Execution, begin, check_target, searching
 from gsdd.run.journal import Journal
 from gsdd.run.optimise import place
 from gsdd.run.size import likely_facts
@@ -107,12 +107,17 @@ def dry_run(
     target = Path(output)
     check_target(target, Path(source), force=execution.force)
     run = begin(target.parent, recipe, device, monitor, execution)
+    with searching(run):
+        return _foreseen(Path(source), target, run, execution)
+
+
+def _foreseen(source: Path, target: Path, run: Run, execution: Execution) -> dict[str, Any]:
     began = time.perf_counter()
-    catalog = scan(Path(source), run)
+    catalog = scan(source, run)
     photos = time.perf_counter() - began
     chosen = choose(catalog, run)
     choosing = time.perf_counter() - began
-    found = Journal(target, seconds=math.inf, monitor=monitor, force=execution.force).begin(
+    found = Journal(target, seconds=math.inf, monitor=run.monitor, force=execution.force).begin(
         identity_of(chosen.manifest)
     )  # fmt: skip
     timings, extra = _timed(chosen, replace(run, monitor=SILENT, journal=KeepsNothing()))

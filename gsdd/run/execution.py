@@ -1,6 +1,8 @@
 """How a run is carried out: what decides nothing of what it makes; and the run as it begins."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +18,10 @@ from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.kernels.backend import Backend, choose
 from gsdd.monitor import Monitor
+from gsdd.parallel.determinism import Watched, determinism
 from gsdd.parallel.device import multiplies_bf16, pick_device
+from gsdd.parallel.exact import exact_fp32
+from gsdd.parallel.memory_error import advising
 from gsdd.parallel.workers import ALONE, Workers
 from gsdd.recipe import Precision, Recipe
 from gsdd.run.journal import checkpoint_paths
@@ -70,13 +75,33 @@ def begin(directory: Path, recipe: Recipe, device: str, monitor: Monitor, execut
     # Slips in the parts of a recipe that are text are told before any weights or photo is read.
     Dsa.from_recipe(recipe.augmentation)
     feature_spec(recipe)
-    generator = load_generator(os.fspath(recipe.generator), device=pick_device(device))
+    generator = load_generator(os.fspath(recipe.generator), device=pick_device(device, monitor))
     _check_backend(execution.backend, generator)
     generator.latent_shape(recipe.crops.hr_size)
     settled = replace(recipe, precision=_precision(recipe, generator))
     return Run(
         settled, generator, monitor, execution.workers, deadline, backend=execution.backend, directory=directory
     )  # fmt: skip
+
+
+@contextmanager
+def searching(run: Run) -> Iterator[Watched]:
+    """Compute as a search does: in fp32 that is fp32, with sums in one order, and with advice where memory is short.
+
+    Args:
+        run: its device, and the side of its images.
+
+    Yields:
+        What the device has no fixed order for, complete at the end of the block.
+
+    Raises:
+        DeviceMemoryError: the device has too little memory for a chunk of latents.
+    """
+    device, side = run.generator.device, run.recipe.crops.hr_size
+    advice = "lower `hr_size`, or take a smaller `generator`"
+    memory = advising(f"a search of {side}x{side} images", device, advice)
+    with exact_fp32(device.type), determinism(device.type) as watched, memory:
+        yield watched
 
 
 def check_target(output: Path, source: Path, *, force: bool = False) -> None:

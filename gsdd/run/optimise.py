@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from gsdd.recipe import Recipe
 from gsdd.run.checkpoint import identity_of
 from gsdd.run.choose import real_crops
 from gsdd.run.chosen import Chosen
+from gsdd.run.warm_up import warm_up
 
 # With a time budget: the part of it that inversion may use. Matching starts from what it reached.
 INVERSION_SHARE = 0.5
@@ -39,6 +40,7 @@ class Found:
         spaces: where (theta, omega) are drawn.
         inverted: the latents.
         matched: where an earlier run's matching stood; None before its first checkpoint.
+        warm_up: seconds that were spent on compiling, which a budget of time does not count.
     """
 
     chosen: Chosen
@@ -46,6 +48,7 @@ class Found:
     spaces: Spaces
     inverted: Inverted
     matched: Distillation | None
+    warm_up: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,20 @@ class Matched:
     Attributes:
         chosen: what they stand for.
         state: the latents, and how many iterations they got.
+        unordered: what the device has no deterministic algorithm for, by torch's names: the same run may give others.
     """
 
     chosen: Chosen
     state: Distillation
+    unordered: Set[str] = frozenset()
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return the file's account of the run: steps, and mean PSNRs of each class in dB."""
+        """Return the file's account of the run: steps, mean PSNRs of each class in dB, what was not deterministic."""
         inverted = self.state.inverted
+        unordered = {"not_deterministic": sorted(self.unordered)} if self.unordered else {}
         return {
+            **unordered,
             "inversion_steps": inverted.steps,
             "psnr_start": self._mean_decibels(inverted.error_start),
             "psnr_inverted": self._mean_decibels(inverted.error),
@@ -101,14 +108,15 @@ def invert(chosen: Chosen, run: Run) -> Found:
         run.monitor.note(
             f"generator {run.generator.reference.name}: {objection}; it runs a second time on the way back"
         )
+    spent = warm_up(source, spaces, run) if run.deadline.is_set else 0.0
     if isinstance(state, Distillation):
-        return Found(chosen, source, spaces, state.inverted, state)
-    searching = _searching(chosen, run)
+        return Found(chosen, source, spaces, state.inverted, state, spent)
+    searching = _searching(chosen, run, spent)
     share = INVERSION_SHARE if run.recipe.matching.iterations else 1.0
     searching = replace(searching, deadline=searching.deadline.share(share))
     resume = state if isinstance(state, InversionState) else None
     inverted = inversion.invert(starts, spaces.fixed_psi(), searching, resume, chosen.budget)
-    return Found(chosen, source, spaces, inverted, None)
+    return Found(chosen, source, spaces, inverted, None, spent)
 
 
 def match(found: Found, run: Run) -> Matched:
@@ -123,7 +131,7 @@ def match(found: Found, run: Run) -> Matched:
         Interrupted: the run was asked to stop.
         OutputError: no checkpoint can be written.
     """
-    chosen, searching = found.chosen, _searching(found.chosen, run)
+    chosen, searching = found.chosen, _searching(found.chosen, run, found.warm_up)
     state = matching.match(found.source, found.inverted, found.spaces, searching, found.matched, chosen.budget)
     give_back_free_memory()
     wanted = {"inversion_steps": run.recipe.inversion.steps, "iterations": run.recipe.matching.iterations}
@@ -141,13 +149,19 @@ def place(state: InversionState | Distillation, recipe: Recipe) -> str:
     return f"the inversion from latent {first} on, at step {int(state.adam.steps[0])} of {state.wanted}"
 
 
-def _searching(chosen: Chosen, run: Run) -> Run:
-    """Leave time, where a deadline is set, to decode the images that are signed once the search has ended."""
-    if run.deadline.moment == math.inf:
+def _searching(chosen: Chosen, run: Run, spent: float) -> Run:
+    """Leave time, where a deadline is set, to decode the images that are signed once the search has ended.
+
+    Args:
+        chosen: what is searched.
+        run: its deadline counts from its beginning.
+        spent: seconds on compiling, by which the deadline is later.
+    """
+    if not run.deadline.is_set:
         return run
     chunk_seconds = _decoding_seconds(run)
     signed = len(signed_latents(chosen.manifest, chosen.class_index))
-    left = run.deadline.earlier(chunk_seconds * math.ceil(signed / CHUNK / run.workers.size))
+    left = run.deadline.earlier(chunk_seconds * math.ceil(signed / CHUNK / run.workers.size) - spent)
     return replace(run, deadline=left, forward_seconds=chunk_seconds / CHUNK)
 
 

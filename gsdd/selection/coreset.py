@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gsdd.data.catalog import Catalog, scan
 from gsdd.data.crops import Crop, latents_per_class, read_crops
 from gsdd.data.decisions import conversions, decisions, ignored, skipped
@@ -14,6 +16,8 @@ from gsdd.features.extractor import FeatureSpec
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import pick_device
+from gsdd.parallel.exact import exact_fp32
 from gsdd.recipe import Family, OnBadImage
 from gsdd.selection.choosing import CANDIDATES, candidates, choose_crops
 from gsdd.selection.crop_folder import folder_files, is_of_a_coreset
@@ -78,6 +82,7 @@ def coreset(
     on_bad_image: OnBadImage = "skip",
     force: bool = False,
     dry_run: bool = False,
+    device: str = "auto",
     monitor: Monitor = SILENT,
 ) -> CoresetReport:
     """Choose real crops that stand for a folder of photos.
@@ -96,6 +101,7 @@ def coreset(
         on_bad_image: "skip" names photos that cannot be used and goes on; "fail" stops at the first.
         force: replace a coreset that is there.
         dry_run: look at the photos and say what would be made, but choose and write nothing.
+        device: where the methods that look at crops do so; "auto" takes a GPU where there is one.
         monitor: hears how far the photos and the crops are, and which photos are skipped or converted.
 
     Returns:
@@ -118,7 +124,10 @@ def coreset(
     report = _report(target, selector, hr_size, catalog, counts, tuple(map(len, pools)))
     if dry_run:
         return report
-    chosen = choose_crops(catalog, pools, counts, hr_size, selector, monitor)
+    if method != "random":
+        selector = replace(selector, device=pick_device(device, monitor))
+    with exact_fp32(torch.device(selector.device).type):
+        chosen = choose_crops(catalog, pools, counts, hr_size, selector, monitor)
     facts = _facts(report, selector, catalog)
     return replace(report, bytes=_write(target, catalog, chosen, hr_size, facts, force))
 

@@ -32,12 +32,14 @@ class Selector:
         seed: of the draws of random, of theta, and of the starts of k-means.
         leave_out: of loss, in [0, 1]; see `hardest`.
         features: psi of herding and k-means.
+        device: where crops are looked at.
     """
 
     method: Method
     seed: int = 0
     leave_out: float = LEAVE_OUT
     features: FeatureSpec = field(default_factory=FeatureSpec)
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         """Refuse what selects nothing, before any photo is read."""
@@ -59,7 +61,7 @@ class Selector:
         Args:
             calibration: real crops, uint8 `[M, 3, H, W]`, that set the norms of resnet18.
         """
-        return feature_drawer(self.features, calibration)(self.seed, "theta of a coreset", 0)
+        return feature_drawer(self.features, calibration.to(self.device))(self.seed, "theta of a coreset", 0)
 
     def measured(self, crops: Tensor, psi: FeatureExtractor | None) -> Iterator[Rows]:
         """Compute what the method looks at.
@@ -75,7 +77,7 @@ class Selector:
         # Always as many crops at once, so that a crop's row does not depend on how many there are.
         for index, real in chunk_indices(torch.arange(len(crops)), CROPS):
             with torch.no_grad():
-                yield look(crops[index])[:real].double().numpy()
+                yield look(crops[index].to(self.device))[:real].cpu().double().numpy()
 
     def _look(self, psi: FeatureExtractor | None) -> Callable[[Tensor], Tensor]:
         match self.method:

@@ -11,6 +11,8 @@ from gsdd.metrics.registry import Files
 from gsdd.metrics.scores import Evaluation
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
+from gsdd.parallel.exact import exact_fp32
+from gsdd.parallel.memory_error import advising
 from gsdd.recipe import OnBadImage
 from gsdd.students.models import find_model
 
@@ -52,9 +54,12 @@ def evaluate(
         SourceError: there are no photos, or one is bad.
         MetricError: weights of a metric are damaged.
         OutputError: an output exists already, or cannot be written.
+        DeviceMemoryError: a photo is too large for the device.
     """
-    found = find_model(str(model), device=pick_device(device))
-    scores = score_folder(
-        found, Path(photos), metrics, files=files, outputs=outputs, on_bad_image=on_bad_image, monitor=monitor
-    )
+    found = find_model(str(model), device=pick_device(device, monitor))
+    advice = 'take `device="cpu"`, or smaller photos'
+    with exact_fp32(found.device.type), advising(f"{found.name} on a whole photo", found.device, advice):
+        scores = score_folder(
+            found, Path(photos), metrics, files=files, outputs=outputs, on_bad_image=on_bad_image, monitor=monitor
+        )
     return replace(scores, model=found.name, about=found.about)

@@ -155,7 +155,7 @@ def train(
     features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
     if features.note:
         monitor.note(features.note)
-    where = pick_device(device)
+    where = pick_device(device, monitor)
     pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
     trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
     identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from gsdd.errors import RecipeError
 from gsdd.parallel.device import multiplies_bf16
+from gsdd.parallel.exact import exact_fp32
+from gsdd.parallel.memory_error import advising
 from gsdd.students.batches import Batch, Batches
 from gsdd.students.curve import Curve
 from gsdd.students.discriminator import MULTIPLE_OF, build_discriminator
@@ -84,13 +87,18 @@ class Trainer:
         self._judge_adam = Optimiser(self._discriminator, recipe) if recipe.gan_iterations else None
 
     def advance(self) -> None:
-        """Do the next step."""
+        """Do the next step.
+
+        Raises:
+            DeviceMemoryError: the device has too little memory for it.
+        """
         began = time.monotonic()
-        batch, lr = self._batches.at(self.step, self.device), learning_rate(self.recipe, self.step)
-        with self._autocast():
-            images = self.enlarge(self.student, batch)
-        terms = self._move(images.float(), batch, lr)
-        self._average()
+        with self._arithmetic(), advising("a training step", self.device, "lower `batch` or `crop`"):
+            batch, lr = self._batches.at(self.step, self.device), learning_rate(self.recipe, self.step)
+            with self._autocast():
+                images = self.enlarge(self.student, batch)
+            terms = self._move(images.float(), batch, lr)
+            self._average()
         self.curve.add(self.step, terms, lr)
         self.step += 1
         self.seconds.append(time.monotonic() - began)
@@ -140,6 +148,9 @@ class Trainer:
         if self.averaged is not self.student:
             averaged: list[Tensor] = [*self.averaged.parameters()]
             torch._foreach_lerp_(averaged, [*self.student.parameters()], 1 - ema_decay(self.recipe, self.step))
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return exact_fp32(self.device.type) if self.recipe.precision == "fp32" else nullcontext()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")

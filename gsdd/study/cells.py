@@ -13,6 +13,7 @@ from gsdd.formats.atomic import remove_orphans, write_atomically
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import pick_device
 from gsdd.study.claims import claimed
 
 DIGITS = 10
@@ -35,10 +36,14 @@ class Workshop:
     """
 
     folder: Path
-    device: str = "cpu"
+    device: str = "auto"
     checkpoint_seconds: float = 60.0
     monitor: Monitor = SILENT
     _generators: dict[str, Generator] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Decide what "auto" is, once."""
+        object.__setattr__(self, "device", pick_device(self.device, self.monitor))
 
     def generator(self, name: str) -> Generator:
         """Load a generator by name or path, once."""

@@ -50,7 +50,7 @@ def rows_of(plan: StudyPlan, budget: int) -> tuple[Contender, ...]:
 
 @cache
 def _weights(place: str) -> int:
-    return FP16 * load_generator(place).reference.parameters
+    return FP16 * load_generator(place, device="cpu").reference.parameters
 
 
 def weights_of(plan: StudyPlan) -> int:

@@ -9,12 +9,11 @@ from small_job import RECIPE, KeepsStates, Losses, crops, generator, matched, no
 from small_job import job as run_of
 
 from gsdd.data.degradation import to_float
-from gsdd.distill import generator_pass
 from gsdd.distill import matching as distiller
 from gsdd.distill.bank import Bank, DistillationSource
 from gsdd.distill.deadline import Deadline
 from gsdd.distill.embedding import class_index
-from gsdd.distill.generator_pass import GeneratorPass, graph_bytes
+from gsdd.distill.generator_pass import GeneratorPass, graph_bytes, kept_graphs
 from gsdd.distill.inversion import starting_latents
 from gsdd.distill.matching import match
 from gsdd.randomness import numpy_stream
@@ -101,25 +100,41 @@ def test_held_out_draws_are_not_the_runs(photos):
 
 
 class TestGeneratorPass:
-    def passes(self, photos, kept_chunks: int, monkeypatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def passes(self, photos, kept: int) -> tuple[torch.Tensor, torch.Tensor]:
         z = starting_latents(crops(photos)[:16], 4, RECIPE)
-        size = graph_bytes(generator().frozen, z[:8])
-        monkeypatch.setattr(generator_pass, "GRAPH_BYTES", kept_chunks * size)
-        made = GeneratorPass(generator().frozen, z.split(8), size)
+        made = GeneratorPass(generator().frozen, z.split(8), kept)
         torch.cat(made.images).square().sum().backward()
         return torch.cat(made.images).detach(), torch.cat(made.backward())
 
-    def test_the_gradient_is_autograds(self, photos, monkeypatch):
+    def test_the_gradient_is_autograds(self, photos):
         z = starting_latents(crops(photos)[:16], 4, RECIPE).requires_grad_(True)
         generator()(z).square().sum().backward()
-        torch.testing.assert_close(self.passes(photos, 2, monkeypatch)[1], z.grad, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(self.passes(photos, 2)[1], z.grad, rtol=1e-4, atol=1e-4)
 
     @pytest.mark.parametrize("kept", [0, 1])
-    def test_dropping_graphs_changes_no_bit(self, photos, kept, monkeypatch):
-        images, gradient = self.passes(photos, 2, monkeypatch)
-        fewer_images, fewer_gradient = self.passes(photos, kept, monkeypatch)
+    def test_dropping_graphs_changes_no_bit(self, photos, kept):
+        images, gradient = self.passes(photos, 2)
+        fewer_images, fewer_gradient = self.passes(photos, kept)
         assert torch.equal(images, fewer_images)
         assert torch.equal(gradient, fewer_gradient)
+
+    def test_as_many_graphs_are_kept_as_fit_into_two_gibibytes(self):
+        assert [kept_graphs(size) for size in (2**30, 2**31, 2**31 + 1)] == [2, 1, 0]
+
+    def test_a_device_without_memory_for_them_keeps_fewer_and_gives_the_same_bits(self, photos, monkeypatch):
+        """A stand-in for a GPU with little memory: it has none for more than one graph."""
+        tried = []
+
+        def on_a_small_device(network, latents, kept, backend):
+            tried.append(kept)
+            if kept > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return GeneratorPass(network, latents, kept, backend)
+
+        wanted = matched(photos, changed(RECIPE, iterations=2)).latents
+        monkeypatch.setattr(distiller, "GeneratorPass", on_a_small_device)
+        assert torch.equal(matched(photos, changed(RECIPE, iterations=2)).latents, wanted)
+        assert tried[0] > 2 and tried[-1] in (0, 1)
 
     def test_graph_bytes_counts_what_autograd_keeps(self):
         """The compact net: a bit for each element of 17 PReLU inputs of 64 channels."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gsdd.errors import RecipeError
-from gsdd.parallel.workers import ALONE, Workers, joined, own_device, started_by_torchrun
+from gsdd.parallel.torchrun import started_by_torchrun
+from gsdd.parallel.workers import ALONE, Workers, joined, own_device
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1"}
 

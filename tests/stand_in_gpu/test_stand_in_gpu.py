@@ -1,0 +1,150 @@
+"""Every job end to end on a GPU that stands in: it launches nothing, but torch and Triton take it for one.
+
+Values are garbage there. What is seen: that every tensor is where it should be, since torch refuses to mix devices;
+that work is launched on the GPU that `auto` chose; and what is said where a GPU is missing or too small.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from stand_in_gpu.build import HERE, build, environment
+
+from gsdd.students.named import students
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("cc") is None or not str(torch.version.cuda).startswith("13."),
+    reason="the stand-in is C code, for the CUDA runtime 13 of torch 2.14",
+)
+GENERATOR = "realesr-animevideov3"
+FEW = "--hr-size 64 --inversion-steps 2 --iterations 2 --set crops.real=4 --set matching.real_batch=4"
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("stand-in"))
+
+
+@pytest.fixture(scope="session")
+def run(libraries, tmp_path_factory):
+    """Run jobs in one process; (what each ended with, all that was said on stderr)."""
+    folder = tmp_path_factory.mktemp("jobs")
+
+    def go(*jobs: str, **more: str) -> tuple[list[dict[str, int]], str]:
+        done = subprocess.run(
+            [sys.executable, HERE / "jobs.py", *jobs],
+            env=environment(libraries, **more), cwd=folder, capture_output=True, text=True,
+        )  # fmt: skip
+        ended = [json.loads(line[6:]) for line in done.stdout.splitlines() if line.startswith("ended ")]
+        assert len(ended) == len(jobs), done.stderr[-4000:]
+        return ended, done.stderr
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def standard(run, source, tmp_path_factory) -> tuple[Path, dict[str, int], str]:
+    """A file that the preset standard made on the GPU, what that launched, and what was said."""
+    file = tmp_path_factory.mktemp("standard") / "standard.gsdd"
+    (ended,), said = run(f"compress {source} -o {file} --ipc 1 --generator {GENERATOR} {FEW}")
+    return file, ended, said
+
+
+def test_auto_takes_the_gpu_and_says_so_in_one_line(standard):
+    file, ended, said = standard
+    assert ended["code"] == 0 and file.exists(), said
+    assert "computing on cuda: Stand-in GPU\n" in said
+    assert ended["triton"] > 0 and ended["kernels"] > ended["triton"]
+
+
+def test_the_search_asks_for_deterministic_algorithms_and_finds_one_for_all_that_it_does(standard):
+    document = subprocess.run(
+        [sys.executable, "-m", "gsdd", "info", "--json", standard[0]], capture_output=True, text=True, check=True
+    ).stdout
+    assert "not_deterministic" not in document
+
+
+@pytest.mark.parametrize("how", ["--preset paper --ipc 1", "--target 30KB", "--preset quick --ipc 1 --dry-run"])
+def test_other_searches_run_there(run, source, tmp_path, how):
+    (ended,), said = run(f"compress {source} -o {tmp_path}/o.gsdd --generator {GENERATOR} {FEW} {how}")
+    assert ended["code"] == 0 and ended["triton"] > 0, said
+
+
+def test_what_reads_a_file_runs_there(run, standard, source, tmp_path):
+    file = standard[0]
+    jobs = {
+        f"expand {file} -o {tmp_path}/expanded": 0,
+        f"verify {file} --decode": 3,  # the images are garbage, each time another
+        f"info {file} --contact-sheet {tmp_path}/sheet.png --source {source}": 0,
+        f"load {file} spawn": 0,
+        f"load {file} fork": 0,
+    }
+    ended, said = run(*jobs)
+    assert [each["code"] for each in ended] == list(jobs.values()), said
+    assert all(each["kernels"] for each in ended)
+
+
+def test_every_student_trains_there(run, standard, source, tmp_path):
+    steps = "--size small --iterations 1 --batch 2 --crop 32"
+    jobs = [f"train {standard[0]} --student {name} {steps} -o {tmp_path}/{name}.safetensors" for name in students()]
+    jobs.append(f"{jobs[0]} --force --set gan_iterations=1 --validation {source}")
+    jobs += [f"evaluate {tmp_path}/{name}.safetensors {source} --metrics psnr" for name in ("small", "sftgan")]
+    ended, said = run(*jobs)
+    assert [each["code"] for each in ended] == [0] * len(jobs), said
+    assert all(each["kernels"] for each in ended)
+
+
+@pytest.mark.parametrize("method", ["herding", "gradient", "loss"])
+def test_coresets_are_chosen_there(run, source, tmp_path, method):
+    (ended,), said = run(f"coreset {source} -o {tmp_path}/coreset --ipc 1 --hr-size 64 --method {method}")
+    assert ended["code"] == 0 and ended["kernels"] > 0, said
+
+
+class TestWhatIsSaid:
+    def test_of_a_gpu_that_is_not_there(self, run, small_file, tmp_path):
+        (ended,), said = run(f"expand {small_file} -o {tmp_path}/e --device cuda:3", STAND_IN_GPUS="2")
+        assert ended["code"] == 2
+        assert said == (
+            "gsdd: --device: got cuda:3, but torch sees 2 GPUs, counted from cuda:0; take --device cpu, or auto\n"
+        )
+
+    def test_of_fewer_gpus_than_processes(self, run, source, tmp_path):
+        """The second of two processes of torchrun, on a machine with one GPU."""
+        told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+        (ended,), said = run(f"compress {source} -o {tmp_path}/o.gsdd --ipc 1", **told)
+        assert ended["code"] == 2
+        assert "started a process for GPU 1, but torch sees 1 GPU on this machine" in said
+
+    def test_of_a_search_that_does_not_fit(self, run, source, tmp_path):
+        (ended,), said = run(
+            f"compress {source} -o {tmp_path}/o.gsdd --ipc 1 --generator {GENERATOR} {FEW}",
+            STAND_IN_BYTES=str(24 << 20),
+        )
+        assert ended["code"] == 1
+        assert said.splitlines()[-1] == (
+            "gsdd: a search of 64x64 images needs more memory than cuda:0 has: lower --hr-size, "
+            "or take a smaller --generator"
+        )
+
+    def test_of_a_training_that_does_not_fit(self, run, small_file, tmp_path):
+        (ended,), said = run(
+            f"train {small_file} --student srresnet --batch 512 --crop 64 -o {tmp_path}/s.safetensors --device cuda",
+            STAND_IN_BYTES=str(256 << 20),
+        )
+        assert ended["code"] == 1
+        assert said.splitlines()[-1] == "gsdd: a training step needs more memory than cuda has: lower --batch or --crop"
+
+
+def test_each_process_of_torchrun_takes_a_gpu_of_its_own(libraries):
+    told = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "STAND_IN_GPUS": "2"}
+    script = "import stand_in, os, sys; from gsdd.parallel.device import pick_device as pick; "
+    script += "print(*map(pick, ('auto', 'cuda', 'cpu'))); sys.stdout.flush(); os._exit(0)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(libraries, **told), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "cuda:1 cuda:1 cpu\n", done.stderr
