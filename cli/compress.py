@@ -82,7 +82,11 @@ class Duration(click.ParamType[float]):
 )
 @COMPRESS_OPTIONS.add_to(Recipe(), generator=GENERATOR)
 @device_option
-@click.option("--time-budget", type=Duration(), help="Have the file written after so long, such as 10m or 1h30m.")
+@click.option(
+    "--time-budget",
+    type=Duration(),
+    help="Have the file written after so long, as 10m or 1h30m; compiling for a GPU comes on top.",
+)
 @click.option("--dry-run", is_flag=True, help="Time a few steps, say what a run would make and cost.")
 @force_option
 @printing

@@ -61,4 +61,4 @@ def interpreted() -> bool:
 
     if hasattr(triton, "knobs"):
         return bool(triton.knobs.runtime.interpret)
-    return os.environ.get("TRITON_INTERPRET") == "1"  # before Triton 3.3, which torch 2.7 brings
+    return os.environ.get("TRITON_INTERPRET") == "1"  # Triton 3.3 has no knobs

@@ -22,6 +22,7 @@ from gsdd.parallel.determinism import Watched, determinism
 from gsdd.parallel.device import multiplies_bf16, pick_device
 from gsdd.parallel.exact import exact_fp32
 from gsdd.parallel.memory_error import advising
+from gsdd.parallel.waiting import note_of_waiting
 from gsdd.parallel.workers import ALONE, Workers
 from gsdd.recipe import Precision, Recipe
 from gsdd.run.journal import checkpoint_paths
@@ -77,6 +78,8 @@ def begin(directory: Path, recipe: Recipe, device: str, monitor: Monitor, execut
     feature_spec(recipe)
     generator = load_generator(os.fspath(recipe.generator), device=pick_device(device, monitor))
     _check_backend(execution.backend, generator)
+    if generator.device.type == "cpu":
+        note_of_waiting(monitor)
     generator.latent_shape(recipe.crops.hr_size)
     settled = replace(recipe, precision=_precision(recipe, generator))
     return Run(

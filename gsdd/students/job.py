@@ -15,6 +15,7 @@ from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.weights import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
+from gsdd.parallel.waiting import note_of_waiting
 from gsdd.run.journal import checkpoint_paths
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save
@@ -156,6 +157,8 @@ def train(
     if features.note:
         monitor.note(features.note)
     where = pick_device(device, monitor)
+    if where == "cpu":
+        note_of_waiting(monitor)
     pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
     trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
     identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}

@@ -1,10 +1,12 @@
 """bf16 is chosen where the kernel lists an instruction for it."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
+from heard import Heard
 from recipes import preset
 
 from gsdd.errors import RecipeError
@@ -52,8 +54,60 @@ def test_a_run_decides_what_auto_is(quick, tmp_path):
     assert found == ["bf16" if quick else "fp32", "fp32", "bf16"]
 
 
-def test_auto_is_a_gpu_where_there_is_one(monkeypatch):
-    for there, wanted in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert pick_device("auto") == wanted
-        assert pick_device("cuda:1") == "cuda:1"
+# Where there is a GPU is seen in tests/stand_in_gpu; here there is none, or it is hidden.
+@pytest.fixture
+def no_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu_and_says_why_in_one_line(no_gpu):
+    heard = Heard()
+    assert pick_device("auto", heard) == "cpu"
+    (line,) = heard.notes
+    assert re.fullmatch(r"computing on cpu: torch says: [^\n]*(NVIDIA driver|CUDA)[^\n]*", line)
+
+
+def test_what_the_user_named_needs_no_line():
+    heard = Heard()
+    assert pick_device("cpu", heard) == "cpu" and heard.notes == []
+
+
+@pytest.mark.parametrize(
+    ("device", "line"),
+    [
+        (
+            "gpu",
+            "--device: got 'gpu', wanted auto, cpu, cuda, a numbered GPU such as cuda:1, or mps; torch calls a GPU of",
+        ),
+        ("fpu", "--device: got 'fpu', wanted auto, cpu, cuda, a numbered GPU such as cuda:1, or mps (gsdd"),
+        ("cuda", "--device: got cuda, but torch says: "),
+        ("cuda:1", "--device: got cuda:1, but torch says: "),
+        ("mps", "--device: got mps, but torch finds no GPU of Apple here; take --device cpu, or auto"),
+        ("meta", "--device: got meta, but torch says: "),
+    ],
+)
+def test_a_device_that_cannot_be_used_is_refused_in_one_line(no_gpu, gsdd, small_file, tmp_path, device, line):
+    told = gsdd("expand", small_file, "-o", tmp_path / "e", "--device", device, code=2).err
+    assert told.startswith(f"gsdd: {line.removesuffix(' (gsdd')}") and told.count("\n") == 1
+    assert not (tmp_path / "e").exists()
+
+
+def test_what_a_driver_says_becomes_one_sentence(monkeypatch):
+    """An old driver, as torch words it; no machine here has one."""
+    old = (
+        "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by "
+        "downloading and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx"
+    )
+
+    def refuse(*size, device):
+        raise RuntimeError(old)
+
+    monkeypatch.setattr(torch, "ones", refuse)
+    heard = Heard()
+    assert pick_device("auto", heard) == "cpu"
+    assert heard.notes == [
+        "computing on cpu: torch says: The NVIDIA driver on your system is too old (found version 11040)"
+    ]
+    with pytest.raises(RecipeError, match=r"got cuda, but torch says: The NVIDIA driver .* 11040\); take"):
+        pick_device("cuda")
