@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types bench links clean
+.PHONY: demo test matrix lint types bench links clean
 
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +17,9 @@ demo: $(INSTALLED)      ## compress -> savings -> expand on real photos with the
 test: $(INSTALLED)      ## the whole suite
 	$(BIN)/python -m pip check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
+
+matrix:                 ## the whole suite on every Python of this machine, with the oldest and the newest packages
+	$(PYTHON) .ci/matrix.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
