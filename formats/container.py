@@ -21,7 +21,6 @@ from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.place import Place, Url, place_of
-from gsdd.formats.remote import fetch
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
 ContainerName = Literal["safetensors", "hdf5", "deflated"]
@@ -295,6 +294,8 @@ def _read_bytes(path: Place) -> tuple[str, bytes]:
 
 
 def _fetched(url: Url) -> tuple[str, bytes]:
+    from gsdd.formats.remote import fetch  # imports HTTP, for longer than most files take to read
+
     data = bytearray()
     with closing(fetch(url)) as chunks:
         for chunk in chunks:

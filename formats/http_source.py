@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from string import punctuation
+from urllib import request as library
 from urllib.parse import quote, unquote, urlsplit
 
 from gsdd.errors import SourceError
@@ -26,8 +27,6 @@ def opened(url: Url, seconds: float) -> Iterator[Body]:
         SourceError: the file is not sent as it is.
         OSError: it cannot be had; HTTPException and ValueError too.
     """
-    from urllib import request as library  # imports for 50 ms
-
     # Not the default opener, which also follows ftp:// and opens file:// and data:.
     opener = library.OpenerDirector()
     for handler in (

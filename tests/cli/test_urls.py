@@ -10,6 +10,7 @@ from pairs.small_file import write_small_file
 
 import gsdd as library
 from gsdd.formats import remote
+from gsdd.pairs.tree import PairTree
 
 TRAINING = ["--size", "small", "--iterations", "2", "--batch", "2", "--crop", "32"]
 FAILED, DAMAGED = 1, 3
@@ -31,6 +32,10 @@ def shown(server) -> str:
     return server.url("private", "far.gsdd?...", user="...@")
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -49,6 +54,11 @@ def test_expand_names_its_folder_after_the_file_and_completes_it(gsdd, url, desk
     assert below(desk / "far_expanded") == below(desk / "near")
     assert "(0 written, 12 kept)" in gsdd("expand", url).out
     assert "(0 written, 12 kept)" in gsdd("expand", "small.gsdd", "-o", "far_expanded").out
+
+
+def test_how_to_continue_is_told_without_secrets(gsdd, url, shown, desk, monkeypatch):
+    monkeypatch.setattr(PairTree, "tidy", interrupted)
+    assert gsdd("expand", url, code=130).err.splitlines()[-1] == f"to continue: gsdd expand '{shown}'"
 
 
 def test_train_makes_the_model_of_the_file_itself(gsdd, server, url, desk):
