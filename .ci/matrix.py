@@ -59,7 +59,7 @@ def run(version: str, packages: str, smoke: bool) -> tuple[str, bool]:
     python = interpreter(version)
     if python is None:
         return f"Python {version} is not on this machine", True
-    programs = environment(python, version, packages, "demo,remote" if smoke else "dev")
+    programs = environment(python, version, packages, "demo" if smoke else "dev")
     words = [programs / "pytest", "-q", "-n", "auto", "--dist", "loadfile", *(SMOKE if smoke else ())]
     done = subprocess.run(
         words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True, check=False

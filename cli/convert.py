@@ -4,20 +4,21 @@ from pathlib import Path
 
 import click
 
-from gsdd.cli.options import OUTPUT, PATH, container_option, generator_option, named_container
+from gsdd.cli.options import OUTPUT, PLACE, container_option, generator_option, named_container
 from gsdd.cli.printer import Printer, writing
 from gsdd.formats import container as files
+from gsdd.formats.place import Place
 
 
 @click.command()
-@click.argument("source", type=PATH)
+@click.argument("source", type=PLACE)
 @click.argument("target", type=OUTPUT)
 @container_option
 @click.option("--embed-generator", is_flag=True, help="Put the weights of its generator into TARGET.")
 @generator_option("to put there")
 @writing
 def convert(
-    source: Path,
+    source: Place,
     target: Path,
     container: files.ContainerName | None,
     embed_generator: bool,

@@ -7,6 +7,7 @@ import click
 
 from gsdd.cli.options import OUTPUT, decoding_options, files_argument
 from gsdd.cli.printer import Printer, writing
+from gsdd.formats.place import Place
 
 if TYPE_CHECKING:
     from gsdd.pairs.expand import ExpandReport
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @decoding_options
 @writing
 def expand(
-    files: tuple[Path, ...],
+    files: tuple[Place, ...],
     output: Path | None,
     dry_run: bool,
     printer: Printer,

@@ -13,6 +13,7 @@ from gsdd.cli.printer import Printer, printing, table
 from gsdd.formats.container import SIGNATURES, Contents, read
 from gsdd.formats.manifest import DEGRADATION, Manifest
 from gsdd.formats.origins import origins_of
+from gsdd.formats.place import Place
 
 COLUMNS = ("file", "latents", "classes", "HR", "codec", "bytes", "generator")
 
@@ -31,7 +32,7 @@ COLUMNS = ("file", "latents", "classes", "HR", "codec", "bytes", "generator")
 @click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents of a class on the sheet.")
 @force_option
 @printing
-def info(files: tuple[Path, ...], contact_sheet: Path | None, printer: Printer, **drawing: Any) -> None:  # noqa: ANN401
+def info(files: tuple[Place, ...], contact_sheet: Path | None, printer: Printer, **drawing: Any) -> None:  # noqa: ANN401
     """Tell what a FILE is: its classes, generator, recipe and source; of several, a line each and the sum.
 
     \b
@@ -47,20 +48,21 @@ def info(files: tuple[Path, ...], contact_sheet: Path | None, printer: Printer, 
         return
     contents = read(files[0])
     if contact_sheet:
-        _draw(files[0], contact_sheet, printer, drawing)
+        _draw(files[0], contents, contact_sheet, printer, drawing)
     text = "\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(files[0], contents))
     printer.show(_document(files[0], contents), text)
 
 
-def _draw(file: Path, output: Path, printer: Printer, options: dict[str, Any]) -> None:
+def _draw(file: Place, contents: Contents, output: Path, printer: Printer, options: dict[str, Any]) -> None:
+    from gsdd.distilled.latent_set import from_contents
     from gsdd.inspect.contact_sheet import contact_sheet as draw
 
     with printer.progress() as monitor:
-        draw(file, output, monitor=monitor, **options)
+        draw(from_contents(file, contents), output, monitor=monitor, **options)
     printer.note(f"contact sheet: {output}")
 
 
-def _told_together(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
+def _told_together(files: Sequence[Place]) -> tuple[dict[str, Any], str]:
     """Give the facts of files and of the set that they are, and the same as a table."""
     documents, rows, classes = list[dict[str, Any]](), list[tuple[str, ...]](), Counter[str]()
     for file in files:
@@ -79,7 +81,7 @@ def _row(document: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:
     return names[0], *counts, names[1], f"{document['bytes']:,}", names[2]
 
 
-def _document(file: Path, contents: Contents) -> dict[str, Any]:
+def _document(file: Place, contents: Contents) -> dict[str, Any]:
     """Everything that the manifest says, after what only the file can tell."""
     own = {
         "path": str(file),
@@ -91,7 +93,7 @@ def _document(file: Path, contents: Contents) -> dict[str, Any]:
     return {**own, **json.loads(contents.document.text)}
 
 
-def _rows(file: Path, contents: Contents) -> list[tuple[str, str]]:
+def _rows(file: Place, contents: Contents) -> list[tuple[str, str]]:
     manifest, document = contents.manifest, contents.document
     shape = "x".join(map(str, manifest.latent_shape[1:]))
     return [
@@ -146,7 +148,7 @@ def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
     return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {source.licence}")]
 
 
-def _run_rows(file: Path, manifest: Manifest) -> list[tuple[str, str]]:
+def _run_rows(file: Place, manifest: Manifest) -> list[tuple[str, str]]:
     """Tell each run that the classes come from; a file holds one unless it was merged."""
     rows, origins = [], origins_of(manifest, file)
     if len(origins) == 1:

@@ -17,6 +17,7 @@ import click
 from gsdd.cli.processes import may_complain
 from gsdd.cli.wording import worded
 from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
+from gsdd.formats.place import Url, place_of
 
 COMMANDS = (
     "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
@@ -67,9 +68,10 @@ def complain(text: str) -> str:
 
 
 def _tell_how_to_continue(arguments: list[str]) -> None:
-    """Print a command that a shell takes as it is, whatever bytes the names in it have."""
+    """Print a command that a shell takes as it is, whatever bytes the names in it have; no secrets of a URL."""
     if arguments[:1] and arguments[0] in CONTINUING and may_complain():
-        click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *arguments])}"), err=True)
+        words = [str(place) if isinstance(place := place_of(word), Url) else word for word in arguments]
+        click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *words])}"), err=True)
 
 
 def code_of(error: GsddError) -> int:

@@ -7,6 +7,7 @@ import click
 from gsdd.cli.options import OUTPUT, container_option, files_argument, named_container
 from gsdd.cli.printer import Printer, writing
 from gsdd.formats.container import ContainerName
+from gsdd.formats.place import Place
 
 
 @click.command()
@@ -15,7 +16,7 @@ from gsdd.formats.container import ContainerName
 @container_option
 @writing
 def merge(
-    files: tuple[Path, ...],
+    files: tuple[Place, ...],
     output: Path,
     container: ContainerName | None,
     dry_run: bool,

@@ -1,13 +1,15 @@
 """Options that several commands share."""
 
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
+
+from gsdd.formats.place import Place, Url, place_of
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -45,12 +47,24 @@ class OutputPath(click.Path):
         """Read a path."""
         if value == "-":
             self.fail("a file appears whole or not at all, which stdout cannot; give a name", param, ctx)
+        if isinstance(place := place_of(value), Url):
+            self.fail(f"{place} is a URL, which can be read and not written; give a name", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class ReadPath(click.Path):
+    """A file that is read: a path, or a URL, which is kept as it is written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Tell a URL from a path."""
+        place = place_of(value)
+        return place if isinstance(place, Url) else super().convert(value, param, ctx)
 
 
 GENERATOR = GeneratorName()
 OUTPUT = OutputPath(path_type=Path)
 PATH = click.Path(path_type=Path)
+PLACE = ReadPath(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 dry_run_option = click.option(
@@ -101,8 +115,8 @@ def bad_image_option(default: str) -> Decorator:
 
 
 def files_argument(name: str = "files", metavar: str = "FILE...") -> Decorator:
-    """Add an argument for several files or globs, as one set."""
-    return click.argument(name, metavar=metavar, nargs=-1, required=True, type=PATH, callback=_found)
+    """Add an argument for several files, URLs or globs, as one set."""
+    return click.argument(name, metavar=metavar, nargs=-1, required=True, type=PLACE, callback=_found)
 
 
 def are_given(names: Iterable[str]) -> bool:
@@ -116,11 +130,12 @@ def named_container(target: Path, otherwise: str | None = None) -> Any:  # noqa:
     return "hdf5" if target.suffix.lower() in (".h5", ".hdf5") else otherwise
 
 
-def _found(ctx: click.Context, param: click.Parameter, patterns: tuple[Path, ...]) -> tuple[Path, ...]:
+def _found(ctx: click.Context, param: click.Parameter, patterns: tuple[Place, ...]) -> tuple[Place, ...]:
     return tuple(path for pattern in patterns for path in _matches(pattern))
 
 
-def _matches(pattern: Path) -> list[Path]:
-    """List the files that a glob finds; a name that exists, or finds nothing, is taken as it is."""
-    found = [] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))  # noqa: PTH207 - any absolute path
-    return found or [pattern]
+def _matches(pattern: Place) -> Sequence[Place]:
+    """List the files that a glob finds; a URL, and a name that exists or finds nothing, is taken as it is."""
+    if isinstance(pattern, Url) or pattern.exists():
+        return [pattern]
+    return sorted(map(Path, glob.glob(str(pattern)))) or [pattern]  # noqa: PTH207 - any absolute path

@@ -15,9 +15,9 @@ Written by `python -m gsdd.cli.reference > docs/cli.md` from the commands themse
 also has `-h`.
 
 **Output.** Data goes to stdout, all else to stderr: progress with its rate and time left, notes, errors. `--json`
-prints one JSON document on stdout, `-q` the result alone. `FILE...` is any number of files or globs. `--dry-run` says
-what would be done and writes nothing. What exists is kept unless `--force` is given; the same command again goes on
-where a run was interrupted. An error is one line that starts with `gsdd:`.
+prints one JSON document on stdout, `-q` the result alone. `FILE...` is any number of files, URLs or globs. `--dry-run`
+says what would be done and writes nothing. What exists is kept unless `--force` is given; the same command again goes
+on where a run was interrupted. An error is one line that starts with `gsdd:`.
 
 | exit code | meaning |
 |---|---|
@@ -26,6 +26,13 @@ where a run was interrupted. An error is one line that starts with `gsdd:`.
 | 2 | usage: an option, or a combination of options, that makes no run |
 | 3 | a file is not sound |
 | 130 | interrupted |
+
+**URLs.** A `.gsdd` file that is read may lie behind a URL: `https://host/ost.gsdd`, `hf://datasets/me/sets/ost.gsdd`,
+or any other that [fsspec](https://filesystem-spec.readthedocs.io) knows; an error names the package that a protocol
+needs. The file is fetched whole, into memory, and checked as one on disk is. Refused are a server that sends nothing,
+or less than 1 kB a second, for 20 s; a file that is cut short, or changes under way; and one of more than 1 GiB. The
+name of a file, where one is needed, is the last part of the URL's path. Output shows neither credentials in a URL nor
+its query.
 
 **Settings.** `compress` and `train` show the options that people change most. `gsdd recipe` prints all settings as
 TOML, `--config FILE` takes such a file, and `--set NAME=VALUE` one setting. An option wins over `--set`, that over the

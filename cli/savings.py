@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gsdd.cli.options import PATH
+from gsdd.cli.options import PATH, PLACE
 from gsdd.cli.printer import Printer, printing
+from gsdd.formats.place import Place
 
 if TYPE_CHECKING:
     from gsdd.inspect.savings import Rival, Savings
@@ -16,11 +17,11 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 @click.command()
 @click.argument("source", type=PATH)
-@click.argument("file", type=PATH)
+@click.argument("file", type=PLACE)
 @click.option("--sample", default=16, help="Photos to re-encode for the codecs' sizes.")
 @click.option("--seed", default=0, help="Picks the sample.")
 @printing
-def savings(source: Path, file: Path, sample: int, seed: int, printer: Printer) -> None:
+def savings(source: Path, file: Place, sample: int, seed: int, printer: Printer) -> None:
     """Compare FILE with the photos in SOURCE, as found and as image codecs would store them.
 
     \b

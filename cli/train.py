@@ -18,6 +18,7 @@ from gsdd.cli.options import (
 from gsdd.cli.printer import Printer, printing
 from gsdd.cli.settings import TRAIN_OPTIONS, GroupedCommand
 from gsdd.configuration import About, configuration, settings
+from gsdd.formats.place import Place
 from gsdd.students.named import students
 from gsdd.students.recipe import TrainingRecipe
 
@@ -69,7 +70,7 @@ REPLACED = TRAIN_OPTIONS.replaced({each.path.rpartition(".")[2]: each.path for e
 @force_option
 @printing
 def train(
-    data: tuple[Path, ...],
+    data: tuple[Place, ...],
     output: Path,
     config: Path | None,
     assignments: tuple[str, ...],

@@ -1,6 +1,5 @@
 """`gsdd verify`: whether files are sound, and whether they decode to the same images here."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ from gsdd.cli.main import EXIT_FORMAT, code_of, complain
 from gsdd.cli.options import are_given, decoding_options, files_argument
 from gsdd.cli.printer import Printer, printing
 from gsdd.errors import GsddError
+from gsdd.formats.place import Place
 from gsdd.inspect.verification import verify as verify_file
 
 
@@ -17,7 +17,7 @@ from gsdd.inspect.verification import verify as verify_file
 @click.option("--decode", is_flag=True, help="Decode each image too, and compare it with its signature in the file.")
 @decoding_options
 @printing
-def verify(files: tuple[Path, ...], decode: bool, printer: Printer, **options: Any) -> int:  # noqa: ANN401
+def verify(files: tuple[Place, ...], decode: bool, printer: Printer, **options: Any) -> int:  # noqa: ANN401
     """Check every byte of each FILE against its digests, and its content for sense.
 
     With --decode, also check that this machine, its torch and its generator give the images that the file's author
@@ -43,7 +43,7 @@ def verify(files: tuple[Path, ...], decode: bool, printer: Printer, **options: A
     return max(codes)
 
 
-def _check(file: Path, printer: Printer, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _check(file: Place, printer: Printer, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     try:
         with printer.progress() as monitor:
             result = verify_file(file, monitor=monitor, **options)

@@ -13,6 +13,7 @@ from typing import IO
 from filelock import lock_descriptor
 
 from gsdd.errors import OutputError
+from gsdd.formats.place import Place, Url
 
 _UNFINISHED = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 # What file systems without hard links answer (exFAT, some network and FUSE mounts).
@@ -36,18 +37,18 @@ def check_output(path: Path, *, force: bool = False) -> None:
         _refuse(path, force)
 
 
-def check_not_source(path: Path, source: Path) -> None:
+def check_not_source(path: Path, source: Place) -> None:
     """Refuse to write over the file that is read, whatever its name.
 
     Args:
         path: the file to be written.
-        source: the file that is read.
+        source: the file that is read; a URL is never written to.
 
     Raises:
         OutputError: they are one file.
     """
     with told_as_output_error(path):
-        if path.exists() and source.exists() and path.samefile(source):
+        if not isinstance(source, Url) and path.exists() and source.exists() and path.samefile(source):
             raise OutputError(f"{path}: is the source itself; give another name")
 
 

@@ -1,8 +1,11 @@
 """Write, read and convert .gsdd files. FORMAT.md is the specification."""
 
+import hashlib
 import stat
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -17,7 +20,7 @@ from gsdd.formats.codecs import CODECS
 from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
 from gsdd.formats.manifest import GENERATOR, Manifest
-from gsdd.formats.remote import is_url, read_url
+from gsdd.formats.place import Place, Url, place_of
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
 ContainerName = Literal["safetensors", "hdf5", "deflated"]
@@ -37,12 +40,14 @@ class Contents:
         tensors: by name, in stored form (for uint8: codes and tables).
         container: a name of `CONTAINERS`.
         size: bytes of the file.
+        sha256: of the file.
     """
 
     document: Document
     tensors: Mapping[str, np.ndarray]
     container: str
     size: int
+    sha256: str
 
     @property
     def manifest(self) -> Manifest:
@@ -162,7 +167,7 @@ def size_of(manifest: Manifest, container: ContainerName = "safetensors") -> int
     return sum(map(len, layout.dump(document, empty))) + sum(layout.nbytes for layout in layouts.values())
 
 
-def read(path: Path | str) -> Contents:
+def read(path: str | PathLike[str]) -> Contents:
     """Read a .gsdd file and check every byte of it; what streams hold is seen when they are decoded.
 
     Args:
@@ -173,18 +178,19 @@ def read(path: Path | str) -> Contents:
 
     Raises:
         FormatError: not a .gsdd file, damaged, of an unknown version, or nonsense.
-        SourceError: no such file, or it cannot be opened.
+        SourceError: no such file, or it cannot be opened or fetched.
         MissingExtraError: the URL's protocol needs a package that is not installed.
     """
+    place = place_of(path)
     try:
-        name, data = _read_bytes(path)
+        name, data = _read_bytes(place)
         document, tensors = CONTAINERS[name].load(data)
         for each, entry in document.tensors.items():
             check_tensor(each, tensors[each], entry)
         _check_values(document.manifest, tensors)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    return Contents(document, MappingProxyType(tensors), name, len(data))
+        raise FormatError(f"{place}: {error}") from error
+    return Contents(document, MappingProxyType(tensors), name, len(data), hashlib.sha256(data).hexdigest())
 
 
 def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
@@ -218,11 +224,13 @@ def check_streams(contents: Contents) -> None:
         latents_of(contents, slice(first, first + _LOOKED_AT))
 
 
-def convert(source: Path, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False) -> int:
+def convert(
+    source: Place, target: Path, *, container: ContainerName, force: bool = False, dry_run: bool = False
+) -> int:
     """Lay a file out in another container; manifest and tensors stay as they are, to the byte.
 
     Args:
-        source: a .gsdd file.
+        source: a .gsdd file, or its URL.
         target: the file to be written.
         container: how its bytes are laid out.
         force: whether to replace a file of that name; never the source.
@@ -267,12 +275,10 @@ def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry
     return sum(map(len, pieces))
 
 
-def _read_bytes(place: Path | str) -> tuple[str, bytes]:
+def _read_bytes(path: Place) -> tuple[str, bytes]:
     """Read a file whole, once its first bytes have shown that it is worth it."""
-    if is_url(place):
-        data = read_url(str(place))
-        return recognise(data[:HEAD]), data
-    path = Path(place)
+    if isinstance(path, Url):
+        return _fetched(path)
     try:
         # Opening a pipe would wait for its other end.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -285,6 +291,18 @@ def _read_bytes(place: Path | str) -> tuple[str, bytes]:
         raise SourceError(f"{path}: no such file") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _fetched(url: Url) -> tuple[str, bytes]:
+    from gsdd.formats.remote import fetch  # imports HTTP, for longer than most files take to read
+
+    data = bytearray()
+    with closing(fetch(url)) as chunks:
+        for chunk in chunks:
+            data += chunk
+            if len(data) - len(chunk) < HEAD <= len(data):
+                recognise(bytes(data[:HEAD]))
+    return recognise(bytes(data[:HEAD])), bytes(data)
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

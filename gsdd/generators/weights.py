@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError
+from gsdd.formats.place import Place
 from gsdd.generators.generator import CHANNELS, SCALE
 from gsdd.networks.own import recognise
 
@@ -68,7 +69,7 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def identify(state_dict: Mapping[str, Any], path: Path) -> Identified:
+def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
     """Find the network that a state dict belongs to, and load it.
 
     Args:
@@ -93,7 +94,7 @@ def quietly() -> AbstractContextManager[object]:
     return warnings.catch_warnings(action="ignore")
 
 
-def _recognised(state_dict: Mapping[str, Any], path: Path) -> Identified:
+def _recognised(state_dict: Mapping[str, Any], path: Place) -> Identified:
     # Constructors fill their layers with random numbers before the weights arrive: fork_rng keeps the global
     # generator as the caller had it.
     with quietly(), torch.random.fork_rng(devices=[]):
@@ -110,7 +111,7 @@ def _recognised(state_dict: Mapping[str, Any], path: Path) -> Identified:
     return Identified(*own, multiple_of=1, minimum=2) if own else _checked(descriptor, path)
 
 
-def _checked(descriptor: Any, path: Path) -> Identified:  # noqa: ANN401 - spandrel is untyped for mypy
+def _checked(descriptor: Any, path: Place) -> Identified:  # noqa: ANN401 - spandrel is untyped for mypy
     kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
     purpose = getattr(descriptor, "purpose", "unknown")
     scale, channels_in, channels_out = descriptor.scale, descriptor.input_channels, descriptor.output_channels
@@ -123,7 +124,7 @@ def _checked(descriptor: Any, path: Path) -> Identified:  # noqa: ANN401 - spand
     return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1)
 
 
-def _probe(found: Identified, path: Path) -> None:
+def _probe(found: Identified, path: Place) -> None:
     side = -(-max(PROBE_SIDE, found.minimum) // found.multiple_of) * found.multiple_of
     wanted = [1, CHANNELS, SCALE * side, SCALE * side]
     try:

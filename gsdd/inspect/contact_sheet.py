@@ -59,7 +59,7 @@ class _Column:
 
 
 def contact_sheet(
-    file: str | PathLike[str],
+    file: str | PathLike[str] | LatentSet,
     output: str | PathLike[str],
     *,
     source: str | PathLike[str] | None = None,
@@ -74,7 +74,7 @@ def contact_sheet(
     """Draw the first latents of every class, a row a class.
 
     Args:
-        file: the `.gsdd` file.
+        file: the `.gsdd` file, its URL, or what was read of it.
         output: the PNG file to write.
         source: the folder of photos it was made from; adds the real crop, the image that the inversion gave (which is
             computed again: the file holds only what distillation made of it) and the PSNR of each to the crop.
@@ -97,7 +97,7 @@ def contact_sheet(
         SourceError: the folder is not the one that the file was made from.
     """
     _check(Path(output), per_class, force)
-    distilled = read_latents(file)
+    distilled = file if isinstance(file, LatentSet) else read_latents(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
     model, note = distilled.load_generator(generator, device=pick_device(device, monitor), force=force_generator)
     if note:

@@ -16,6 +16,7 @@ from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError
 from gsdd.formats import container
 from gsdd.formats.manifest import GENERATOR, Manifest
+from gsdd.formats.place import Place, place_of
 from gsdd.monitor import SILENT, Monitor
 from gsdd.randomness import numpy_stream
 
@@ -126,7 +127,7 @@ def savings(
 
     Args:
         source: the folder of photos.
-        file: the `.gsdd` file.
+        file: the `.gsdd` file, or its URL.
         sample: how many photos to re-encode; all of them give exact sizes.
         seed: picks the sample and the crops.
         monitor: told of photos read and re-encoded, and of a folder that is not the one that the file was made from.
@@ -141,10 +142,11 @@ def savings(
     """
     if sample < 1:
         raise RecipeError(f"sample: got {sample} photos, wanted at least 1")
-    contents = container.read(Path(file))
+    place = place_of(file)
+    contents = container.read(place)
     side = contents.manifest.hr_size
     catalog = scan(Path(source), min_size=side, monitor=monitor)
-    report = _report(catalog, contents, Path(file), _measure(sample_photos(catalog, sample, seed), side, seed, monitor))
+    report = _report(catalog, contents, place, _measure(sample_photos(catalog, sample, seed), side, seed, monitor))
     if report.note:
         monitor.note(report.note)
     return report
@@ -198,7 +200,7 @@ def _random_crop(pixels: Pixels, side: int, draws: np.random.Generator) -> Pixel
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
-def _report(catalog: Catalog, contents: container.Contents, file: Path, measured: Sequence[_Sizes]) -> Savings:
+def _report(catalog: Catalog, contents: container.Contents, file: Place, measured: Sequence[_Sizes]) -> Savings:
     manifest, tensors = contents.manifest, contents.tensors
     inside = tensors[GENERATOR].nbytes if manifest.generator.embedded else 0
     file_bytes = contents.size - inside

@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.container import Contents, check_streams, read
+from gsdd.formats.place import Place, place_of
 from gsdd.monitor import SILENT, Monitor
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Verification:
     """A file whose every byte is sound.
 
     Args:
-        path: the file.
+        path: the file, or its URL.
         version: of the format, such as "1.1".
         digest: of its content, the same in either container.
         container: its name.
@@ -49,7 +49,7 @@ class Verification:
         decoding: what came of decoding it, if that was asked for.
     """
 
-    path: Path
+    path: Place
     version: str
     digest: str
     container: str
@@ -88,7 +88,7 @@ def verify(
     """Check every byte of a file and, if asked, that its latents decode to the images that its author had.
 
     Args:
-        path: a file in either container.
+        path: a file in any container, or its URL.
         decode: compare decoded images with the signatures in the file: of each, or of one a class.
         generator: a named generator or a path of weights; None takes the one that the file names.
         device: where the generator runs.
@@ -105,14 +105,15 @@ def verify(
         NoSignaturesError: the images of a file of format 1.0 cannot be compared.
         RecipeError: there is no such device.
     """
-    contents = read(Path(path))
+    place = place_of(path)
+    contents = read(place)
     try:
         check_streams(contents)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    decoding = _decode(Path(path), contents, generator, device, force_generator, monitor) if decode else None
+        raise FormatError(f"{place}: {error}") from error
+    decoding = _decode(place, contents, generator, device, force_generator, monitor) if decode else None
     return Verification(
-        path=Path(path),
+        path=place,
         version=contents.document.version,
         digest=contents.document.digest,
         container=contents.container,
@@ -122,7 +123,7 @@ def verify(
     )
 
 
-def _decode(path: Path, contents: Contents, name: str | None, device: str, force: bool, monitor: Monitor) -> Decoding:
+def _decode(path: Place, contents: Contents, name: str | None, device: str, force: bool, monitor: Monitor) -> Decoding:
     from gsdd.distilled.latent_set import from_contents  # loads torch, which the bytes alone do not need
     from gsdd.parallel.device import pick_device
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gsdd.errors import MissingExtraError, RecipeError
 from gsdd.formats.manifest import DEGRADATION
+from gsdd.formats.place import place_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +111,7 @@ def _check_names(options: Mapping[str, Any]) -> None:
 def _files(options: Mapping[str, Any]) -> Sequence[str]:
     # traiNNer-redux refuses keys that it does not know, `file` too, and makes a list of every root.
     roots = [options.get("file", ()), options.get("dataroot_gt", ())]
-    files = [str(file) for root in roots for file in ([root] if isinstance(root, str | PathLike) else root)]
+    files = [fspath(file) for root in roots for file in ([root] if isinstance(root, str | PathLike) else root)]
     if not files:
         raise RecipeError(f"DistilledPairsDataset {options.get('name')}: got no file, wanted `file` or `dataroot_gt`")
     return [str(Path(file).expanduser()) if file.startswith("~") else file for file in files]
@@ -119,7 +120,9 @@ def _files(options: Mapping[str, Any]) -> Sequence[str]:
 def _check_scale(file: str, scale: int | None) -> None:
     made_for = int(DEGRADATION["scale"])
     if scale not in (None, made_for):
-        raise RecipeError(f"{file}: got scale {scale}, wanted {made_for}; change the scale of the configuration")
+        raise RecipeError(
+            f"{place_of(file)}: got scale {scale}, wanted {made_for}; change the scale of the configuration"
+        )
 
 
 def _arguments(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
         Metric", CVPR 2018.
     """
     if importlib.util.find_spec("lpips") is None:
-        raise MissingExtraError("the lpips package is not installed; pip install 'gsdd[metrics]'")
+        raise MissingExtraError("the lpips package is not installed; pip install lpips")
     path = trunk or cached_by_torchvision(TRUNKS[net], "LPIPS", "lpips_trunk")
     weights = read_weights(path)
     network = _with_random_trunk(net)

@@ -165,7 +165,7 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        raise MissingExtraError("NRQM's model.mat is read with scipy; pip install 'gsdd[metrics]'") from error
+        raise MissingExtraError("NRQM's model.mat is read with scipy; pip install scipy") from error
     try:
         content = loadmat(io.BytesIO(model_file.read_bytes()), variable_names=["model"], simplify_cells=True)
         struct = content["model"]

@@ -133,6 +133,6 @@ def weights_file(net: Net) -> Path:
     if file is None:
         raise MissingExtraError(
             f"the weights of shift-tolerant LPIPS are in the wheel {DISTRIBUTION}, which is not installed; "
-            "pip install 'gsdd[metrics]'"
+            f"pip install {DISTRIBUTION}"
         )
     return file

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
 from gsdd.errors import GsddError, RecipeError
+from gsdd.formats.place import without_secrets
 from gsdd.monitor import SILENT, Monitor
 from gsdd.pairs.batch import Item, Keys, PairBatch, collate
 from gsdd.pairs.cache import PairCache
@@ -36,7 +37,8 @@ class DistilledPairs(Dataset[Item]):
     keeps it; with `cache` it can be unpickled later, and then counts anew.
 
     Args:
-        files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one set, in the order given.
+        files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one set, in the order given; or what was
+            read of one already.
         gt_size: side of the HR crops in pixels, a multiple of the scale; None serves whole images.
         repeat: how many times each pair counts in `len`; trainers with long epochs restart their workers less often.
         use_hflip: mirror half of the views.
@@ -62,7 +64,7 @@ class DistilledPairs(Dataset[Item]):
 
     def __init__(
         self,
-        files: Files,
+        files: Files | LatentSet,
         *,
         gt_size: int | None = None,
         repeat: int = 1,
@@ -81,7 +83,8 @@ class DistilledPairs(Dataset[Item]):
         if repeat < 1:
             raise RecipeError(f"`repeat`: got {repeat}, wanted at least 1")
         if get_worker_info() is not None:
-            raise GsddError(f"{files}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
+            asked = without_secrets(str(files))
+            raise GsddError(f"{asked}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
         sets = read_files(files)
         self._draws = _view_draws(sets[0], gt_size, use_hflip, use_rot, seed)
         self._files = [latents.path.name for latents in sets]

@@ -9,10 +9,8 @@ from typing import Any
 
 from gsdd.data.images import ImageFormat
 from gsdd.data.names import class_folders, image_stems
-from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, listed, read_files
-from gsdd.errors import OutputError, SourceError
-from gsdd.formats.digest import file_digest
-from gsdd.formats.remote import is_url
+from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
+from gsdd.errors import OutputError
 from gsdd.monitor import SILENT, Monitor
 from gsdd.pairs.decoder import SCALE, Decoder, chunks
 from gsdd.pairs.trainers import configurations
@@ -49,7 +47,7 @@ class ExpandReport:
 
 
 def expand(
-    files: Files,
+    files: Files | LatentSet,
     output: str | PathLike[str] | None = None,
     *,
     generator: str | None = None,
@@ -64,7 +62,8 @@ def expand(
     """Write the pairs of files as images; what is there already is kept, what is missing is completed.
 
     Args:
-        files: a `.gsdd` file, a glob pattern, or a list of these: one tree, in which classes of one name are one.
+        files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one tree, in which classes of one name are
+            one; or what was read of one file already.
         output: the folder to write; None is `<stem of the first file>_expanded` in the current directory.
         generator: a named generator or a path of weights; None takes the one that each file holds or names.
         by_class: a sub-folder a class in `HR/` and `LR_x4/`.
@@ -84,12 +83,12 @@ def expand(
         GeneratorError: the generator is not here, or not the file's.
         OutputError: the folder holds something else, or cannot be written.
         RecipeError: an option has no meaning, or the files hold images of different sizes.
-        SourceError: there is no such file, or it is a URL.
+        SourceError: there is no such file, or it cannot be fetched.
         Interrupted: the monitor said so; the same call completes what is missing.
     """
-    sets = _read_here(files)
+    sets = read_files(files)
     tree = _tree_of(sets, output, by_class, image_format)
-    claim = Marker(joint_sha256([file_digest(latents.path) for latents in sets]), "", by_class, image_format)
+    claim = Marker(joint_sha256([latents.sha256 for latents in sets]), "", by_class, image_format)
     found = read_marker(tree.root)
     _check_owner(tree.root, found, claim, force)
     missing = range(len(tree.stems)) if force else tree.missing()
@@ -105,15 +104,6 @@ def expand(
     tree.tidy()
     tree.write_meta_info()
     return report
-
-
-def _read_here(files: Files) -> tuple[LatentSet, ...]:
-    for place in listed(files):
-        if is_url(place):
-            raise SourceError(
-                f"{place}: expand completes what an earlier run left, so it wants a file here; download it first"
-            )
-    return read_files(files)
 
 
 def _tree_of(

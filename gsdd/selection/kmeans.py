@@ -19,7 +19,7 @@ def check_available() -> None:
         MissingExtraError: it is not; the text says how to get it.
     """
     if find_spec("sklearn") is None:
-        raise MissingExtraError("method kmeans needs scikit-learn, which is not installed; pip install 'gsdd[study]'")
+        raise MissingExtraError("method kmeans needs scikit-learn, which is not installed; pip install scikit-learn")
 
 
 def nearest_to_centres(rows: Rows, count: int, seed: int) -> list[int]:

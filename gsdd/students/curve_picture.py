@@ -45,7 +45,7 @@ def draw_curve(curve: Mapping[str, Any], title: str) -> bytes:
 def new_figure(inches: tuple[float, float], dpi: int = 100) -> "Figure":
     """Give an empty figure of matplotlib; MissingExtraError where that is not installed."""
     if not is_drawable():
-        raise MissingExtraError("pictures of curves need matplotlib; pip install 'gsdd[study]'")
+        raise MissingExtraError("pictures of curves need matplotlib; pip install matplotlib")
     from matplotlib.figure import Figure
 
     return Figure(inches, dpi=dpi, layout="constrained")

@@ -12,6 +12,7 @@ import torch
 from gsdd.distilled.latent_set import Files, listed
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
+from gsdd.formats.place import Place, place_of
 from gsdd.generators.weights import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
@@ -55,11 +56,11 @@ class TrainingFiles:
         """LR, output and HR of a few validation photos."""
         return self.model.with_name(f"{self.model.stem}-validation")
 
-    def check(self, folders: Iterable[Path], force: bool, continues: bool) -> None:
+    def check(self, read: Iterable[Place], force: bool, continues: bool) -> None:
         """Refuse what could not be written after the work.
 
         Args:
-            folders: what is read; nothing is written into a folder of these.
+            read: what is read; nothing is written into a folder of these.
             force: whether files may be replaced.
             continues: whether the files beside the model may be those of the run that goes on.
 
@@ -68,8 +69,9 @@ class TrainingFiles:
         """
         if self.model.suffix.lower() != SAFETENSORS:
             raise OutputError(f"{self.model}: students are written as {SAFETENSORS}; give `output=NAME{SAFETENSORS}`")
-        for folder in filter(Path.is_dir, folders):
-            check_outside(self.model, folder)
+        for place in read:
+            if isinstance(place, Path) and place.is_dir():
+                check_outside(self.model, place)
         check_output(self.model, force=force)
         for path in checkpoint_paths(self.model):
             check_output(path, force=True)
@@ -151,7 +153,7 @@ def train(
         Interrupted: the monitor said so; the checkpoint is written.
     """
     files, judged = TrainingFiles(Path(output)), None if validation is None else Path(validation)
-    read = [*map(Path, listed(data)), *([judged] if judged else [])]
+    read = [*map(place_of, listed(data)), *([judged] if judged else [])]
     files.check(read, force, continues=any(path.exists() for path in checkpoint_paths(files.model)))
     features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
     if features.note:
@@ -168,7 +170,7 @@ def train(
     result = trained(trainer, features)
     drawn = _write(files, result, recipe, identity, force)
     if not drawn:
-        monitor.note("no curve is drawn: matplotlib is not installed; pip install 'gsdd[study]'")
+        monitor.note("no curve is drawn: matplotlib is not installed; pip install matplotlib")
     journal.end()
     return _report(files, result, recipe, len(pairs), drawn)
 

@@ -13,6 +13,7 @@ from gsdd.data.decisions import decisions
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.distilled.latent_set import Files, LatentSet, listed, read_files
 from gsdd.errors import RecipeError, SourceError
+from gsdd.formats.place import place_of
 from gsdd.monitor import SILENT, Monitor
 from gsdd.pairs.cache import PairCache
 from gsdd.pairs.decoder import Decoder
@@ -65,10 +66,11 @@ def read_pairs(
         GeneratorError: no usable generator.
         RecipeError: a subset of a `.gsdd` file, or of more crops than there are.
     """
-    places = [Path(place) for place in listed(data)]
-    if len(places) == 1 and places[0].is_dir():
-        return _of_folder(places[0], recipe, reading, monitor)
-    for path in places:
+    places = [place_of(place) for place in listed(data)]
+    paths = [place for place in places if isinstance(place, Path)]
+    if len(places) == 1 and paths and paths[0].is_dir():
+        return _of_folder(paths[0], recipe, reading, monitor)
+    for path in paths:
         if path.suffix.lower() == ".csv":
             raise SourceError(
                 f"{path}: a list of crops has no pixels; make the coreset as a folder, and train on that folder"
@@ -76,7 +78,7 @@ def read_pairs(
         if path.is_dir():
             raise SourceError(f"{path}: is a folder among several data; train on one folder, or on .gsdd files")
     if reading.subset is not None:
-        raise RecipeError(f"{data}: a subset is of a folder of photos; train on whole files, or give a folder")
+        raise RecipeError(f"{places[0]}: a subset is of a folder of photos; train on whole files, or give a folder")
     return decoded_pairs(read_files(data), reading, device, monitor)
 
 

@@ -79,7 +79,7 @@ def by_group(ours: Mapping[tuple[int, int], float], theirs: Mapping[tuple[int, i
 
 def _interval(gaps: Sequence[float]) -> tuple[float, float]:
     if find_spec("scipy") is None:
-        raise MissingExtraError("intervals of differences need scipy; pip install 'gsdd[study]'")
+        raise MissingExtraError("intervals of differences need scipy; pip install scipy")
     if len(set(gaps)) == 1:
         return gaps[0], gaps[0]
     from scipy.stats import ttest_1samp

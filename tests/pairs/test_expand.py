@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 from spandrel import ModelLoader
 
-from gsdd.errors import FingerprintError, GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
+from gsdd.errors import FingerprintError, GeneratorNotFoundError, Interrupted, OutputError, RecipeError
 from gsdd.generators.export import export
 from gsdd.generators.load import load_generator
 from gsdd.pairs.expand import expand
@@ -318,12 +318,6 @@ def test_another_image_format_is_refused(small_file, tmp_path):
     with pytest.raises(RecipeError, match="`image_format`: got 'jpg'"):
         expand(small_file, tmp_path / "e", image_format="jpg")
     assert not (tmp_path / "e").exists()
-
-
-def test_a_url_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(SourceError, match="download it first"):
-        expand("memory://somewhere/small.gsdd", tmp_path / "e")
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_report_carries_configuration_for_each_trainer(small_file, tmp_path):
