@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# neosr wants 3.12 and torch 2.6; traiNNer-redux recommends 3.13.
+# neosr runs on 3.12 alone; traiNNer-redux recommends 3.13.
 ROWS = (("3.11", "newest"), ("3.12", "oldest"), ("3.13", "newest"))
 USUAL = ROWS[0]
 # Formats and golden files, a run of compress, expand, the dataset, a training, a kernel under the interpreter.

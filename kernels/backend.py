@@ -1,6 +1,5 @@
 """Which implementation of an op runs: the PyTorch reference or the Triton kernel."""
 
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -59,6 +58,4 @@ def interpreted() -> bool:
     """Tell whether kernels are interpreted on the CPU; a kernel's INTERPRETED constant is this."""
     import triton  # only who asks for kernels pays for the import
 
-    if hasattr(triton, "knobs"):
-        return bool(triton.knobs.runtime.interpret)
-    return os.environ.get("TRITON_INTERPRET") == "1"  # Triton 3.3 has no knobs
+    return bool(triton.knobs.runtime.interpret)

@@ -46,7 +46,7 @@ def multiplies_bf16(device: torch.device) -> bool:
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.7 has it not
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.8
         return bool(torch.cpu._is_avx512_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

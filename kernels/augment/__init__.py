@@ -1,6 +1,7 @@
 """DSA for a whole batch in one go, every image with its own parameters."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor

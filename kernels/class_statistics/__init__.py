@@ -1,6 +1,7 @@
 """Class statistics of local patches: DSA, random local features, spatial mean and class mean in one op."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor

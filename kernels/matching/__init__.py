@@ -1,7 +1,8 @@
 """Distribution matching of whole batches of features: class means, L_dis, R and Eq. 9."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor

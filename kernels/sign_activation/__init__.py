@@ -1,6 +1,7 @@
 """LeakyReLU, PReLU and ReLU that keep one bit an element for the backward pass, and not their input."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
