@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import time
+from subprocess import list2cmdline
 from typing import Any
 
 import click
@@ -69,7 +70,8 @@ def complain(text: str) -> str:
 def _tell_how_to_continue(arguments: list[str]) -> None:
     """Print a command that a shell takes as it is, whatever bytes the names in it have."""
     if arguments[:1] and arguments[0] in CONTINUING and may_complain():
-        click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *arguments])}"), err=True)
+        join = list2cmdline if sys.platform == "win32" else shlex.join
+        click.echo(os.fsencode(f"to continue: {join(['gsdd', *arguments])}"), err=True)
 
 
 def code_of(error: GsddError) -> int:

@@ -152,7 +152,7 @@ def _look_at_all(
         for look in results:
             if isinstance(look, Skipped) and on_bad_image == "fail":
                 raise SourceError(
-                    f"{printable(str(root))}/{look.path}: {look.reason} (class {look.class_name});"
+                    f"{printable(root)}/{look.path}: {look.reason} (class {look.class_name});"
                     ' repair it, take it out, or skip such photos: `on_bad_image="skip"`'
                 )
             looks.append(look)
@@ -177,7 +177,7 @@ def _check_usable(root: Path, photo_class: PhotoClass, skipped: list[Skipped]) -
     if not photo_class.photos:
         reasons = "; ".join(f"{item.path}: {item.reason}" for item in skipped[:3])
         raise SourceError(
-            f"class {photo_class.name} in {printable(str(root))} has no usable image among its {len(skipped)},"
+            f"class {photo_class.name} in {printable(root)} has no usable image among its {len(skipped)},"
             f" such as {reasons}; repair them or take the folder out"
         )
 

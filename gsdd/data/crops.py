@@ -209,7 +209,7 @@ def _cut(
     crops: npt.NDArray[np.uint8],
 ) -> None:
     record = catalog.classes[photo_id[0]].photos[photo_id[1]]
-    name = printable(str(record.file))
+    name = printable(record.file)
     found = decode_with_digest(record.file, name)
     if found.sha256 != record.sha256:
         raise SourceError(f"{name}: the file has changed since this run began; start again")

@@ -44,7 +44,7 @@ class _Entries:
 
 def relative_name(path: Path, root: Path) -> str:
     """Give a path under the root as printable text with forward slashes."""
-    return printable(path.relative_to(root).as_posix())
+    return printable(path.relative_to(root))
 
 
 def _stat_failure(error: OSError) -> str:
@@ -70,7 +70,7 @@ def _names(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
     except OSError as error:
-        raise SourceError(f"{printable(str(folder))}: the folder cannot be read: {error.strerror}") from error
+        raise SourceError(f"{printable(folder)}: the folder cannot be read: {error.strerror}") from error
 
 
 def _entries(folder: Path, suffixes: frozenset[str]) -> _Entries:
@@ -103,16 +103,16 @@ def _better_root(root: Path, folders: list[Path], suffixes: frozenset[str]) -> P
 
 
 def _no_photos(root: Path, folders: list[Path], suffixes: frozenset[str]) -> SourceError:
-    name = printable(str(root))
+    name = printable(root)
     better = _better_root(root, folders, suffixes)
     if better is None:
         return SourceError(f"{name}: no photos in it or in its folders; wanted one folder a class with photos in it")
-    meant = printable(str(better))
+    meant = printable(better)
     return SourceError(f"{name}: its folders hold no photos, only folders; give {meant}, which holds class folders")
 
 
 def _check_root(root: Path) -> None:
-    name = printable(str(root))
+    name = printable(root)
     try:
         mode = root.stat().st_mode
     except (OSError, ValueError) as error:
