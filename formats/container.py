@@ -11,11 +11,12 @@ import numpy as np
 import safetensors
 
 from gsdd.errors import FormatError, SourceError
-from gsdd.formats.atomic import check_not_source, check_output, written_whole
+from gsdd.formats.atomic import check_not_source, written_whole
 from gsdd.formats.codec import ALL, Codec
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
+from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.remote import is_url, read_url
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
@@ -92,7 +93,7 @@ def write(
         RecipeError: the codec cannot hold a latent, or there is no such container.
         OutputError: the file exists, or cannot be written.
     """
-    check_output(path, force=force)
+    check_place(path, force=force)
     find_container(container)
     return write_stored(path, manifest, _encoded(manifest, arrays, codec), container=container, force=force)
 
@@ -137,7 +138,7 @@ def write_stored(
         RecipeError: there is no such container.
         OutputError: the file exists, or cannot be written.
     """
-    check_output(path, force=force)
+    check_place(path, force=force)
     return _write_pieces(path, _pieces(manifest, tensors, container), force, dry_run)
 
 
@@ -238,7 +239,7 @@ def convert(source: Path, target: Path, *, container: ContainerName, force: bool
     """
     layout = find_container(container)
     check_not_source(target, source)
-    check_output(target, force=force)
+    check_place(target, force=force)
     contents = read(source)
     return _write_pieces(target, layout.dump(contents.document, contents.tensors), force, dry_run)
 

@@ -9,7 +9,8 @@ import numpy as np
 from gsdd.distilled.latent_set import from_contents
 from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
-from gsdd.formats.atomic import check_not_source, check_output
+from gsdd.formats.atomic import check_not_source
+from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR
 from gsdd.generators.embedded import FORM, pack
 
@@ -44,7 +45,7 @@ def embed_generator(
         OutputError: the target is the source, exists, or cannot be written.
     """
     check_not_source(Path(target), Path(source))
-    check_output(Path(target), force=force)
+    check_place(Path(target), force=force)
     contents = files.read(Path(source))
     if told := contents.document.foreign:
         raise FormatError(f"{source}: {told}")
