@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = frozenset(
 # Of a name's words; BSDS and DIV2K, BasicSR and KAIR, and `gsdd expand` call folders so.
 _HIGH = re.compile(r"(hr|gt)(x?\d+)?")
 _LOW = re.compile(r"(lr|lq)(bic|bicubic)?(x?\d+)?")
-_SCALE = re.compile(r"x[2-9]", re.IGNORECASE)
+_SCALE = re.compile(r"x[2348]", re.IGNORECASE)
 SPLITS = {
     "train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid", "dev": "valid",
     "test": "test", "testing": "test",
@@ -60,7 +60,8 @@ def check_no_pairs(root: Path, folders: Sequence[str], classes: Collection[str])
             f"{printable(root)}: holds {_and(high)} beside {_and(low)}, which are no classes but the two sides of "
             f"pairs; LR is made from HR, so give {meant}"
         )
-    if len(low) > 1 and all(map(_SCALE.fullmatch, low)):
+    # Elsewhere X3 and X4 may be classes of cars.
+    if _has_word(root.resolve().name, _LOW) and all(map(_SCALE.fullmatch, low)):
         raise SourceError(
             f"{printable(root)}: holds {_and(low)}, which are no classes but LR photos at several scales; LR is made "
             "from HR, so give the folder of the HR photos"

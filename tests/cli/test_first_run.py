@@ -121,8 +121,6 @@ def test_videos_beside_photos_are_passed_over_and_counted(gsdd):
             "holds DIV2K_train_HR and DIV2K_valid_HR beside DIV2K_train_LR_bicubic, which are no classes but the two "
             "sides of pairs; LR is made from HR, so give data/DIV2K_train_HR",
         ),
-        (["X2", "X3", "X4"], "holds X2, X3 and X4, which are no classes but LR photos at several scales; LR is made "
-         "from HR, so give the folder of the HR photos"),
     ],
 )  # fmt: skip
 def test_hr_and_lr_beside_each_other_are_no_classes(refused, folders, told):
@@ -130,7 +128,15 @@ def test_hr_and_lr_beside_each_other_are_no_classes(refused, folders, told):
     assert refused("compress", "data", *WORDS, "--dry-run") == f"gsdd: data: {told}\n"
 
 
-@pytest.mark.parametrize("folders", [["HR"], ["hr", "sky"], ["HR", "LR", "sky"], ["gt", "suv"], ["X5", "Z4"], ["X4"]])
+def test_the_lr_side_alone_is_no_classes(refused):
+    photos("LR_bicubic/X2/a.png", "LR_bicubic/X4/a.png")
+    assert refused("compress", "LR_bicubic", *WORDS) == (
+        "gsdd: LR_bicubic: holds X2 and X4, which are no classes but LR photos at several scales; LR is made from HR, "
+        "so give the folder of the HR photos\n"
+    )
+
+
+@pytest.mark.parametrize("folders", [["HR"], ["hr", "sky"], ["HR", "LR", "sky"], ["gt", "suv"], ["X3", "X4"], ["LR"]])
 def test_classes_may_be_named_so(gsdd, folders):
     photos(*(f"data/{folder}/a.png" for folder in folders))
     assert set(json.loads(gsdd("compress", "data", *WORDS, "--dry-run", "--json").out)["classes"]) == set(folders)
