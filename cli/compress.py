@@ -151,7 +151,16 @@ def _cost_table(document: Mapping[str, Any]) -> str:
         "peak memory, estimated": _figures(document["memory_bytes"], lambda count: f"{count / 1e6:,.0f} MB"),
         "checkpoint": f"continues {document['checkpoint']}" if document["checkpoint"] else "none",
     }
+    if document["quicker"]:
+        ways = "; ".join(map(_way, document["quicker"]))
+        rows["as many latents with"] = f"{ways} (another generator makes other images; quick takes fewer steps)"
     return "\n".join(f"  {name:<24}{value}" for name, value in rows.items())
+
+
+def _way(way: Mapping[str, Any]) -> str:
+    """Tell the options of another way, and how long it takes."""
+    options = " ".join(f"--{name} {value}" for name, value in way.items() if name != "seconds")
+    return f"{options}: {_duration(way['seconds'])}"
 
 
 def _figures(values: Mapping[str, float], shown: Callable[[float], str]) -> str:

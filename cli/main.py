@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import time
+from subprocess import list2cmdline
 from typing import Any
 
 import click
@@ -71,7 +72,8 @@ def _tell_how_to_continue(arguments: list[str]) -> None:
     """Print a command that a shell takes as it is, whatever bytes the names in it have; no secrets of a URL."""
     if arguments[:1] and arguments[0] in CONTINUING and may_complain():
         words = [str(place) if isinstance(place := place_of(word), Url) else word for word in arguments]
-        click.echo(os.fsencode(f"to continue: {shlex.join(['gsdd', *words])}"), err=True)
+        join = list2cmdline if sys.platform == "win32" else shlex.join
+        click.echo(os.fsencode(f"to continue: {join(['gsdd', *words])}"), err=True)
 
 
 def code_of(error: GsddError) -> int:

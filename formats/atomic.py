@@ -4,7 +4,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,8 @@ from filelock import lock_descriptor
 from gsdd.errors import OutputError
 from gsdd.formats.place import Place, Url
 
+# Windows neither removes nor renames what is open, and replaces nothing that is mapped.
+HOLDS_OPEN_FILES = sys.platform == "win32"
 _UNFINISHED = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 # What file systems without hard links answer (exFAT, some network and FUSE mounts).
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -91,9 +95,9 @@ def written_whole(path: Path, *, force: bool = False, previous: Path | None = No
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                if os.name == "nt":
-                    file.close()  # Windows renames no open file
-                # Still locked: nobody takes it for an orphan.
+                if HOLDS_OPEN_FILES:
+                    file.close()
+                # Elsewhere still locked: nobody takes it for an orphan.
                 _give_name(part, path, force, previous)
             _sync_folder(path.parent)
         finally:
@@ -150,9 +154,35 @@ def remove_orphans(folder: Path, name: str | None = None) -> None:
         for part in list(folder.iterdir()):
             match = _UNFINISHED.fullmatch(part.name)
             if match and name in (None, match[1]):
-                with suppress(FileNotFoundError), part.open("rb") as file:
-                    if lock_descriptor(file.fileno(), blocking=False):
-                        part.unlink()
+                with suppress(FileNotFoundError):
+                    _remove_orphan(part)
+
+
+def reserve(file: IO[bytes], folder: Path, size: int) -> None:
+    """Set room aside where the system can: a disk that fills up under a mapped file ends the process by a signal.
+
+    Args:
+        file: open for writing, and empty.
+        folder: where it lies.
+        size: in bytes, that it will have.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    elif shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _remove_orphan(part: Path) -> None:
+    with part.open("rb") as file:
+        if not lock_descriptor(file.fileno(), blocking=False):
+            return
+        if not HOLDS_OPEN_FILES:
+            part.unlink()
+    if HOLDS_OPEN_FILES:
+        part.unlink()
 
 
 def _refuse(path: Path, force: bool) -> None:
@@ -171,7 +201,7 @@ def _refuse(path: Path, force: bool) -> None:
 
 
 def _give_name(part: Path, path: Path, force: bool, previous: Path | None) -> None:
-    """Rename; unless forced by a link, which unlike a rename fails when the name is taken meanwhile."""
+    """Rename; unless forced in a way that fails when the name is taken meanwhile: by a link, on Windows by a rename."""
     if force:
         if previous is not None:
             with suppress(FileNotFoundError):
@@ -179,7 +209,7 @@ def _give_name(part: Path, path: Path, force: bool, previous: Path | None) -> No
         part.replace(path)
         return
     try:
-        path.hardlink_to(part)
+        part.rename(path) if HOLDS_OPEN_FILES else path.hardlink_to(part)
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:

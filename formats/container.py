@@ -14,11 +14,12 @@ import numpy as np
 import safetensors
 
 from gsdd.errors import FormatError, SourceError
-from gsdd.formats.atomic import check_not_source, check_output, written_whole
+from gsdd.formats.atomic import check_not_source, written_whole
 from gsdd.formats.codec import ALL, Codec
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
+from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.place import Place, Url, place_of
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
@@ -97,7 +98,7 @@ def write(
         RecipeError: the codec cannot hold a latent, or there is no such container.
         OutputError: the file exists, or cannot be written.
     """
-    check_output(path, force=force)
+    check_place(path, force=force)
     find_container(container)
     return write_stored(path, manifest, _encoded(manifest, arrays, codec), container=container, force=force)
 
@@ -142,7 +143,7 @@ def write_stored(
         RecipeError: there is no such container.
         OutputError: the file exists, or cannot be written.
     """
-    check_output(path, force=force)
+    check_place(path, force=force)
     return _write_pieces(path, _pieces(manifest, tensors, container), force, dry_run)
 
 
@@ -246,7 +247,7 @@ def convert(
     """
     layout = find_container(container)
     check_not_source(target, source)
-    check_output(target, force=force)
+    check_place(target, force=force)
     contents = read(source)
     return _write_pieces(target, layout.dump(contents.document, contents.tensors), force, dry_run)
 

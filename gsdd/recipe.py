@@ -24,6 +24,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 DEFAULT_GENERATOR = "realesrgan-x4plus"
 DEFAULT_IPC = 20
+LEAST_HR_SIZE = 32
 # Of the steps: the share, at the end, that is fp32 whatever the precision.
 EXACT = 0.1
 MOST_BYTES = 2**53
@@ -47,15 +48,15 @@ def parse_ipc(text: str) -> int | dict[str, int]:
         RecipeError: a count is not a positive whole number, or a class is named twice.
     """
     if "=" not in text:
-        return positive(text.strip(), "ipc")
+        return positive(text.strip(), "`ipc`")
     counts: dict[str, int] = {}
     for part in text.split(","):
         name, equals, count = (piece.strip() for piece in part.rpartition("="))
         if not equals or not name:
-            raise RecipeError(f"ipc has {part.strip()!r}; wanted CLASS=COUNT, as in sky=50,animal=200,*=100")
+            raise RecipeError(f"`ipc` has {part.strip()!r}; wanted CLASS=COUNT, as in sky=50,animal=200,*=100")
         if name in counts:
-            raise RecipeError(f"ipc names class {name} twice")
-        counts[name] = positive(count, f"ipc of class {name}")
+            raise RecipeError(f"`ipc` names class {name} twice")
+        counts[name] = positive(count, f"`ipc` of class {name}")
     return counts
 
 
@@ -78,7 +79,9 @@ class Crops:
         int | Mapping[str, int] | None,
         About("Latents a class: 100, or sky=50,*=20; unset 20, or as many as serve storage.target.", 1, read=parse_ipc),
     ] = None
-    hr_size: Annotated[int, About("Side of an HR crop in pixels; a multiple of the generator's scale.", 32)] = 128
+    hr_size: Annotated[
+        int, About("Side of an HR crop in pixels; a multiple of the generator's scale.", LEAST_HR_SIZE)
+    ] = 128
     method: Annotated[
         StartingCrops,
         About("Crops that latents begin from: random, or herding, whose mean of features is their class's."),

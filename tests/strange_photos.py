@@ -37,7 +37,7 @@ IGNORED = {
     ".hidden.png": "hidden",
     "Thumbs.db": "not an image",
     "broken.png": "broken symlink",
-    "clip.mpg": "not an image",
+    "clip.mpg": "a video",
     "deeper": "a folder inside a class",
     "loop.png": "symlink loop",
     "pipe.png": "not a regular file",

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median_low
 from typing import NamedTuple
 
 from gsdd.data.folders import Ignored, list_photos, relative_name
@@ -15,7 +16,10 @@ from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import SourceError
 from gsdd.monitor import SILENT, Monitor
-from gsdd.recipe import OnBadImage
+from gsdd.recipe import LEAST_HR_SIZE, OnBadImage
+
+# Of every scale that a generator is likely to have.
+SIDE_STEP = 4
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,15 @@ class PhotoClass:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A photo that is not used, by its path relative to the root, and why."""
+    """A photo that is not used, by its path relative to the root, and why.
+
+    `side` is the shorter one, in pixels, of a photo that is merely too small; else 0.
+    """
 
     class_name: str
     path: str
     reason: str
+    side: int = field(default=0, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,8 @@ def _look(candidate: tuple[str, Path], root: Path, min_size: int) -> _Usable | S
         return Skipped(class_name, name, error.reason)
     height, width, _ = found.photo.pixels.shape
     if min(width, height) < min_size:
-        return Skipped(class_name, name, f"too small: {width}x{height} pixels, wanted {min_size} a side")
+        reason = f"too small: {width}x{height} pixels, wanted {min_size} a side"
+        return Skipped(class_name, name, reason, min(width, height))
     record = PhotoRecord(name, found.bytes, found.sha256, width, height, found.photo.conversions, file)
     return _Usable(class_name, record, hashlib.sha256(found.photo.pixels.data).hexdigest())
 
@@ -152,7 +161,7 @@ def _look_at_all(
         for look in results:
             if isinstance(look, Skipped) and on_bad_image == "fail":
                 raise SourceError(
-                    f"{printable(str(root))}/{look.path}: {look.reason} (class {look.class_name});"
+                    f"{printable(root)}/{look.path}: {look.reason} (class {look.class_name});"
                     ' repair it, take it out, or skip such photos: `on_bad_image="skip"`'
                 )
             looks.append(look)
@@ -173,21 +182,39 @@ def _sort_out(name: str, looks: list[_Usable | Skipped]) -> tuple[PhotoClass, li
     return PhotoClass(name, tuple(kept.values())), skipped
 
 
-def _check_usable(root: Path, photo_class: PhotoClass, skipped: list[Skipped]) -> None:
-    if not photo_class.photos:
-        reasons = "; ".join(f"{item.path}: {item.reason}" for item in skipped[:3])
+def _check_usable(root: Path, classes: list[PhotoClass], skipped: list[Skipped], is_hr_size: bool) -> None:
+    of = {each.name: [bad for bad in skipped if bad.class_name == each.name] for each in classes if not each.photos}
+    for name, bad in of.items():
+        reasons = "; ".join(f"{item.path}: {item.reason}" for item in bad[:3])
+        fits = _fitting(of.values()) if is_hr_size else None
+        advice = f"`hr_size={fits}` fits most of them" if fits else "repair them"
         raise SourceError(
-            f"class {photo_class.name} in {printable(str(root))} has no usable image among its {len(skipped)},"
-            f" such as {reasons}; repair them or take the folder out"
+            f"class {name} in {printable(root)} has no usable image among its {len(bad)}, such as {reasons}; {advice}, "
+            "or take the folder out"
         )
 
 
-def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", monitor: Monitor = SILENT) -> Catalog:
+def _fitting(classes: Iterable[list[Skipped]]) -> int | None:
+    """Find a side of crops that at least half of the photos of each class that are merely too small have."""
+    sides = [[photo.side for photo in photos if photo.side] for photos in classes]
+    fits = min(median_low(of_class) if of_class else 0 for of_class in sides) // SIDE_STEP * SIDE_STEP
+    return fits if fits >= LEAST_HR_SIZE else None
+
+
+def scan(
+    root: Path,
+    *,
+    min_size: int,
+    is_hr_size: bool = False,
+    on_bad_image: OnBadImage = "skip",
+    monitor: Monitor = SILENT,
+) -> Catalog:
     """Catalogue a folder of photos; reads every image file once and writes nothing.
 
     Args:
         root: a folder with one folder of photos a class, or with photos of one class.
         min_size: smallest usable width and height, in pixels.
+        is_hr_size: whether the user chose that as `hr_size`, and may choose another.
         on_bad_image: "skip" lists photos that cannot be used in the catalog; "fail" stops at the first by name.
         monitor: is told of the photos, in this thread.
 
@@ -206,7 +233,7 @@ def scan(root: Path, *, min_size: int, on_bad_image: OnBadImage = "skip", monito
     classes, skipped = [], []
     for name, looks in by_class.items():
         photo_class, left_out = _sort_out(name, looks)
-        _check_usable(root, photo_class, left_out)
         classes.append(photo_class)
         skipped += left_out
+    _check_usable(root, classes, skipped, is_hr_size)
     return Catalog(root, tuple(classes), tuple(skipped), listing.ignored)

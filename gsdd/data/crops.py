@@ -45,14 +45,14 @@ def latents_per_class(catalog: Catalog, ipc: int | Mapping[str, int]) -> tuple[i
     """
     names = [photo_class.name for photo_class in catalog.classes]
     if isinstance(ipc, int):
-        return (positive(str(ipc), "ipc"),) * len(names)
+        return (positive(str(ipc), "`ipc`"),) * len(names)
     unknown = sorted(set(ipc) - {*names, THE_REST})
     if unknown:
-        raise RecipeError(f"ipc names {', '.join(unknown)}; the classes of the source are {', '.join(names)}")
+        raise RecipeError(f"`ipc` names {', '.join(unknown)}; the classes of the source are {', '.join(names)}")
     missing = [name for name in names if name not in ipc and THE_REST not in ipc]
     if missing:
-        raise RecipeError(f"ipc has no count for {', '.join(missing)}; name each class, or add *=COUNT for the rest")
-    return tuple(positive(str(ipc.get(name, ipc.get(THE_REST))), f"ipc of class {name}") for name in names)
+        raise RecipeError(f"`ipc` has no count for {', '.join(missing)}; name each class, or add *=COUNT for the rest")
+    return tuple(positive(str(ipc.get(name, ipc.get(THE_REST))), f"`ipc` of class {name}") for name in names)
 
 
 def _class_key(name: str) -> int:
@@ -68,7 +68,7 @@ def _check_capacity(photo_class: PhotoClass, count: int, hr_size: int) -> None:
     if count > most:
         raise RecipeError(
             f"class {photo_class.name}: {count} latents wanted, but its {len(photo_class.photos)} images have only"
-            f" {most} different {hr_size}x{hr_size} crops; lower ipc for this class"
+            f" {most} different {hr_size}x{hr_size} crops; lower `ipc` for this class"
         )
 
 
@@ -209,7 +209,7 @@ def _cut(
     crops: npt.NDArray[np.uint8],
 ) -> None:
     record = catalog.classes[photo_id[0]].photos[photo_id[1]]
-    name = printable(str(record.file))
+    name = printable(record.file)
     found = decode_with_digest(record.file, name)
     if found.sha256 != record.sha256:
         raise SourceError(f"{name}: the file has changed since this run began; start again")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from gsdd.data.catalog import Catalog
+from gsdd.data.layout import about_splits
 
 
 def skipped(catalog: Catalog) -> tuple[str, ...]:
@@ -23,10 +24,11 @@ def conversions(catalog: Catalog) -> tuple[str, ...]:
 
 
 def decisions(catalog: Catalog) -> tuple[str, ...]:
-    """Return a line for each photo that is skipped or converted, and one that counts what is ignored."""
+    """Return a line for each photo that is skipped or converted, one that counts what is ignored, and warnings."""
     counts = [f"{count} ({reason})" for reason, count in Counter(ignored(catalog).values()).items()]
     return (
         *(f"skipped {line}" for line in skipped(catalog)),
         *(f"converted {line}" for line in conversions(catalog)),
         *([f"ignored {', '.join(counts)}"] if counts else []),
+        *([warning] if (warning := about_splits(catalog.root, [each.name for each in catalog.classes])) else []),
     )

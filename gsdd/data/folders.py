@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gsdd.data.images import photo_suffixes
+from gsdd.data.layout import VIDEO, VIDEO_SUFFIXES, check_no_pairs, only_videos
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
 
@@ -44,7 +45,7 @@ class _Entries:
 
 def relative_name(path: Path, root: Path) -> str:
     """Give a path under the root as printable text with forward slashes."""
-    return printable(path.relative_to(root).as_posix())
+    return printable(path.relative_to(root))
 
 
 def _stat_failure(error: OSError) -> str:
@@ -63,14 +64,17 @@ def _kind(path: Path, suffixes: frozenset[str]) -> str:
         return _stat_failure(error)
     if not stat.S_ISREG(mode):
         return "folder" if stat.S_ISDIR(mode) else "not a regular file"
-    return "file" if path.suffix.lower() in suffixes else "not an image"
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return VIDEO
+    return "file" if suffix in suffixes else "not an image"
 
 
 def _names(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
     except OSError as error:
-        raise SourceError(f"{printable(str(folder))}: the folder cannot be read: {error.strerror}") from error
+        raise SourceError(f"{printable(folder)}: the folder cannot be read: {error.strerror}") from error
 
 
 def _entries(folder: Path, suffixes: frozenset[str]) -> _Entries:
@@ -102,17 +106,20 @@ def _better_root(root: Path, folders: list[Path], suffixes: frozenset[str]) -> P
     return None
 
 
-def _no_photos(root: Path, folders: list[Path], suffixes: frozenset[str]) -> SourceError:
-    name = printable(str(root))
-    better = _better_root(root, folders, suffixes)
+def _no_photos(root: Path, top: _Entries, ignored: list[tuple[Path, str]], suffixes: frozenset[str]) -> SourceError:
+    name = printable(root)
+    better = _better_root(root, top.folders, suffixes)
+    videos = [path for path, reason in ignored if reason == VIDEO]
+    if better is None and videos:
+        return only_videos(root, videos)
     if better is None:
         return SourceError(f"{name}: no photos in it or in its folders; wanted one folder a class with photos in it")
-    meant = printable(str(better))
+    meant = printable(better)
     return SourceError(f"{name}: its folders hold no photos, only folders; give {meant}, which holds class folders")
 
 
 def _check_root(root: Path) -> None:
-    name = printable(str(root))
+    name = printable(root)
     try:
         mode = root.stat().st_mode
     except (OSError, ValueError) as error:
@@ -134,7 +141,8 @@ def list_photos(root: Path) -> Listing:
         The classes, each with at least one candidate, and all that was ignored.
 
     Raises:
-        SourceError: if the root is missing, is no folder, or holds no photos where they are looked for.
+        SourceError: if the root is missing, is no folder, holds no photos where they are looked for, or its folders are
+            the sides of HR-LR pairs.
     """
     _check_root(root)
     suffixes = photo_suffixes()
@@ -148,13 +156,15 @@ def list_photos(root: Path) -> Listing:
         inner = _entries(folder, suffixes)
         if not inner.files:
             ignored.append((folder, "a folder without photos"))
+            ignored += [entry for entry in inner.ignored if entry[1] == VIDEO]
             continue
         classes.append(ClassFolder(printable(folder.name), tuple(inner.files)))
         ignored += inner.ignored + [(path, "a folder inside a class") for path in inner.folders]
+    check_no_pairs(root, [folder.name for folder in top.folders], [each.name for each in classes])
     if classes:
         ignored += [(path, "beside the class folders") for path in top.files]
     elif top.files:
         classes.append(ClassFolder(printable(root.resolve().name) or "photos", tuple(top.files)))
     else:
-        raise _no_photos(root, top.folders, suffixes)
+        raise _no_photos(root, top, ignored, suffixes)
     return Listing(tuple(classes), tuple(Ignored(relative_name(path, root), why) for path, why in ignored))

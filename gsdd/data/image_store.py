@@ -1,6 +1,5 @@
 """Images that a run keeps, in a temporary file."""
 
-import os
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from torch import Tensor
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, read_crops
 from gsdd.errors import OutputError
+from gsdd.formats.atomic import reserve
 
 READ_TOGETHER = 256
 
@@ -37,7 +37,8 @@ class ImageStore:
         try:
             self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
-            _reserve(self._file.fileno(), prod(shape))
+            reserve(self._file, directory, prod(shape))
+            self._file.truncate(prod(shape))
         except OSError as error:
             raise OutputError(
                 f"{directory}: got no room for {prod(shape) / 1e6:,.0f} MB of images that the run keeps there while it "
@@ -68,14 +69,6 @@ class ImageStore:
 
 
 Images: TypeAlias = Tensor | ImageStore
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    """Set disk space aside: a disk that fills up later would end the process by a signal."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-    else:
-        os.truncate(descriptor, size)
 
 
 def stored_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, directory: Path) -> ImageStore:

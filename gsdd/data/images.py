@@ -147,7 +147,7 @@ def read_photo(path: Path) -> Photo:
     Raises:
         BadImage: when it cannot be read, with the reason.
     """
-    name = printable(str(path))
+    name = printable(path)
     try:
         with decoder_warnings_ignored(), path.open("rb") as file:
             return decode(file, name)

@@ -9,7 +9,8 @@ import numpy as np
 from gsdd.distilled.latent_set import from_contents
 from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
-from gsdd.formats.atomic import check_not_source, check_output
+from gsdd.formats.atomic import check_not_source
+from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR
 from gsdd.formats.place import place_of
 from gsdd.generators.embedded import FORM, pack
@@ -46,7 +47,7 @@ def embed_generator(
     """
     place = place_of(source)
     check_not_source(Path(target), place)
-    check_output(Path(target), force=force)
+    check_place(Path(target), force=force)
     contents = files.read(place)
     if told := contents.document.foreign:
         raise FormatError(f"{place}: {told}")

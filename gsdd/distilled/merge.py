@@ -11,7 +11,8 @@ import numpy as np
 from gsdd.distilled.merge_plan import Piece, merged_manifest, notes_on
 from gsdd.errors import MergeError
 from gsdd.formats import container as files
-from gsdd.formats.atomic import check_not_source, check_output
+from gsdd.formats.atomic import check_not_source
+from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.origins import origins_of
 from gsdd.formats.place import Place, place_of
@@ -77,7 +78,7 @@ def merge(
     paths, target = tuple(map(place_of, inputs)), Path(output)
     for path in paths:
         check_not_source(target, path)
-    check_output(target, force=force)
+    check_place(target, force=force)
     joined: dict[str, bytearray] = {}
     pieces = [_read(path, joined) for path in paths]
     notes = notes_on(pieces)

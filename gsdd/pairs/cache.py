@@ -1,8 +1,5 @@
 """Decoded pairs in files that every process maps by their path."""
 
-import errno
-import os
-import shutil
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -14,7 +11,7 @@ import numpy as np
 
 from gsdd.distilled.latent_set import LatentSet
 from gsdd.errors import GsddError, OutputError
-from gsdd.formats.atomic import remove_orphans, told_as_output_error, written_whole
+from gsdd.formats.atomic import remove_orphans, reserve, told_as_output_error, written_whole
 from gsdd.pairs.decoder import SCALE, Decoder, Pixels, chunks
 from gsdd.pairs.temporary import TemporaryFolder
 
@@ -80,15 +77,17 @@ class PairCache:
     """
 
     def __init__(self, sets: Sequence[LatentSet], decoder: Decoder, folder: Path | None = None) -> None:
-        self._temporary: TemporaryFolder | None = None
+        temporary = None
         if folder is None:
-            self._temporary = TemporaryFolder()
-            folder = self._temporary.path
+            temporary = TemporaryFolder()
+            folder = temporary.path
         self._starts = [0, *accumulate(map(len, sets))]
         self._files = [
             PairFile(self._find(latents, decoder, folder, start), len(latents), latents.manifest.hr_size)
             for latents, start in zip(sets, self._starts, strict=False)
         ]
+        # Last, so that it goes last: Windows removes nothing that is mapped.
+        self._temporary = temporary
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -128,7 +127,12 @@ class PairCache:
                 return path
         path = _path(folder, latents, decoder.load(latents).fingerprint)
         if not _is_whole(path, latents):
-            self._decode(latents, decoder, path, start)
+            try:
+                self._decode(latents, decoder, path, start)
+            except OutputError:
+                # Another process may have decoded the same meanwhile. Windows replaces nothing that is mapped.
+                if not _is_whole(path, latents):
+                    raise
         return path
 
     def _decode(self, latents: LatentSet, decoder: Decoder, path: Path, start: int) -> None:
@@ -161,12 +165,9 @@ def _is_whole(path: Path, latents: LatentSet) -> bool:
 
 
 def _reserve(file: IO[bytes], folder: Path, size: int) -> None:
-    """Set room aside where the system can, so that a full disk is told before the decoding and not after."""
+    """Tell of a full disk before the decoding and not after."""
     try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        elif shutil.disk_usage(folder).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        reserve(file, folder, size)
     except OSError as error:
         raise OutputError(
             f"{folder}: got no room for {size / 1e6:,.0f} MB of decoded pairs ({error.strerror}); make room, or give "

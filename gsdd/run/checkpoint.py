@@ -14,6 +14,7 @@ from gsdd.distill.inversion import InversionState
 from gsdd.distill.matching import Distillation
 from gsdd.distill.run import State
 from gsdd.errors import FormatError
+from gsdd.formats.atomic import HOLDS_OPEN_FILES
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import crops_of
@@ -106,7 +107,8 @@ def read(path: Path, kinds: Kinds = STAGES) -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        path: a file that may be anything. Its tensors stay mapped, so it is replaced, never written to.
+        path: a file that may be anything. Its tensors stay mapped where what is mapped can be replaced, so it is
+            replaced, never written to.
         kinds: as for `write`.
 
     Returns:
@@ -131,7 +133,8 @@ def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             fields = {**loads((file.metadata() or {})[KEY])}
-            return fields, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return fields, {name: each.clone() for name, each in tensors.items()} if HOLDS_OPEN_FILES else tensors
     except (SafetensorError, LookupError, TypeError, FormatError) as error:
         raise FormatError(f"it is damaged, or no checkpoint ({quote(str(error))})") from error
 

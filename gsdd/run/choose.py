@@ -29,7 +29,9 @@ def scan(source: Path, run: Run) -> Catalog:
         SourceError: no usable photos.
     """
     crops = run.recipe.crops
-    catalog = catalogs.scan(source, min_size=crops.hr_size, on_bad_image=crops.on_bad_image, monitor=run.monitor)
+    catalog = catalogs.scan(
+        source, min_size=crops.hr_size, is_hr_size=True, on_bad_image=crops.on_bad_image, monitor=run.monitor
+    )
     for line in decisions(catalog):
         run.monitor.note(line)
     return catalog

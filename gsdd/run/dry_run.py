@@ -34,6 +34,7 @@ from gsdd.run.compress import PLAIN, STANDARD
 from gsdd.run.execution import Execution, begin, check_target, searching
 from gsdd.run.journal import Journal
 from gsdd.run.optimise import place
+from gsdd.run.quicker import quicker_ways
 from gsdd.run.size import likely_facts
 
 # The first one also compiles, allocates and fills caches, and does not count.
@@ -98,8 +99,9 @@ def dry_run(
         execution: how the run would be carried out.
 
     Returns:
-        What would be made, `seconds` by stage, `memory_bytes` and `bytes` of the file, all estimated, and under
-        `checkpoint` where the run would go on, None for the beginning; as JSON has them.
+        What would be made, `seconds` by stage, `memory_bytes` and `bytes` of the file, all estimated; under
+        `quicker` what a run that is long on a CPU takes in other ways; and under `checkpoint` where the run would go
+        on, None for the beginning; as JSON has them.
 
     Raises:
         GsddError: as `gsdd.compress` before its search.
@@ -123,6 +125,13 @@ def _foreseen(source: Path, target: Path, run: Run, execution: Execution) -> dic
     timings, extra = _timed(chosen, replace(run, monitor=SILENT, journal=KeepsNothing()))
     seconds = {"photos": choosing + 2 * photos, **expected_seconds(chosen, run.recipe, timings)}
     memory = expected_memory(chosen, run, extra)
+    known = {run.generator: timings}
+
+    def expected(other: Run) -> dict[str, float]:
+        if other.generator not in known:
+            known[other.generator], _ = _timed(chosen, replace(other, monitor=SILENT, journal=KeepsNothing()))
+        return {"photos": seconds["photos"], **expected_seconds(chosen, other.recipe, known[other.generator])}
+
     return {
         **chosen.to_dict(),
         "source_bytes": catalog.bytes,
@@ -131,6 +140,7 @@ def _foreseen(source: Path, target: Path, run: Run, execution: Execution) -> dic
         "seconds": {**seconds, "total": sum(seconds.values())},
         "memory_bytes": {**memory, "total": sum(memory.values())},
         "bytes": chosen.budget.likely if chosen.budget else _size(chosen, run),
+        "quicker": quicker_ways(run, sum(seconds.values()), expected),
         "checkpoint": place(found, run.recipe) if found else None,
         "path": str(target),
     }

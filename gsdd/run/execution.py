@@ -14,6 +14,7 @@ from gsdd.distill.run import Run
 from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
 from gsdd.formats.atomic import check_output, check_outside
+from gsdd.formats.endings import check_place
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.kernels.backend import Backend, choose
@@ -52,7 +53,7 @@ class Execution:
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         if not self.checkpoint_seconds >= 0:
-            raise RecipeError(f"checkpoint_seconds: got {self.checkpoint_seconds}, wanted a number of at least 0")
+            raise RecipeError(f"`checkpoint_seconds`: got {self.checkpoint_seconds}, wanted a number of at least 0")
 
 
 def begin(directory: Path, recipe: Recipe, device: str, monitor: Monitor, execution: Execution) -> Run:
@@ -119,7 +120,7 @@ def check_target(output: Path, source: Path, *, force: bool = False) -> None:
         OutputError: it exists, cannot be written, or lies among the photos.
     """
     check_outside(output, source)
-    check_output(output, force=force)
+    check_place(output, force=force)
     for path in checkpoint_paths(output):
         check_output(path, force=True)
 
@@ -129,7 +130,7 @@ def _precision(recipe: Recipe, generator: Generator) -> Precision:
         return "bf16" if multiplies_bf16(generator.device) and generator.computes_in_bf16 else "fp32"
     if recipe.precision == "bf16" and not generator.computes_in_bf16:
         raise RecipeError(
-            f"Recipe.precision: got 'bf16', in which generator {generator.reference.name} does not run; "
+            f"`Recipe.precision`: got 'bf16', in which generator {generator.reference.name} does not run; "
             "wanted fp32 or auto"
         )
     return recipe.precision

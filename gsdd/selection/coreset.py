@@ -18,15 +18,13 @@ from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
 from gsdd.parallel.exact import exact_fp32
-from gsdd.recipe import Family, OnBadImage
+from gsdd.recipe import LEAST_HR_SIZE, Family, OnBadImage
 from gsdd.selection.choosing import CANDIDATES, candidates, choose_crops
 from gsdd.selection.crop_folder import folder_files, is_of_a_coreset
 from gsdd.selection.crop_list import listed, to_csv
 from gsdd.selection.method import Method
 from gsdd.selection.selector import LEAVE_OUT, Selector
 from gsdd.selection.whole_folder import check_folder, write_folder
-
-MIN_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def coreset(
     """
     selector, target = Selector(method, seed, leave_out, FeatureSpec(features)), Path(output)
     _check(hr_size, max_candidates, target, Path(source), force)
-    catalog = scan(Path(source), min_size=hr_size, on_bad_image=on_bad_image, monitor=monitor)
+    catalog = scan(Path(source), min_size=hr_size, is_hr_size=True, on_bad_image=on_bad_image, monitor=monitor)
     for line in decisions(catalog):
         monitor.note(line)
     counts = latents_per_class(catalog, ipc)
@@ -137,8 +135,8 @@ def _is_list(target: Path) -> bool:
 
 
 def _check(hr_size: int, max_candidates: int, target: Path, source: Path, force: bool) -> None:
-    if hr_size < MIN_SIZE or hr_size % SCALE:
-        raise RecipeError(f"`hr_size`: got {hr_size}, wanted a multiple of {SCALE} of at least {MIN_SIZE}")
+    if hr_size < LEAST_HR_SIZE or hr_size % SCALE:
+        raise RecipeError(f"`hr_size`: got {hr_size}, wanted a multiple of {SCALE} of at least {LEAST_HR_SIZE}")
     if max_candidates < 1:
         raise RecipeError(f"`max_candidates`: got {max_candidates}, wanted at least 1 crop a class to choose from")
     check_outside(target, source)

@@ -75,7 +75,7 @@ def read_list(path: Path) -> tuple[ListedCrop, ...]:
     Raises:
         SourceError: the file cannot be read, or is no such list; the text names the line.
     """
-    name = printable(str(path))
+    name = printable(path)
     lines = csv.reader(io.StringIO(_text(path, name), newline=""), strict=True)
     try:
         if next(lines, None) != HEAD:
@@ -137,7 +137,7 @@ def find_crops(rows: Sequence[ListedCrop], catalog: Catalog) -> tuple[Crop, ...]
 
 
 def _found(row: ListedCrop, place: tuple[int, int] | None, catalog: Catalog) -> Crop:
-    root = printable(str(catalog.root))
+    root = printable(catalog.root)
     if place is None:
         raise SourceError(
             f"{root}: has no usable photo {printable(row.photo)} in class {printable(row.class_name)}, which the list"

@@ -12,7 +12,7 @@ from filelock import lock_descriptor
 
 from gsdd.data.naming import printable
 from gsdd.errors import OutputError
-from gsdd.formats.atomic import told_as_output_error
+from gsdd.formats.atomic import HOLDS_OPEN_FILES, told_as_output_error
 
 IsOurs = Callable[[Path, Path], bool]
 # In a hidden folder beside the output: the folder to be, the one that it replaces, and what a living process locks.
@@ -73,7 +73,7 @@ def _refuse(path: Path, is_ours: IsOurs, force: bool) -> None:
         raise OutputError(f"{path}: exists and is no folder; choose another `output`")
     stranger = next((entry for entry in path.rglob("*") if not is_ours(entry, path)), None)
     if stranger is not None:
-        name = printable(str(stranger.relative_to(path)))
+        name = printable(stranger.relative_to(path))
         raise OutputError(f"{path}: exists and holds {name}, which is not ours to replace; choose another `output`")
     if not force and any(path.iterdir()):
         raise OutputError(f"{path}: exists already; `force=True` replaces it")
@@ -133,9 +133,17 @@ def _begin(path: Path) -> tuple[Path, int]:
 def _remove_orphans(path: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.unfinished", re.DOTALL)
     for room in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name) and not entry.is_symlink()]:
-        with suppress(OSError), (room / LOCK).open("ab") as lock:
-            if not lock_descriptor(lock.fileno(), blocking=False):
-                continue
-            if (room / EARLIER).exists() and not path.exists():
-                (room / EARLIER).rename(path)
+        with suppress(OSError):
+            _remove_orphan(room, path)
+
+
+def _remove_orphan(room: Path, path: Path) -> None:
+    with (room / LOCK).open("ab") as lock:
+        if not lock_descriptor(lock.fileno(), blocking=False):
+            return
+        if (room / EARLIER).exists() and not path.exists():
+            (room / EARLIER).rename(path)
+        if not HOLDS_OPEN_FILES:
             shutil.rmtree(room, ignore_errors=True)
+    if HOLDS_OPEN_FILES:
+        shutil.rmtree(room, ignore_errors=True)

@@ -1,12 +1,12 @@
 """Processes that share a study's folder work out different cells."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import lock_descriptor
 
-from gsdd.formats.atomic import told_as_output_error
+from gsdd.formats.atomic import HOLDS_OPEN_FILES, told_as_output_error
 
 
 @contextmanager
@@ -28,7 +28,11 @@ def claimed(path: Path) -> Iterator[bool]:
         with told_as_output_error(path):
             ours = lock_descriptor(file.fileno(), blocking=False)
         yield ours
-        if ours:
+        if ours and not HOLDS_OPEN_FILES:
             # Who opened it meanwhile gets a claim on nothing, and sees by the result that there is nothing left to do.
             with told_as_output_error(path):
                 path.unlink(missing_ok=True)
+    if ours and HOLDS_OPEN_FILES:
+        # Who opened it meanwhile keeps it there.
+        with suppress(OSError):
+            path.unlink()

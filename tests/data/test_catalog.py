@@ -83,7 +83,7 @@ def test_photos_lie_one_folder_deep_and_the_rest_is_ignored_and_counted(tmp_path
         "empty": "a folder without photos",
         "nested": "a folder without photos",
         "sky/.hidden.png": "hidden",
-        "sky/clip.mpg": "not an image",
+        "sky/clip.mpg": "a video",
         "sky/deeper": "a folder inside a class",
         "sky/notes.txt": "not an image",
     }

@@ -56,12 +56,12 @@ def test_ipc_is_one_count_or_a_count_per_class(text, ipc):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("many", "ipc is 'many'; wanted a whole number"),
-        ("", "ipc is ''; wanted a whole number"),
-        ("1.5", "ipc is '1.5'"),
-        ("0", "ipc is 0; wanted at least 1"),
-        ("sky=-1", "ipc of class sky is -1"),
-        ("sky=5,animal", "ipc has 'animal'; wanted CLASS=COUNT"),
+        ("many", "`ipc` is 'many'; wanted a whole number"),
+        ("", "`ipc` is ''; wanted a whole number"),
+        ("1.5", "`ipc` is '1.5'"),
+        ("0", "`ipc` is 0; wanted at least 1"),
+        ("sky=-1", "`ipc` of class sky is -1"),
+        ("sky=5,animal", "`ipc` has 'animal'; wanted CLASS=COUNT"),
         ("=5", "wanted CLASS=COUNT"),
         ("sky=1,sky=2", "names class sky twice"),
     ],
@@ -84,7 +84,7 @@ def test_every_class_gets_its_count_in_the_catalogs_order():
         ({"sky": 2}, "no count for animal, water; name each class, or add \\*=COUNT"),
         ({"sky": 2, "sea": 1, "*": 1}, "names sea; the classes of the source are animal, sky, water"),
         ({"sky": 0, "*": 1}, "class sky is 0"),
-        (-3, "ipc is -3"),
+        (-3, "`ipc` is -3"),
     ],
 )
 def test_a_count_that_does_not_fit_the_classes_is_explained(ipc, message):

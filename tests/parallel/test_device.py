@@ -44,7 +44,7 @@ def test_a_network_that_mixes_bf16_with_its_own_float32_is_searched_in_float32(t
     mixed = Generator(Mixed(), GeneratorReference(**(told | {"name": "mixed", "scale": 4, "parameters": 9})))
     assert not mixed.computes_in_bf16
     assert _precision(Recipe(precision="auto"), mixed) == "fp32"
-    with pytest.raises(RecipeError, match=r"precision: got 'bf16', in which generator mixed does not run"):
+    with pytest.raises(RecipeError, match=r"precision`: got 'bf16', in which generator mixed does not run"):
         _precision(Recipe(precision="bf16"), mixed)
 
 

@@ -222,8 +222,8 @@ def test_nothing_is_written_into_or_over_the_source(source, tmp_path):
         ({"leave_out": 1.5}, "`leave_out`: got 1.5"),
         ({"leave_out": float("nan")}, "`leave_out`: got nan"),
         ({"features": "vgg"}, "features: got 'vgg'"),
-        ({"ipc": 0}, "ipc is 0; wanted at least 1"),
-        ({"ipc": {"sea": 1}}, "ipc names sea"),
+        ({"ipc": 0}, "`ipc` is 0; wanted at least 1"),
+        ({"ipc": {"sea": 1}}, "`ipc` names sea"),
     ],
 )
 def test_options_that_make_no_coreset_are_told(source, tmp_path, options, told):
