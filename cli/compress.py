@@ -136,12 +136,11 @@ def _run(
     from gsdd.run.dry_run import dry_run as foresee
     from gsdd.run.execution import Execution
 
-    own = own_device(device, monitor)
-    with joined(own) as workers:
+    with joined(own_device(device)) as workers:
         execution = Execution(**how, workers=workers)
         if dry_run:
-            return foresee(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution)
-        return run(source, target, recipe=recipe, device=own, monitor=monitor, execution=execution).to_dict()
+            return foresee(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution)
+        return run(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution).to_dict()
 
 
 def _cost_table(document: Mapping[str, Any]) -> str:

@@ -27,4 +27,31 @@ class Monitor:
         return False
 
 
+class NotingFirst(Monitor):
+    """Passes all on, and a line before the first progress: a job that is refused before it begins says only why.
+
+    Args:
+        monitor: what hears it.
+        line: the user should read.
+    """
+
+    def __init__(self, monitor: Monitor, line: str) -> None:
+        self._monitor, self._line = monitor, line
+
+    def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
+        """See `Monitor`."""
+        if self._line:
+            self._monitor.note(self._line)
+            self._line = ""
+        self._monitor.progress(stage, done, total, loss, images)
+
+    def note(self, text: str) -> None:
+        """See `Monitor`."""
+        self._monitor.note(text)
+
+    def should_stop(self) -> bool:
+        """See `Monitor`."""
+        return self._monitor.should_stop()
+
+
 SILENT = Monitor()

@@ -24,7 +24,7 @@ from gsdd.inspect.reinvert import invert_again, recipe_of
 from gsdd.inspect.sheet import Row, Tile, draw_sheet
 from gsdd.metrics.psnr import psnr
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 from gsdd.recipe import StartingCrops
 from gsdd.run.execution import searching
 from gsdd.selection.starting import starting_crops
@@ -99,7 +99,9 @@ def contact_sheet(
     _check(Path(output), per_class, force)
     distilled = file if isinstance(file, LatentSet) else read_latents(file)
     shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
-    model, note = distilled.load_generator(generator, device=pick_device(device, monitor), force=force_generator)
+    place = pick_device(device)
+    monitor = announcing(monitor, device, place)
+    model, note = distilled.load_generator(generator, device=place, force=force_generator)
     if note:
         monitor.note(note)
     columns = []

@@ -125,10 +125,11 @@ def verify(
 
 def _decode(path: Place, contents: Contents, name: str | None, device: str, force: bool, monitor: Monitor) -> Decoding:
     from gsdd.distilled.latent_set import from_contents  # loads torch, which the bytes alone do not need
-    from gsdd.parallel.device import pick_device
+    from gsdd.parallel.device import announcing, pick_device
 
-    distilled, place = from_contents(path, contents), pick_device(device, monitor)
+    distilled, place = from_contents(path, contents), pick_device(device)
     generator, note = distilled.load_generator(name, device=place, force=force)
+    monitor = announcing(monitor, device, place)
     if note:
         monitor.note(note)
     return Decoding(

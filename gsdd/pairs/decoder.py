@@ -12,7 +12,7 @@ from gsdd.errors import Interrupted
 from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 
 Pixels = NDArray[np.uint8]
 SCALE = int(DEGRADATION["scale"])
@@ -43,8 +43,10 @@ class Decoder:
         """
         made_with = latents.manifest.generator.fingerprint
         if made_with not in self._loaded:
-            self._device = pick_device(self._device, self._monitor)
-            model, note = latents.load_generator(self.generator, device=self._device, force=self._force)
+            place = pick_device(self._device)
+            model, note = latents.load_generator(self.generator, device=place, force=self._force)
+            if not self._loaded:
+                self._monitor = announcing(self._monitor, self._device, place)
             if note:
                 self._monitor.note(f"{latents.path}: {note}")
             self._loaded[made_with] = model

@@ -5,20 +5,19 @@ import warnings
 import torch
 
 from gsdd.errors import RecipeError
-from gsdd.monitor import SILENT, Monitor
+from gsdd.monitor import Monitor, NotingFirst
 from gsdd.parallel.torchrun import local_rank, started_by_torchrun
 
 AUTO = "auto"
 WANTED = "auto, cpu, cuda, a numbered GPU such as cuda:1, or mps"
 
 
-def pick_device(device: str, monitor: Monitor = SILENT) -> str:
+def pick_device(device: str) -> str:
     """Choose where to compute.
 
     Args:
         device: as torch names it; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each process
             that torchrun started takes a GPU of its own for "auto" and "cuda".
-        monitor: told what "auto" takes, and why.
 
     Returns:
         The name of a device that torch can use.
@@ -27,12 +26,26 @@ def pick_device(device: str, monitor: Monitor = SILENT) -> str:
         RecipeError: torch cannot use the device; the text says why.
     """
     if device == AUTO:
-        return _best(monitor)
+        return "cpu" if _fault_of("cuda") else _own_gpu("cuda")
     _check_name(device)
     place = _own_gpu(device)
     if fault := _fault_of(place):
         raise RecipeError(f'`device`: got {place}, but {fault}; take `device="cpu"`, or auto')
     return place
+
+
+def announcing(monitor: Monitor, device: str, place: str) -> Monitor:
+    """Have a monitor told, with the first progress of a job, what "auto" took, and why.
+
+    Args:
+        monitor: of the job.
+        device: as the user named it.
+        place: what `pick_device` made of it.
+
+    Returns:
+        A monitor for the job; the same one where the user named a device.
+    """
+    return NotingFirst(monitor, f"computing on {place}: {_reason(place)}") if device == AUTO else monitor
 
 
 def multiplies_bf16(device: torch.device) -> bool:
@@ -52,14 +65,11 @@ def multiplies_bf16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _best(monitor: Monitor) -> str:
-    if fault := _fault_of("cuda"):
-        monitor.note(f"computing on cpu: {fault}{_other_than_cuda()}")
-        return "cpu"
-    place, count = _own_gpu("cuda"), torch.cuda.device_count()
-    others = f", one of {count} GPUs" if count > 1 else ""
-    monitor.note(f"computing on {place}: {torch.cuda.get_device_name(place)}{others}")
-    return place
+def _reason(place: str) -> str:
+    if place == "cpu":
+        return f"{_fault_of('cuda')}{_other_than_cuda()}"
+    count = torch.cuda.device_count()
+    return f"{torch.cuda.get_device_name(place)}{f', one of {count} GPUs' if count > 1 else ''}"
 
 
 def _other_than_cuda() -> str:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from gsdd.errors import ProcessLostError, RecipeError
-from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
 from gsdd.parallel.torchrun import started_by_torchrun
 
@@ -144,19 +143,18 @@ class Workers:
 ALONE = Workers()
 
 
-def own_device(device: str, monitor: Monitor = SILENT) -> str:
+def own_device(device: str) -> str:
     """Choose where this process of a run computes, and refuse what several would share.
 
     Args:
         device: as for `pick_device`.
-        monitor: likewise.
 
     Raises:
         RecipeError: torch cannot use the device, or it is a numbered GPU, which the processes would share.
     """
     if started_by_torchrun() and device.startswith("cuda:"):
         raise RecipeError(f"`device`: got {device}, wanted cuda: torchrun gives each process its own GPU")
-    return pick_device(device, monitor)
+    return pick_device(device)
 
 
 @contextmanager

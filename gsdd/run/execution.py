@@ -20,7 +20,7 @@ from gsdd.generators.load import load_generator
 from gsdd.kernels.backend import Backend, choose
 from gsdd.monitor import Monitor
 from gsdd.parallel.determinism import Watched, determinism
-from gsdd.parallel.device import multiplies_bf16, pick_device
+from gsdd.parallel.device import announcing, multiplies_bf16, pick_device
 from gsdd.parallel.exact import exact_fp32
 from gsdd.parallel.memory_error import advising
 from gsdd.parallel.waiting import note_of_waiting
@@ -77,7 +77,9 @@ def begin(directory: Path, recipe: Recipe, device: str, monitor: Monitor, execut
     # Slips in the parts of a recipe that are text are told before any weights or photo is read.
     Dsa.from_recipe(recipe.augmentation)
     feature_spec(recipe)
-    generator = load_generator(os.fspath(recipe.generator), device=pick_device(device, monitor))
+    place = pick_device(device)
+    monitor = announcing(monitor, device, place)
+    generator = load_generator(os.fspath(recipe.generator), device=place)
     _check_backend(execution.backend, generator)
     if generator.device.type == "cpu":
         note_of_waiting(monitor)

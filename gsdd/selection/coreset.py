@@ -16,7 +16,7 @@ from gsdd.features.extractor import FeatureSpec
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.exact import exact_fp32
 from gsdd.recipe import LEAST_HR_SIZE, Family, OnBadImage
 from gsdd.selection.choosing import CANDIDATES, candidates, choose_crops
@@ -123,7 +123,8 @@ def coreset(
     if dry_run:
         return report
     if method != "random":
-        selector = replace(selector, device=pick_device(device, monitor))
+        selector = replace(selector, device=pick_device(device))
+        monitor = announcing(monitor, device, selector.device)
     with exact_fp32(torch.device(selector.device).type):
         chosen = choose_crops(catalog, pools, counts, hr_size, selector, monitor)
     facts = _facts(report, selector, catalog)

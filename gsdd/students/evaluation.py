@@ -10,7 +10,7 @@ from gsdd.metrics.outputs import Outputs
 from gsdd.metrics.registry import Files
 from gsdd.metrics.scores import Evaluation
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.exact import exact_fp32
 from gsdd.parallel.memory_error import advising
 from gsdd.recipe import OnBadImage
@@ -56,10 +56,17 @@ def evaluate(
         OutputError: an output exists already, or cannot be written.
         DeviceMemoryError: a photo is too large for the device.
     """
-    found = find_model(str(model), device=pick_device(device, monitor))
+    place = pick_device(device)
+    found = find_model(str(model), device=place)
     advice = 'take `device="cpu"`, or smaller photos'
     with exact_fp32(found.device.type), advising(f"{found.name} on a whole photo", found.device, advice):
         scores = score_folder(
-            found, Path(photos), metrics, files=files, outputs=outputs, on_bad_image=on_bad_image, monitor=monitor
+            found,
+            Path(photos),
+            metrics,
+            files=files,
+            outputs=outputs,
+            on_bad_image=on_bad_image,
+            monitor=announcing(monitor, device, place),
         )
     return replace(scores, model=found.name, about=found.about)

@@ -15,7 +15,7 @@ from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.formats.place import Place, place_of
 from gsdd.generators.weights import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.waiting import note_of_waiting
 from gsdd.run.journal import checkpoint_paths
 from gsdd.students.batches import Batches
@@ -158,7 +158,8 @@ def train(
     features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
     if features.note:
         monitor.note(features.note)
-    where = pick_device(device, monitor)
+    where = pick_device(device)
+    monitor = announcing(monitor, device, where)
     if where == "cpu":
         note_of_waiting(monitor)
     pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)

@@ -83,7 +83,7 @@ def train_in_memory(
         MetricError: weights of the perceptual term are missing or damaged.
     """
     features = found or find_features(recipe)
-    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(pick_device(device, monitor)))
+    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(pick_device(device)))
 
     def ask(trainer: Trainer) -> None:
         if monitor.should_stop():

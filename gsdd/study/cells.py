@@ -13,7 +13,7 @@ from gsdd.formats.atomic import remove_orphans, write_atomically
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.device import pick_device
+from gsdd.parallel.device import announcing, pick_device
 from gsdd.study.claims import claimed
 
 DIGITS = 10
@@ -43,7 +43,9 @@ class Workshop:
 
     def __post_init__(self) -> None:
         """Decide what "auto" is, once."""
-        object.__setattr__(self, "device", pick_device(self.device, self.monitor))
+        place = pick_device(self.device)
+        object.__setattr__(self, "monitor", announcing(self.monitor, self.device, place))
+        object.__setattr__(self, "device", place)
 
     def generator(self, name: str) -> Generator:
         """Load a generator by name or path, once."""

@@ -92,7 +92,7 @@ FAILED, USAGE, UNSOUND = 1, 2, 3
         ([*COMPRESS, "--ipc", "sky=1"], USAGE, "ipc has no count for water"),
         ([*COMPRESS, "--ipc", "3"], USAGE, "class sky: 3 latents wanted, but its 1 images have only 2 different 32x32"),
         ([*COMPRESS, "--hr-size", "33"], USAGE, "wanted a multiple of 4"),
-        ([*COMPRESS, "--device", "nonsense"], USAGE, "device 'nonsense' cannot be used"),
+        ([*COMPRESS, "--device", "nonsense"], USAGE, "--device: got 'nonsense', wanted auto, cpu"),
         ([*COMPRESS, "--set", "matching.lr=inf"], USAGE, "--set matching.lr: got inf"),
         ([*COMPRESS, "--set", "matching.lam=2"], USAGE, "--set matching.lam: got 2"),
         ([*COMPRESS, "--set", "augmentation.strategies=x"], USAGE, "--set augmentation.strategies: got 'x', wanted"),
@@ -145,7 +145,7 @@ FAILED, USAGE, UNSOUND = 1, 2, 3
         (["verify", "small.gsdd", "--generator", "realesrgan-x4plus-anime"], USAGE, "go with --decode"),
         (["verify", "small.gsdd", "--force-generator"], USAGE, "go with --decode"),
         (["verify", "small.gsdd", "--device", "cpu"], USAGE, "go with --decode"),
-        (["verify", "small.gsdd", "--decode", "-q", "--device", "nowhere"], USAGE, "device 'nowhere' cannot be used"),
+        (["verify", "small.gsdd", "--decode", "-q", "--device", "nowhere"], USAGE, "--device: got 'nowhere', wanted"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(desk, refused, words, code, told):

@@ -342,7 +342,7 @@ def test_a_generator_of_one_s_own_is_taken(file, tmp_path):
 
 def test_decoding_is_told_when_the_dataset_is_made(file):
     heard = Heard()
-    gsdd.DistilledPairs(file, monitor=heard)
+    gsdd.DistilledPairs(file, device="cpu", monitor=heard)
     assert heard.stages == [("decode", done, COUNT) for done in (8, 16, 24, 32, COUNT)]
     assert heard.notes == []
 

@@ -281,7 +281,8 @@ def test_other_weights_are_refused_unless_forced(small_file, tmp_path):
         expand(small_file, tmp_path / "e", generator="realesrgan-x4plus-anime")
     assert not (tmp_path / "e").exists()
     heard = Heard()
-    expand(small_file, tmp_path / "e", generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
+    other = {"generator": "realesrgan-x4plus-anime", "force_generator": True}
+    expand(small_file, tmp_path / "e", **other, device="cpu", monitor=heard)
     (note,) = heard.notes
     assert note.startswith(f"{small_file}: forced: ")
     for image in ("HR/animal_000000.png", "LR_x4/animal_000000.png"):
@@ -294,7 +295,7 @@ def test_the_same_weights_from_a_file_go_on_with_the_same_folder(expanded, small
     export(compact_generator(), tmp_path / "same.safetensors")
     before = bytes_and_times(expanded)
     heard = Heard()
-    expand(small_file, expanded, generator=str(tmp_path / "same.safetensors"), monitor=heard)
+    expand(small_file, expanded, generator=str(tmp_path / "same.safetensors"), device="cpu", monitor=heard)
     assert heard.notes == []
     assert bytes_and_times(expanded) == before
 

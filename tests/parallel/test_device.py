@@ -12,7 +12,7 @@ from recipes import preset
 from gsdd.errors import RecipeError
 from gsdd.generators.generator import Generator, GeneratorReference
 from gsdd.monitor import SILENT
-from gsdd.parallel.device import multiplies_bf16, pick_device
+from gsdd.parallel.device import announcing, multiplies_bf16, pick_device
 from gsdd.recipe import Recipe
 from gsdd.run.execution import Execution, _precision, begin
 
@@ -61,16 +61,25 @@ def no_gpu():
         pytest.skip("this machine has a GPU")
 
 
-def test_auto_is_the_cpu_where_there_is_no_gpu_and_says_why_in_one_line(no_gpu):
+def told_first(device: str) -> list[str]:
+    """What a job's monitor hears with the first progress of two."""
     heard = Heard()
-    assert pick_device("auto", heard) == "cpu"
-    (line,) = heard.notes
+    monitor = announcing(heard, device, pick_device(device))
+    assert heard.notes == []
+    for done in (1, 2):
+        monitor.progress("photos", done, 2)
+    assert heard.stages == [("photos", 1, 2), ("photos", 2, 2)]
+    return heard.notes
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu_and_says_why_in_one_line(no_gpu):
+    assert pick_device("auto") == "cpu"
+    (line,) = told_first("auto")
     assert re.fullmatch(r"computing on cpu: torch says: [^\n]*(NVIDIA driver|CUDA)[^\n]*", line)
 
 
 def test_what_the_user_named_needs_no_line():
-    heard = Heard()
-    assert pick_device("cpu", heard) == "cpu" and heard.notes == []
+    assert told_first("cpu") == []
 
 
 @pytest.mark.parametrize(
@@ -104,9 +113,7 @@ def test_what_a_driver_says_becomes_one_sentence(monkeypatch):
         raise RuntimeError(old)
 
     monkeypatch.setattr(torch, "ones", refuse)
-    heard = Heard()
-    assert pick_device("auto", heard) == "cpu"
-    assert heard.notes == [
+    assert told_first("auto") == [
         "computing on cpu: torch says: The NVIDIA driver on your system is too old (found version 11040)"
     ]
     with pytest.raises(RecipeError, match=r"got cuda, but torch says: The NVIDIA driver .* 11040\); take"):

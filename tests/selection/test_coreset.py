@@ -138,7 +138,7 @@ def test_strange_photos_are_used_converted_skipped_or_ignored_as_compress_does(t
     strange_class(tmp_path / "photos" / "strange")
     usable = len(USED_AS_THEY_ARE) + len(CONVERTED)
     told = Heard()
-    report = make(tmp_path / "photos", tmp_path / "out", "herding", ipc=usable, hr_size=32, monitor=told)
+    report = make(tmp_path / "photos", tmp_path / "out", "herding", ipc=usable, hr_size=32, monitor=told, device="cpu")
     assert {line.removeprefix("strange: strange/") for line in report.skipped} == {
         f"{name}: {why}" for name, why in SKIPPED.items()
     }
