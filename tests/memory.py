@@ -60,15 +60,20 @@ class Allocations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         """Run an op and record the storages in its results that are in none of its arguments."""
-        for tensor in _tensors((args, kwargs)):
+        given = _tensors((args, kwargs))
+        for tensor in given:
             self._remember(tensor)
+        # Older torch drops the object that stands for a storage, and what was remembered with it.
+        storages = {tensor.untyped_storage()._cdata for tensor in given}
+        storages |= {leaf._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.UntypedStorage)}
         if func.namespace == "gsdd":
             with self:
                 result = func.redispatch(CPU_KERNEL, *args, **(kwargs or {}))
         else:
             result = func(*args, **(kwargs or {}))
         for tensor in _tensors(result):
-            if self._remember(tensor) and tensor.untyped_storage().nbytes():
+            new = tensor.untyped_storage()._cdata not in storages and self._remember(tensor)
+            if new and tensor.untyped_storage().nbytes():
                 self._count(str(func.name()), tensor)
         return result
 

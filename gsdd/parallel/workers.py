@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ TIMEOUT = timedelta(minutes=10)
 
 DTYPES = (torch.uint8, torch.int64, torch.bfloat16, torch.float16, torch.float32, torch.float64)
 DIMENSIONS = 8
+STDOUT = 1
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,28 @@ def joined(device: str) -> Iterator[Workers]:
     try:
         if on_gpu:
             torch.cuda.set_device(device)
-        processes.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
+        with _without_stdout():
+            processes.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     except RuntimeError as error:
         raise workers.lost(error) from error
     try:
         yield workers
     finally:
         processes.destroy_process_group()
+
+
+@contextmanager
+def _without_stdout() -> Iterator[None]:
+    """Keep a greeting of gloo off stdout, where data goes: torch 2.8 and 2.9 write it there from C++."""
+    try:
+        kept = os.dup(STDOUT)
+    except OSError:  # there is no stdout
+        yield
+        return
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), STDOUT)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDOUT)
+        os.close(kept)

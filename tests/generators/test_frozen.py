@@ -194,7 +194,8 @@ def test_a_network_of_another_kind_is_checkpointed_and_says_so(network, message)
     network = network()
     frozen = freeze(network, real_latent(8))
     assert re.search(message, frozen.objection)
-    assert {tensor.numel() for tensor in kept(frozen, real_latent(8))} <= {real_latent(8).numel()}
+    # Older torch keeps an empty tensor beside it.
+    assert {tensor.numel() for tensor in kept(frozen, real_latent(8))} <= {0, real_latent(8).numel()}
 
 
 def test_freezing_leaves_the_global_random_state_alone():
