@@ -12,11 +12,11 @@ AUTO = "auto"
 WANTED = "auto, cpu, cuda, a numbered GPU such as cuda:1, or mps"
 
 
-def pick_device(device: str) -> str:
+def pick_device(device: str | torch.device) -> str:
     """Choose where to compute.
 
     Args:
-        device: as torch names it; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each process
+        device: of torch, or its name; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each process
             that torchrun started takes a GPU of its own for "auto" and "cuda".
 
     Returns:
@@ -25,10 +25,11 @@ def pick_device(device: str) -> str:
     Raises:
         RecipeError: torch cannot use the device; the text says why.
     """
-    if device == AUTO:
+    wanted = str(device)
+    if wanted == AUTO:
         return "cpu" if _fault_of("cuda") else _own_gpu("cuda")
-    _check_name(device)
-    place = _own_gpu(device)
+    _check_name(wanted)
+    place = _own_gpu(wanted)
     if fault := _fault_of(place):
         raise RecipeError(f'`device`: got {place}, but {fault}; take `device="cpu"`, or auto')
     return place
