@@ -16,8 +16,8 @@ def pick_device(device: str | torch.device) -> str:
     """Choose where to compute.
 
     Args:
-        device: of torch, or its name; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each process
-            that torchrun started takes a GPU of its own for "auto" and "cuda".
+        device: of torch, or its name; "auto" takes a GPU of NVIDIA or AMD if torch can use it, else the CPU. Each
+            process that torchrun started takes a GPU of its own for "auto" and "cuda".
 
     Returns:
         The name of a device that torch can use.
