@@ -68,6 +68,7 @@ def test_other_weights_need_force_and_are_told(two):
     with pytest.raises(FingerprintError):
         gsdd.DistilledPairs(two[0], generator="realesrgan-x4plus-anime")
     heard = Heard()
-    gsdd.DistilledPairs(two[0], generator="realesrgan-x4plus-anime", force_generator=True, monitor=heard)
+    other = {"generator": "realesrgan-x4plus-anime", "force_generator": True}
+    gsdd.DistilledPairs(two[0], **other, device="cpu", monitor=heard)
     (note,) = heard.notes
     assert note.startswith(f"{two[0]}: forced: ")
