@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from gsdd.parallel.while_used import WhileUsed
+
 # cuBLAS sums in one order only in workspaces of its own; torch reads it at the first product.
 WORKSPACE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 COMPLAINT = re.compile(r"(\S+) does not have a deterministic implementation|(CuBLAS)")
@@ -42,7 +44,7 @@ def determinism(device_type: str) -> Iterator[Watched]:
     if device_type == "cpu":
         yield watched
         return
-    with _deterministic(), warnings.catch_warnings(record=True) as caught:
+    with _DETERMINISTIC.used(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield watched
     for warning in caught:
@@ -67,3 +69,6 @@ def _deterministic() -> Iterator[None]:
         details.fill_uninitialized_memory = filled
         for name in missing:
             del os.environ[name]
+
+
+_DETERMINISTIC = WhileUsed(_deterministic)

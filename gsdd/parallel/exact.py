@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from gsdd.parallel.while_used import WhileUsed
+
 # What torch calls fp32 arithmetic that rounds nothing: no TF32 on a GPU, no bf16 in oneDNN.
 EXACT = "ieee"
 
@@ -22,9 +24,9 @@ def exact_fp32(device_type: str) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(torch.autocast(device_type, enabled=False))
-        stack.enter_context(_full_products())
+        stack.enter_context(_FULL_PRODUCTS.used())
         if device_type == "cuda":
-            stack.enter_context(_same_kernels())
+            stack.enter_context(_SAME_KERNELS.used())
         yield
 
 
@@ -79,3 +81,6 @@ def _same_kernels() -> Iterator[None]:
         yield
     finally:
         cudnn.enabled, cudnn.benchmark, cudnn.deterministic = before
+
+
+_FULL_PRODUCTS, _SAME_KERNELS = WhileUsed(_full_products), WhileUsed(_same_kernels)

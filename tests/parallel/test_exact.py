@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -84,6 +85,26 @@ def test_the_products_of_a_cpu_are_exact_too():
     finally:
         torch.set_float32_matmul_precision("highest")
     assert (got - exact).abs().max() < 1e-4
+
+
+def test_threads_that_overlap_compute_exactly_and_leave_nothing_behind():
+    """The first comes first and goes first: the second is still at work then."""
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(exact_fp32("cpu"))
+            second.enter_context(exact_fp32("cpu"))
+            first.close()
+            assert is_exact()
+        assert not is_exact()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def is_exact() -> bool:
+    if HAS_PRECISIONS:
+        return torch.backends.mkldnn.matmul.fp32_precision == "ieee"
+    return torch.get_float32_matmul_precision() == "highest"
 
 
 def test_autocast_ends_within():
