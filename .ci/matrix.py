@@ -43,14 +43,14 @@ def oldest() -> str:
     return "\n".join(re.sub(r"^([\w-]+)>=([\w.]+).*", r"\1==\2", need) for need in needs)
 
 
-def environment(python: str, version: str, packages: str, extras: str) -> Path:
+def environment(python: str, version: str, packages: str) -> Path:
     """Make a fresh environment; return its folder of programs."""
     folder = ROOT / "build" / "matrix" / f"{version}-{packages}"
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
     pins = folder / "pins.txt"
     pins.write_text(oldest() if packages == "oldest" else "")
     pip = (folder / "bin/python", "-m", "pip", "install", "--quiet", "--constraint", pins)
-    subprocess.run([*pip, "--editable", f"{ROOT}[{extras}]", "pytest", "pytest-xdist"], check=True)
+    subprocess.run([*pip, "--editable", f"{ROOT}[dev]"], check=True)
     return folder / "bin"
 
 
@@ -59,7 +59,7 @@ def run(version: str, packages: str, smoke: bool) -> tuple[str, bool]:
     python = interpreter(version)
     if python is None:
         return f"Python {version} is not on this machine", True
-    programs = environment(python, version, packages, "demo" if smoke else "dev")
+    programs = environment(python, version, packages)
     words = [programs / "pytest", "-q", "-n", "auto", "--dist", "loadfile", *(SMOKE if smoke else ())]
     done = subprocess.run(
         words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True, check=False

@@ -4,6 +4,7 @@ import math
 import os
 import statistics
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -252,7 +253,7 @@ def _moving(chosen: Chosen, recipe: Recipe) -> int:
 
 
 def _of_both(recipe: Recipe, steps: int, seconds: tuple[float, float]) -> float:
-    fast = sum(recipe.computes_in_bf16(number, steps) for number in range(steps))
+    fast = bisect_left(range(steps), True, key=lambda number: not recipe.computes_in_bf16(number, steps))
     return fast * seconds[0] + (steps - fast) * seconds[1]
 
 
