@@ -186,8 +186,9 @@ def test_a_long_run_on_a_cpu_says_what_takes_less(gsdd):
     ]
     document = json.loads(gsdd(*words, *lean, "--dry-run", "--json").out)
     small, quick_one, both = document["quicker"]
-    assert small["seconds"] < document["seconds"]["total"] / 4
-    assert both["seconds"] < min(small["seconds"], quick_one["seconds"])
+    assert small["seconds"] < document["seconds"]["total"]
+    # By the number of steps, whatever the machine does meanwhile.
+    assert max(both["seconds"], quick_one["seconds"]) < small["seconds"] / 100
     (row,) = (line for line in _cost_table(document).splitlines() if "as many latents" in line)
     assert row.startswith("  as many latents with    --generator realesr-animevideov3: ")
     assert "; --preset quick: " in row
