@@ -13,7 +13,7 @@ from gsdd.parallel.determinism import determinism
 from gsdd.parallel.exact import exact_fp32
 
 HAS_PRECISIONS = hasattr(torch.backends, "fp32_precision")
-# What a trainer may have switched on, each in a process of its own: the ways exclude each other.
+# What a trainer may have switched on, each in a forked process of its own: the ways exclude each other.
 SWITCHES = {
     "nothing": "pass",
     "the old flags": "b.cuda.matmul.allow_tf32 = b.cudnn.allow_tf32 = True",
@@ -30,6 +30,7 @@ NEW_SWITCHES = {
     "oneDNN": "b.mkldnn.matmul.fp32_precision = 'bf16'",
 }
 SCRIPT = """
+import os, sys, traceback
 import torch
 from gsdd.parallel.exact import exact_fp32
 b = torch.backends
@@ -48,28 +49,40 @@ def told():
         names += [f"b{place}.fp32_precision" for place in places]
     return {name: asked(name) for name in names}
 
-SWITCH
-before = told()
-try:
-    with exact_fp32("cuda"):
-        inside = told()
-        raise KeyError
-except KeyError:
-    pass
-assert told() == before, (before, told())
-if hasattr(b, "fp32_precision"):
-    assert all(value == "ieee" for name, value in inside.items() if name.endswith("fp32_precision")), inside
-else:
-    assert not inside["b.cudnn.allow_tf32"] and not inside["b.cuda.matmul.allow_tf32"], inside
-assert inside["b.cudnn.deterministic"] is True and inside["b.cudnn.benchmark"] is False, inside
+def check():
+    before = told()
+    try:
+        with exact_fp32("cuda"):
+            inside = told()
+            raise KeyError
+    except KeyError:
+        pass
+    assert told() == before, (before, told())
+    if hasattr(b, "fp32_precision"):
+        assert all(value == "ieee" for name, value in inside.items() if name.endswith("fp32_precision")), inside
+    else:
+        assert not inside["b.cudnn.allow_tf32"] and not inside["b.cuda.matmul.allow_tf32"], inside
+    assert inside["b.cudnn.deterministic"] is True and inside["b.cudnn.benchmark"] is False, inside
+
+for number, switch in enumerate(sys.argv[1:]):
+    if not os.fork():
+        try:
+            exec(switch)
+            check()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit(switch)
 """
 
 
-@pytest.mark.parametrize("switch", [*SWITCHES.values(), *(NEW_SWITCHES.values() if HAS_PRECISIONS else ())])
-def test_products_are_exact_within_and_as_the_caller_had_them_afterwards(switch):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT.replace("SWITCH", switch)], capture_output=True, text=True
-    )
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each switch is set in a process forked from one that has torch")
+def test_products_are_exact_within_and_as_the_caller_had_them_afterwards():
+    switches = [*SWITCHES.values(), *(NEW_SWITCHES.values() if HAS_PRECISIONS else ())]
+    words = [sys.executable, "-W", "ignore", "-c", SCRIPT, *switches]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
