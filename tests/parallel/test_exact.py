@@ -78,7 +78,6 @@ for number, switch in enumerate(sys.argv[1:]):
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="each switch is set in a process forked from one that has torch")
 def test_products_are_exact_within_and_as_the_caller_had_them_afterwards():
     switches = [*SWITCHES.values(), *(NEW_SWITCHES.values() if HAS_PRECISIONS else ())]
     words = [sys.executable, "-W", "ignore", "-c", SCRIPT, *switches]

@@ -5,7 +5,6 @@ that work is launched on the GPU that `auto` chose; and what is said where a GPU
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +17,8 @@ from gsdd.cli.main import exit_code
 from gsdd.students.named import students
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("cc") is None or not str(torch.version.cuda).startswith("13."),
-    reason="the stand-in is C code, for the CUDA runtime 13 of torch 2.14",
+    not str(torch.version.cuda).startswith("13."),
+    reason="runtime.c has the calls and structures of the CUDA runtime 13; the oldest torch of the matrix brings 12",
 )
 GENERATOR = "realesr-animevideov3"
 FEW = "--hr-size 64 --inversion-steps 2 --iterations 2 --set crops.real=4 --set matching.real_batch=4"
