@@ -19,8 +19,8 @@ from gsdd.parallel.chunks import CHUNK
 def warm_up(source: DistillationSource, spaces: Spaces, run: Run) -> float:
     """Compile what the steps of a run need, for its own shapes, and fill caches.
 
-    A first step on a GPU takes many times as long as the next where Triton has compiled nothing before. On a CPU nothing
-    is compiled and a first step is like any other, so that none is made.
+    A first step on a GPU takes many times as long as later ones where Triton has compiled nothing before. On a CPU
+    nothing is compiled and a first step is like any other, so that none is made.
 
     Args:
         source: crops and classes of the run.
