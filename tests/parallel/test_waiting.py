@@ -24,7 +24,7 @@ sys.argv = ["gsdd", "--version"]
 try:
     run()
 finally:
-    print(os.environ["OMP_WAIT_POLICY"])
+    print(os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT"))
 """
 
 
@@ -59,5 +59,6 @@ def test_it_says_nothing_where_threads_do_not_spin(busy_cores):
 
 
 def test_the_command_waits_passively_unless_the_user_wants_otherwise():
-    assert said(COMMAND)[-2] == "passive"
-    assert said(COMMAND, OMP_WAIT_POLICY="active")[-2] == "active"
+    assert said(COMMAND)[-2] == "passive 1000"
+    assert said(COMMAND, OMP_WAIT_POLICY="active")[-2] == "active None"
+    assert said(COMMAND, GOMP_SPINCOUNT="7")[-2] == "None 7"
