@@ -3,8 +3,8 @@
 import os
 import signal
 
-# Of threads that spin while they wait, on cores that others use too, little is left; of threads that never spin, an eighth
-# is lost on idle cores. A thousand turns, some microseconds, lose neither (benchmarks/busy.py). Read as OpenMP loads.
+# Threads that spin while they wait leave little of cores that others use too; threads that never spin lose an eighth on
+# idle cores. A thousand turns, some microseconds, lose neither (benchmarks/busy.py). OpenMP reads these as it loads.
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 

@@ -1,6 +1,5 @@
 /* The calls of the CUDA runtime that tell something, for a GPU that is not there: memory is the host's, copies are made.
    STAND_IN_GPUS and STAND_IN_BYTES say how many devices there are, and what each of them holds. */
-#define __CUDA_API_VERSION_INTERNAL 1
 #include <cuda_runtime_api.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -22,8 +21,8 @@ static long capacity(void) { return number("STAND_IN_BYTES", 80L << 30); }
 cudaError_t cudaGetDeviceCount(int *count) { *count = devices(); return *count ? 0 : cudaErrorNoDevice; }
 cudaError_t cudaGetDevice(int *number) { *number = device; return 0; }
 cudaError_t cudaSetDevice(int number) { if (number >= devices()) return cudaErrorInvalidDevice; device = number; return 0; }
-cudaError_t cudaDriverGetVersion(int *version) { *version = 13000; return 0; }
-cudaError_t cudaRuntimeGetVersion(int *version) { *version = 13000; return 0; }
+cudaError_t cudaDriverGetVersion(int *version) { *version = CUDART_VERSION; return 0; }
+cudaError_t cudaRuntimeGetVersion(int *version) { *version = CUDART_VERSION; return 0; }
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *is, int number) {
   memset(is, 0, sizeof *is);
   strcpy(is->name, "Stand-in GPU");
@@ -74,6 +73,12 @@ cudaError_t cudaGetDriverEntryPointByVersion(
   *function = strcmp(name, "cuDevicePrimaryCtxGetState") ? (void *)nothing : (void *)context_is_active;
   return 0;
 }
+#if CUDART_VERSION < 13000
+cudaError_t cudaGetDriverEntryPoint(
+    const char *name, void **function, unsigned long long flags, enum cudaDriverEntryPointQueryResult *found) {
+  return cudaGetDriverEntryPointByVersion(name, function, CUDART_VERSION, flags, found);
+}
+#endif
 
 /* Memory */
 cudaError_t cudaMemGetInfo(size_t *available, size_t *total) { *available = capacity() - held; *total = capacity(); return 0; }
@@ -105,9 +110,14 @@ cudaError_t cudaGetSymbolAddress(void **memory, const void *symbol) { static cha
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) { *least = 0; *greatest = -5; return 0; }
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority) { *stream = (void *)2; return 0; }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *is) { *is = 0; return 0; }
+#if CUDART_VERSION < 13000
+#define EDGES
+#else
+#define EDGES const cudaGraphEdgeData **edges,
+#endif
 cudaError_t cudaStreamGetCaptureInfo(
     cudaStream_t stream, enum cudaStreamCaptureStatus *is, unsigned long long *id, cudaGraph_t *graph,
-    const cudaGraphNode_t **nodes, const cudaGraphEdgeData **edges, size_t *count) {
+    const cudaGraphNode_t **nodes, EDGES size_t *count) {
   *is = 0;
   if (id) *id = 0;
   return 0;

@@ -10,16 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from stand_in_gpu.build import HERE, build, environment
 
 from gsdd.cli.main import exit_code
 from gsdd.students.named import students
 
-pytestmark = pytest.mark.skipif(
-    not str(torch.version.cuda).startswith("13."),
-    reason="runtime.c has the calls and structures of the CUDA runtime 13; the oldest torch of the matrix brings 12",
-)
 GENERATOR = "realesr-animevideov3"
 FEW = "--hr-size 64 --inversion-steps 2 --iterations 2 --set crops.real=4 --set matching.real_batch=4"
 
