@@ -16,6 +16,7 @@ def build(folder: Path) -> Path:
     for library, sources in LIBRARIES.items():
         words = ["cc", "-w", "-shared", "-fPIC", f"-I{INCLUDE}", f"-Wl,-soname,{library}", "-o", folder / library]
         subprocess.run([*words, *(HERE / source for source in sources)], check=True)
+    (folder / "libcuda.so").symlink_to("libcuda.so.1")  # Triton 3.4 still links its launcher to the driver
     return folder
 
 
