@@ -1,9 +1,9 @@
-"""`gsdd compress` on cores that other processes use too: wall time against idle cores, waiting passively and spinning.
+"""`gsdd compress` on cores that others use too: wall time against idle cores, as the command waits and spinning.
 
     python benchmarks/busy.py ../shared/data/mini-ost/train
 
-Spinning is OpenMP's own default, which the command replaces (cli/entry.py). Runs alternate; ratios are
-of runs side by side, and their median is told. OPTIONS after SOURCE are those of `gsdd compress`.
+Spinning is OpenMP's own default, in place of which the command chooses by what runs beside it (cli/entry.py). Runs
+alternate; ratios are of runs side by side, and their median is told. OPTIONS after SOURCE are those of `gsdd compress`.
 """
 
 import os
@@ -19,8 +19,8 @@ from statistics import median
 import click
 
 OPTIONS = ("--preset", "quick", "--generator", "realesr-animevideov3", "--ipc", "1")
-PASSIVE = "from gsdd.cli.entry import run; run()"
-SPINNING = "from gsdd.cli.main import run; run()"  # as without the entry, which sets the policy
+COMMAND = "from gsdd.cli.entry import run; run()"
+SPINNING = "from gsdd.cli.main import run; run()"  # as without the entry, which chooses
 LOST, SLOWER = 0.97, 4.0
 
 
@@ -57,17 +57,17 @@ def main(source: Path, repeats: int, load: int, spinning_too: bool, options: tup
     kept, slower = [], []
     for number in range(repeats):
         # Each is first in turn: what ran before leaves the machine warm.
-        order = (SPINNING, PASSIVE) if number % 2 else (PASSIVE, SPINNING)
+        order = (SPINNING, COMMAND) if number % 2 else (COMMAND, SPINNING)
         took = {entry: wall(entry, source, options) for entry in order}
-        kept.append(took[SPINNING] / took[PASSIVE])
-        click.echo(f"idle: spinning {took[SPINNING]:.1f} s, passive {took[PASSIVE]:.1f} s")
+        kept.append(took[SPINNING] / took[COMMAND])
+        click.echo(f"idle: spinning {took[SPINNING]:.1f} s, command {took[COMMAND]:.1f} s")
         if load:
             with busy(load):
-                loaded = wall(PASSIVE, source, options)
+                loaded = wall(COMMAND, source, options)
                 spun = f", spinning {wall(SPINNING, source, options):.1f} s" if spinning_too else ""
-            slower.append(loaded / took[PASSIVE])
-            click.echo(f"under {load} busy processes: passive {loaded:.1f} s{spun}")
-    click.echo(f"idle, speed of passive against spinning: x {median(kept):.3f}, wanted {LOST}")
+            slower.append(loaded / took[COMMAND])
+            click.echo(f"under {load} busy processes: command {loaded:.1f} s{spun}")
+    click.echo(f"idle, speed of command against spinning: x {median(kept):.3f}, wanted {LOST}")
     if load:
         click.echo(f"under {load} busy processes: {median(slower):.2f} times the idle time, wanted at most {SLOWER}")
 

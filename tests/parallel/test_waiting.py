@@ -58,7 +58,13 @@ def test_it_says_nothing_where_threads_do_not_spin(busy_cores):
     assert said(JOB, OMP_WAIT_POLICY="PASSIVE") == said(JOB, GOMP_SPINCOUNT="1000") == ["", ""]
 
 
-def test_the_command_waits_passively_unless_the_user_wants_otherwise():
-    assert said(COMMAND)[-2] == "passive 1000"
+def test_the_command_sleeps_on_shared_cores_unless_the_user_wants_otherwise(busy_cores):
+    assert said(COMMAND)[-2] == "passive None"
     assert said(COMMAND, OMP_WAIT_POLICY="active")[-2] == "active None"
     assert said(COMMAND, GOMP_SPINCOUNT="7")[-2] == "None 7"
+
+
+def test_the_command_leaves_idle_cores_to_openmp(tmp_path):
+    idle = "from pathlib import Path; import gsdd.parallel.load as load; load.LOADAVG = Path('loadavg')\n"
+    (tmp_path / "loadavg").write_text("0.10 0.20 0.30 1/99 4321\n")
+    assert said(idle.replace("'loadavg'", repr(str(tmp_path / "loadavg"))) + COMMAND)[-2] == "None None"
