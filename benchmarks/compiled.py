@@ -4,8 +4,9 @@
     python benchmarks/compiled.py --json
     python benchmarks/compiled.py --write        # a row a kernel, between the two markers of each op's README.md
 
-No GPU is needed: Triton compiles ahead of time for sm_80 (A100) and sm_90 (H100), and cuobjdump and nvdisasm, which
-come with it, read the result. Run it without TRITON_INTERPRET. Other files that define `shipped()` can be named.
+No GPU is needed: Triton compiles ahead of time for sm_80 (A100), sm_90 (H100) and sm_100 (B200), and cuobjdump and
+nvdisasm, which come with it, read the result. Run it without TRITON_INTERPRET. Other files that define `shipped()` can
+be named.
 """
 
 import functools
@@ -20,10 +21,12 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 import triton
@@ -34,7 +37,7 @@ from triton.runtime.driver import driver
 import gsdd.kernels
 from gsdd.kernels.launch import Launch
 
-ARCHITECTURES = (80, 90)
+ARCHITECTURES = (80, 90, 100)
 BEGIN, END = "<!-- compiled: begin -->", "<!-- compiled: end -->"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 KERNELS = Path(inspect.getfile(gsdd.kernels)).parent
@@ -126,14 +129,9 @@ class AbsentDevice:
 
 def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
     """Compile a launch as Triton would at its first run, and read the result."""
-    driver.set_active(AbsentDevice(architecture))
-    options = {"num_warps": launch.warps, "num_stages": launch.stages, "debug": False}
-    built = launch.kernel.warmup(**launch.arguments, **launch.constants, **options, grid=launch.grid)
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
-        cubin.write(built.asm["cubin"])
-        cubin.flush()
-        usage = _tool("cuobjdump", "-res-usage", cubin.name)
-        code = _tool("nvdisasm", "-c", cubin.name)
+    built = _built(launch, architecture)
+    with _cubin(built) as cubin:
+        usage, code = _tool("cuobjdump", "-res-usage", cubin), _tool("nvdisasm", "-c", cubin)
     accesses = list(_ptx_accesses(built.asm["ptx"], _tensor_parameters(built.src)))
     loads, stores = _sass_widths(code, "LDG"), _sass_widths(code, "STG")
     _check_same(name, accesses, loads, stores)
@@ -152,6 +150,26 @@ def compile_launch(name: str, launch: Launch, architecture: int) -> Compiled:
         loads_from=_by_argument(accesses, "ld"),
         stores_to=_by_argument(accesses, "st"),
     )
+
+
+def disassembled(launch: Launch, architecture: int) -> str:
+    """Compile a launch and return its machine code as text."""
+    with _cubin(_built(launch, architecture)) as cubin:
+        return _tool("nvdisasm", "-c", cubin)
+
+
+def _built(launch: Launch, architecture: int) -> Any:  # noqa: ANN401
+    driver.set_active(AbsentDevice(architecture))
+    options = {"num_warps": launch.warps, "num_stages": launch.stages, "debug": False}
+    return launch.kernel.warmup(**launch.arguments, **launch.constants, **options, grid=launch.grid)
+
+
+@contextmanager
+def _cubin(built: Any) -> Iterator[str]:  # noqa: ANN401
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
+        cubin.write(built.asm["cubin"])
+        cubin.flush()
+        yield cubin.name
 
 
 def _tool(name: str, *arguments: str) -> str:
@@ -243,16 +261,22 @@ def _job(file: Path, name: str, architecture: int) -> Compiled:
 
 def compile_all(files: list[Path]) -> list[Compiled]:
     """Compile everything that some modules ship for every architecture, two at a time."""
-    jobs = [(file, name, sm) for file in files for name in launches_of(file) for sm in ARCHITECTURES]
+    jobs = [
+        (file, name, sm)
+        for file in files
+        for name, launch in launches_of(file).items()
+        for sm in ARCHITECTURES
+        if launch.since <= sm < launch.before
+    ]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         return list(pool.map(_job, *zip(*jobs, strict=True), chunksize=4))
 
 
 def table(compiled: list[Compiled], of: Callable[[Compiled], str]) -> str:
-    """Lay out as Markdown, sm_80 / sm_90 in each cell.
+    """Lay out as Markdown, sm_80 / sm_90 / sm_100 in each cell.
 
     Args:
-        compiled: launches for both architectures.
+        compiled: launches for all architectures.
         of: names the row of each; launches of one name share a row, with the least and the most of each number.
 
     Returns:
@@ -269,13 +293,17 @@ def table(compiled: list[Compiled], of: Callable[[Compiled], str]) -> str:
         cells = [" / ".join(_span(getattr(one, column) for one in side) for side in sides) for column in numbers]
         widths = [" / ".join(_all_widths(side, column) for side in sides) for column in ("loads", "stores")]
         rows.append(
-            "| " + " | ".join([name, str(len(sides[0])), _span(one.warps for one in group), *cells, *widths]) + " |"
+            "| "
+            + " | ".join(
+                [name, str(len({one.name for one in group})), _span(one.warps for one in group), *cells, *widths]
+            )
+            + " |"
         )
     return "\n".join(rows)
 
 
 def _span(numbers: Iterable[int]) -> str:
-    found = sorted(set(numbers))
+    found = sorted(set(numbers)) or ["-"]
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
@@ -296,7 +324,7 @@ def write_pages(compiled: list[Compiled]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a launch and architecture.")
 @click.option("--write", is_flag=True, help="Put a table of its kernels into each op's README.md.")
 def main(files: tuple[Path, ...], as_json: bool, write: bool) -> None:
-    """Compile what FILES ship (default: every kernel of gsdd) for sm_80 and sm_90."""
+    """Compile what FILES ship (default: every kernel of gsdd) for sm_80, sm_90 and sm_100."""
     if os.environ.get("TRITON_INTERPRET") == "1":
         sys.exit("compiled.py: TRITON_INTERPRET=1 is set, so nothing can be compiled; unset it")
     compiled = compile_all([file.resolve() for file in files] or shipping_files())

@@ -1,6 +1,6 @@
 """What each op of gsdd.kernels replaces: the obvious composition of PyTorch ops, with a parameter an image.
 
-Written from the formulas of DSA (Zhao and Bilen, ICML 2021) and of GSDD, not from gsdd's reference; `gpu.py` times it.
+Written from the formulas of DSA (Zhao and Bilen, ICML 2021) and of GSDD, not from the reference; `device.py` times it.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The cases of gpu.py: every op of gsdd.kernels with its inputs, its rivals, and the bytes that it has to move."""
+"""The cases of device.py: every op of gsdd.kernels with its inputs, its rivals, and the bytes that it has to move."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -74,7 +74,8 @@ class Scale:
 
 
 MIXED, ALL = "one of six an image", "all six"
-MEASURED = Scale((64, 128, 256, 512), 2**22, 4096, 256, (*STRATEGIES, MIXED, ALL), torch.device("cuda"))
+COMPARED = Scale((65, 128), 2**17, 511, 100, (*STRATEGIES, MIXED, ALL), torch.device("cuda"))
+PRODUCT = Scale((128,), 2**22, 4096, 512, (MIXED,), torch.device("cuda"))
 DRY = Scale((10,), 0, 8, 16, (MIXED,), torch.device("cpu"))
 
 

@@ -60,6 +60,7 @@ def plain_loop(
     Yields:
         Each step, without end.
     """
+    device = generator.device
     network = copy.deepcopy(generator.network).to(memory_format=torch.contiguous_format)
     z = latents.clone().requires_grad_(True)
     adam = torch.optim.Adam([z], lr=recipe.matching.lr, betas=(0.9, 0.999))
@@ -74,8 +75,8 @@ def plain_loop(
             omega = omegas.take(torch.tensor([c]))
             rows = slice(first, first + count)
             with torch.no_grad():
-                real = psi(augmented(real_batch(source, recipe, c, number), omega)).mean(dim=0)
-                pairs = psi(augmented(to_float(source.starts[rows]), omega))
+                real = psi(augmented(real_batch(source, recipe, c, number).to(device), omega)).mean(dim=0)
+                pairs = psi(augmented(to_float(source.starts[rows].to(device)), omega))
             made = psi(augmented(network(z[rows]), omega))
             l_dis, r = (made.mean(dim=0) - real).square().sum(), (made - pairs).square().sum(dim=1).mean()
             of_class = (1 - recipe.matching.lam) * l_dis + recipe.matching.lam * r

@@ -30,9 +30,9 @@ def changed(recipe: Recipe, **values: object) -> Recipe:
     return recipe.changed({FLAT.get(name, name): value for name, value in values.items()})
 
 
-def real_job(photos: Path, recipe: Recipe) -> RealJob:
+def real_job(photos: Path, recipe: Recipe, device: str = "cpu") -> RealJob:
     """Look at the photos, choose crops and read them, as the first stages of `gsdd.compress` do."""
-    run = begin(Path(), recipe, "cpu", SILENT, Execution())
+    run = begin(Path(), recipe, device, SILENT, Execution())
     chosen = choose(scan(photos, run), run)
     starts = torch.from_numpy(read_crops(chosen.catalog, chosen.crops, recipe.crops.hr_size))
     source = DistillationSource(chosen.class_names, chosen.counts, starts, real_crops(chosen.catalog, recipe))

@@ -65,7 +65,7 @@ class Job:
 
     def l_overall(self, latents: Tensor) -> float:
         """Judge latents."""
-        chunks = chunk_indices(torch.arange(len(latents)))
+        chunks = chunk_indices(torch.arange(len(latents)), self.run.chunk)
         with torch.no_grad():
             images = torch.cat([self.run.generator(latents[index])[:real] for index, real in chunks])
         return float(self.held_out.matching(images.clamp(0, 1), self.chosen.counts, self.source.starts).total)

@@ -22,9 +22,10 @@ from torch import Tensor
 from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.bank import Bank, DistillationSource
 from gsdd.distill.embedding import class_index
-from gsdd.distill.generator_pass import GeneratorPass, graph_bytes, kept_graphs
+from gsdd.distill.generator_pass import GeneratorPass, kept_graphs
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
+from gsdd.generators.frozen import graph_bytes
 from gsdd.parallel.chunks import chunk_indices
 from gsdd.recipe import Recipe
 
@@ -68,7 +69,7 @@ def plain_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Te
 
 def gsdd_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Tensor) -> Parts:
     """The parts of a step of a run, for one draw."""
-    latents = [start[index] for index, _ in chunk_indices(torch.arange(len(start)))]
+    latents = [start[index] for index, _ in chunk_indices(torch.arange(len(start)), work.chunk)]
     kept = kept_graphs(graph_bytes(work.generator.frozen, latents[0]))
     classes = class_index(source.counts)
     draw = Bank(source, spaces, work.recipe)[0]
@@ -80,7 +81,7 @@ def gsdd_parts(work: Run, source: DistillationSource, spaces: Spaces, start: Ten
         done.backward()
 
     def synthetic() -> None:
-        for index, _ in chunk_indices(torch.arange(len(start))):
+        for index, _ in chunk_indices(torch.arange(len(start)), work.chunk):
             images = to_float(source.starts[index]).requires_grad_(True)
             draw.embedding(images, classes[index]).sum().backward()
 

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from gsdd.errors import KernelInputError
-from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import choose
 
 IMAGE_DTYPES = (torch.uint8, torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -24,29 +23,6 @@ def check_images(op: str, images: Tensor) -> None:
     """
     if images.ndim != 4 or images.dtype not in IMAGE_DTYPES:
         raise KernelInputError(f"{op}: got {images.dtype} {tuple(images.shape)}, wanted uint8 or floating [N, C, H, W]")
-
-
-def check_omega(op: str, images: Tensor, augmentation: Augmentation, means: Tensor | None) -> None:
-    """Refuse an omega, or means, that are not of these images.
-
-    Args:
-        op: whose input it is, for the message.
-        images: `[N, C, H, W]`.
-        augmentation: wanted of N images, fixed: no op has a gradient to its parameters.
-        means: wanted floating `[N]`, or None.
-
-    Raises:
-        KernelInputError: another number of images, or parameters that want a gradient.
-    """
-    count = images.shape[0]
-    if len(augmentation) != count:
-        raise KernelInputError(f"{op}: got omega for {len(augmentation)} images, wanted {count}")
-    if augmentation.values.requires_grad:
-        raise KernelInputError(f"{op}: got omega that wants a gradient, wanted a fixed one; detach its values")
-    if means is not None and (means.shape != (count,) or not means.is_floating_point()):
-        raise KernelInputError(
-            f"{op}: means: got {means.dtype} {tuple(means.shape)}, wanted floating [{count}]; take image_means"
-        )
 
 
 def placed(means: Tensor | None, plan: Tensor) -> Tensor | None:

@@ -19,6 +19,8 @@ class Launch:
         constants: `tl.constexpr` parameters by name.
         warps: of 32 threads, a program.
         stages: depth of software pipelining.
+        since: oldest compute capability that it is for, as 90 for 9.0.
+        before: first compute capability that another launch is for.
     """
 
     kernel: Any
@@ -27,6 +29,8 @@ class Launch:
     constants: Mapping[str, Any]
     warps: int = 4
     stages: int = 2
+    since: int = 0
+    before: int = 1000
 
     def run(self) -> None:
         """Launch it, or interpret it where TRITON_INTERPRET=1 was set when triton was imported."""

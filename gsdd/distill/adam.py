@@ -1,10 +1,14 @@
-"""Latents under Adam, taken out of a search in the middle and put back to the bit."""
+"""Adam on a stack of latents that move in turns, and its state: taken out of a search in the middle, and put back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+
+from gsdd.kernels.upload import uploaded
+
+EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
@@ -33,42 +37,72 @@ class AdamState:
         return cls(*(tensors[f"adam.{each.name}"] for each in fields(cls)))
 
 
-def adam_state(parameters: Sequence[Tensor], adam: torch.optim.Adam) -> AdamState:
-    """Copy what a search has reached.
+class StackedAdam:
+    """Adam, of which each row of one tensor is a parameter: `torch.optim.Adam` of a list of them, in a few launches.
+
+    A row that does not move keeps what Adam remembers of it, and its own count of steps, which torch's optimiser has
+    for whole tensors alone.
 
     Args:
-        parameters: those of the optimiser, in its order, all of one shape.
-        adam: the optimiser.
+        values: the parameters, float32 `[P, ...]`; they are moved in place.
+        betas: beta_1 and beta_2.
 
-    Returns:
-        The state.
+    Source: Kingma and Ba, ICLR 2015.
     """
-    kept = adam.state_dict()["state"]
 
-    def stacked(name: str) -> Tensor:
-        return torch.stack(
-            [kept[k][name].cpu() if k in kept else torch.zeros(z.shape) for k, z in enumerate(parameters)]
-        )
+    def __init__(self, values: Tensor, betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        self.values, self._betas = values, betas
+        self._first, self._second = torch.zeros_like(values), torch.zeros_like(values)
+        self._steps = torch.zeros(len(values), dtype=torch.int64)
 
-    steps = torch.tensor([int(kept[k]["step"]) if k in kept else 0 for k in range(len(parameters))])
-    latents = torch.stack([z.detach().cpu() for z in parameters])
-    return AdamState(latents, stacked("exp_avg"), stacked("exp_avg_sq"), steps)
+    @property
+    def has_moved(self) -> bool:
+        """Whether a step was made."""
+        return bool(self._steps.any())
 
+    @torch.no_grad()
+    def move(self, gradients: Tensor, lr: float, index: Tensor | None = None) -> None:
+        """Make a step.
 
-@torch.no_grad()
-def restore_adam(parameters: Sequence[Tensor], adam: torch.optim.Adam, state: AdamState) -> None:
-    """Put a search back to where it was.
+        Args:
+            gradients: of the rows that move, float32 `[M, ...]`.
+            lr: learning rate.
+            index: which rows those are, int64 `[M]` on the host, each once; None moves all.
+        """
+        rows = slice(None) if index is None else index
+        self._steps[rows] += 1
+        sizes, roots = self._corrections(self._steps[rows].tolist(), lr)
+        there = rows if index is None else uploaded(index, self.values.device)
+        beta_1, beta_2 = self._betas
+        first = self._first[there].lerp_(gradients, 1 - beta_1)
+        second = self._second[there].mul_(beta_2).addcmul_(gradients, gradients, value=1 - beta_2)
+        moved = self.values[there].addcdiv_(first * sizes, (second.sqrt() / roots).add_(EPSILON))
+        if isinstance(there, Tensor):
+            for all_rows, some in ((self._first, first), (self._second, second), (self.values, moved)):
+                all_rows.index_copy_(0, there, some)
 
-    Args:
-        parameters: those of the optimiser, in its order; they are overwritten.
-        adam: the optimiser; its settings stay.
-        state: what `adam_state` gave.
-    """
-    for z, value in zip(parameters, state.latents, strict=True):
-        z.copy_(value)
-    # One that never moved has no state: Adam makes it with the first step.
-    moved = {
-        k: {"step": state.steps[k].float(), "exp_avg": state.first[k].clone(), "exp_avg_sq": state.second[k].clone()}
-        for k in state.steps.nonzero().flatten().tolist()
-    }
-    adam.load_state_dict({"state": moved, "param_groups": adam.state_dict()["param_groups"]})
+    def _corrections(self, steps: list[int], lr: float) -> tuple[Tensor, Tensor]:
+        """Of each row: the size of its step, below 0, and the root of what its second moment lacks."""
+        beta_1, beta_2 = self._betas
+        # In double precision, as torch's optimiser computes them.
+        numbers = [[-lr / (1 - beta_1**k) for k in steps], [(1 - beta_2**k) ** 0.5 for k in steps]]
+        both = uploaded(torch.tensor(numbers), self.values.device)
+        sizes, roots = both.view(2, -1, *[1] * (self.values.ndim - 1))
+        return sizes, roots
+
+    def state(self) -> AdamState:
+        """Copy what the search has reached."""
+        return AdamState(*(tensor.to("cpu", copy=True) for tensor in self._tensors()))
+
+    @torch.no_grad()
+    def restore(self, state: AdamState) -> None:
+        """Put the search back to where it was.
+
+        Args:
+            state: what `state` gave.
+        """
+        for tensor, value in zip(self._tensors(), vars(state).values(), strict=True):
+            tensor.copy_(value)
+
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.values, self._first, self._second, self._steps

@@ -1,16 +1,15 @@
 """G, and Eq. 9 with its bank, in one precision."""
 
-from functools import cached_property
-
 import torch
+from torch import Tensor
 
 from gsdd.distill.bank import Bank, DistillationSource
-from gsdd.distill.generator_pass import graph_bytes
+from gsdd.distill.generator_pass import kept_graphs
 from gsdd.distill.objective import Objective
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
-from gsdd.generators.frozen import FrozenNetwork
-from gsdd.parallel.chunks import CHUNK
+from gsdd.generators.frozen import Network, graph_bytes
+from gsdd.parallel.graphs import graphed
 
 
 class Arithmetic:
@@ -24,18 +23,21 @@ class Arithmetic:
 
     Attributes:
         bf16: the same.
-        network: G in its frozen form.
+        network: G; on a GPU a recording, which is replayed.
         objective: Eq. 9, with a bank of its own: real and synthetic features are of one precision.
+        kept: chunks of a step that may keep their graphs.
     """
 
     def __init__(self, source: DistillationSource, spaces: Spaces, run: Run, bf16: bool) -> None:
         generator, recipe = run.generator, run.recipe
         self.bf16 = bf16
-        self.network: FrozenNetwork = generator.frozen_bf16 if bf16 else generator.frozen
+        latents = torch.zeros(run.chunk, *generator.latent_shape(recipe.crops.hr_size), device=generator.device)
+        form = generator.search_form(bf16, len(latents), latents.shape[2], run.backend)
+        self.network: Network = graphed(form, latents.requires_grad_(True))
+        self._is_recorded = self.network is not form
+        self.kept = kept_graphs(graph_bytes(form, latents), generator.device)
         self.objective = Objective(source, Bank(source, spaces, recipe, bf16), recipe, run.workers)
-        self._shape, self._device = generator.latent_shape(recipe.crops.hr_size), generator.device
 
-    @cached_property
-    def graph_bytes(self) -> int:
-        """What autograd keeps of a chunk."""
-        return graph_bytes(self.network, torch.zeros(CHUNK, *self._shape, device=self._device))
+    def kept_of(self, latents: list[Tensor]) -> int:
+        """Say how many of a step's chunks keep their graphs: of a recording there is but one."""
+        return int(len(latents) == 1) if self._is_recorded else self.kept

@@ -10,6 +10,7 @@ from gsdd.data.image_store import Images
 from gsdd.distill.embedding import Embedding, class_index
 from gsdd.distill.spaces import Spaces
 from gsdd.parallel.memory import give_back_free_memory
+from gsdd.parallel.rows import fits, put, taken
 from gsdd.randomness import numpy_stream
 from gsdd.recipe import Recipe
 
@@ -74,9 +75,9 @@ class Draw:
             self._features = self.real_means.new_empty(len(self._known), self.real_means.shape[1])
         unknown = latents[~self._known[latents]]
         if len(unknown):
-            self._features[unknown] = self._embed(unknown)
+            put(self._features, unknown, self._embed(unknown))
             self._known[unknown] = True
-        return self._features[latents]
+        return taken(self._features, latents)
 
     def _embed(self, latents: Tensor) -> Tensor:
         return self.embedding.embed_crops(self._source.starts, self._classes, latents)
@@ -113,13 +114,15 @@ class Bank:
         if self._bf16:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
         means = embedding.real_means(self._real_batches(number))
-        give_back_free_memory()  # else it stays beside the graphs that the step keeps
-        bytes_of_pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
-        return Draw(embedding, means, self._source, self._classes, 0 < bytes_of_pairs <= PAIR_BYTES)
+        give_back_free_memory(means.device)  # else it stays beside the graphs that the step keeps
+        pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
+        keeps = pairs > 0 and (pairs <= PAIR_BYTES or fits(pairs, means.device))
+        return Draw(embedding, means, self._source, self._classes, keeps)
 
     def _real_batches(self, number: int) -> Sequence[Tensor]:
         batches = []
         for name, crops in zip(self._source.class_names, self._source.real, strict=True):
             stream = numpy_stream(self._recipe.seed, f"real batch of {name}", number)
-            batches.append(crops[torch.from_numpy(stream.permutation(len(crops))[: self._recipe.matching.real_batch])])
+            index = torch.from_numpy(stream.permutation(len(crops))[: self._recipe.matching.real_batch])
+            batches.append(taken(crops, index))
         return batches

@@ -35,32 +35,35 @@ class Coding:
         """Begin with the recipe's step."""
         self.codec = DctCodec().at(self.recipe.storage.step if self.budget is None else self.budget.step)
 
-    def begin(self, latents: Tensor, number: int) -> Tensor | None:
+    def begin(self, latents: Tensor, number: int) -> Tensor:
         """Choose the step of the codec for latents as they are now.
 
         Args:
-            latents: z, `[N, 3, h, w]`, with a gradient.
+            latents: z, `[N, 3, h, w]`.
             number: of the inversion's step, from 0.
 
         Returns:
-            Towards the end the latents as they will be stored, with the gradient of those that are not (straight
-            through); None before.
+            Latents as G is to see them: towards the end as they will be stored, where the gradient is taken for that
+            of those that are not (straight through).
         """
-        values = latents.detach().cpu().numpy()
+        values = latents.cpu().numpy()
         if self.budget is not None:
             self.codec = self.budget.codec_for(values, self.numbers)
         if number < self.recipe.inversion.steps * (1 - STORED):
-            return None
+            return latents
         rounded = torch.from_numpy(self.codec.rounded(values)).to(latents)
-        return latents + (rounded - latents).detach()
+        return latents + (rounded - latents)
 
-    def term(self, latents: Tensor) -> Tensor:
-        """Compute what the bits of latents weigh beside the squared error of a pixel, `[N]`.
+    def term(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute what the bits of latents weigh beside the squared error of a pixel, `[N]`, and its gradient.
 
         At a fine step an error of e costs log2(e) bits a value, and the sum is least where the weight of a bit goes
         with the square of the step.
         """
-        return self.recipe.inversion.rate * rate(latents, self.codec)
+        latents = latents.detach().requires_grad_(True)
+        terms = self.recipe.inversion.rate * rate(latents, self.codec)
+        (gradient,) = torch.autograd.grad(terms.sum(), latents)
+        return terms.detach(), gradient
 
     def lr(self, number: int) -> float:
         """Give the learning rate of a step, which decays: with all of it codes would go back and forth."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gsdd.generators.frozen import FrozenNetwork
-from gsdd.kernels.backend import Backend
+from gsdd.generators.frozen import Network
+from gsdd.generators.generator import SHARE_OF_A_GPU
 from gsdd.parallel.memory import give_back_free_memory
 
 GRAPH_BYTES = 2 * 1024**3
+CPU = torch.device("cpu")
 
 
 class GeneratorPass:
@@ -19,18 +20,15 @@ class GeneratorPass:
     give equal bits, so memory never decides what is computed.
     """
 
-    def __init__(
-        self, generator: FrozenNetwork, latents: Sequence[Tensor], kept: int, backend: Backend = "auto"
-    ) -> None:
+    def __init__(self, network: Network, latents: Sequence[Tensor], kept: int) -> None:
         """Run G.
 
         Args:
-            generator: G in its frozen form.
+            network: G in a form of the search.
             latents: z of each chunk, float32 `[CHUNK, 3, h, w]`; there may be none.
             kept: chunks that keep their graphs; see `kept_graphs`.
-            backend: of G's activations.
         """
-        self._generator, self._backend = generator, backend
+        self._network = network
         self._z = [z.detach().requires_grad_(True) for z in latents]
         self._graphs = [self._kept(z) if number < kept else None for number, z in enumerate(self._z)]
         self.images = [
@@ -46,53 +44,29 @@ class GeneratorPass:
         """
         for number, (z, image) in enumerate(zip(self._z, self.images, strict=True)):
             # What a chunk leaves free does not fit the next: 190 MB more at the end of ten chunks of RRDBNet.
-            give_back_free_memory()
+            give_back_free_memory(z.device)
             graph = self._graphs[number]
-            torch.autograd.backward(self._forward(z) if graph is None else graph, image.grad)
+            torch.autograd.backward(self._network(z) if graph is None else graph, image.grad)
             self._graphs[number] = None
         return [z.grad for z in self._z if z.grad is not None]
 
     def _kept(self, z: Tensor) -> Tensor:
-        images = self._forward(z)
-        give_back_free_memory()
+        images = self._network(z)
+        give_back_free_memory(z.device)
         return images
-
-    def _forward(self, z: Tensor) -> Tensor:
-        return self._generator(z, self._backend)
 
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
-        return self._generator(z)
+        # What a replayed graph made holds until it is replayed again.
+        return self._network(z).clone() if z.is_cuda else self._network(z)
 
 
-def kept_graphs(chunk_bytes: int) -> int:
-    """Say how many chunks' graphs fit into `GRAPH_BYTES`.
+def kept_graphs(chunk_bytes: int, device: torch.device = CPU) -> int:
+    """Say how many chunks' graphs fit into `GRAPH_BYTES`, or into a share of what a GPU has free.
 
     Args:
         chunk_bytes: size of one, from `graph_bytes`.
+        device: where they lie.
     """
-    return GRAPH_BYTES // max(chunk_bytes, 1)
-
-
-def graph_bytes(generator: FrozenNetwork, latents: Tensor) -> int:
-    """Measure what autograd keeps of one forward pass.
-
-    Args:
-        generator: G in its frozen form.
-        latents: one chunk, float32 `[CHUNK, 3, h, w]`.
-
-    Returns:
-        Bytes of the distinct tensors that are kept, without the weights.
-    """
-    kept: dict[int, int] = {}
-
-    def remember(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, torch.nn.Parameter):
-            kept[tensor.data_ptr()] = tensor.nbytes
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-        images = generator(latents.detach().requires_grad_(True))
-        total = sum(kept.values())
-    del images
-    return total
+    room = int(SHARE_OF_A_GPU * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else GRAPH_BYTES
+    return room // max(chunk_bytes, 1)

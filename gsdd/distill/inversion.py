@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,10 @@ from gsdd.distill.adam import AdamState
 from gsdd.distill.budget import Budget
 from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
 from gsdd.distill.coding import Coding
+from gsdd.distill.criterion import Criterion
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.features.extractor import FeatureExtractor
-from gsdd.parallel.chunks import CHUNK, chunk_indices
+from gsdd.parallel.chunks import chunk_indices
 from gsdd.parallel.memory import give_back_free_memory
 from gsdd.randomness import torch_stream
 from gsdd.recipe import Recipe
@@ -133,15 +134,18 @@ def invert(
 
     Source: GSDD paper, Eq. 3-5; Creswell and Bharath 2019.
     """
-    workers, chunks = run.workers, list(chunk_indices(torch.arange(len(crops))))
+    if resume:
+        run = replace(run, chunk_size=resume.adam.latents.shape[1])
+    workers, chunks = run.workers, list(chunk_indices(torch.arange(len(crops)), run.chunk))
+    criterion = Criterion(psi, run)
     done = [resume.done] if resume and resume.done else []
     wanted, begun = (resume.wanted, _begun(resume)) if resume else (run.recipe.inversion.steps, [])
-    for first in range(len(done[0].latents) // CHUNK if done else 0, len(chunks), workers.size):
+    for first in range(len(done[0].latents) // run.chunk if done else 0, len(chunks), workers.size):
         left = len(range(first, len(chunks), workers.size))
         deadline = run.deadline.share((OVERTIME if done else 1) / left)
         members = range(first, min(first + workers.size, len(chunks)))
-        work = _Round(members, partial(_begin, crops, psi, run, budget, numbers), begun, run)
-        while work.steps < wanted and not workers.agree(deadline.passed(FINISHING_STEPS * work.step_seconds)):
+        work = _Round(members, partial(_begin, crops, criterion, run, budget, numbers), begun, run)
+        while work.steps < wanted and not workers.agree(deadline.passed(work.finishing_steps * work.step_seconds)):
             loss = work.step(wanted)
             run.monitor.progress(
                 "inversion", first * wanted + work.chunk_steps, len(chunks) * wanted, loss, len(crops) / len(chunks)
@@ -149,23 +153,23 @@ def invert(
             run.journal.keep(partial(_state, done, wanted, work))
         done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
         wanted, begun = work.steps, work.waiting
-        give_back_free_memory()
+        give_back_free_memory(run.generator.device)
     return _joined(done)
 
 
 def _begin(
     crops: Images,
-    psi: FeatureExtractor,
+    criterion: Criterion,
     run: Run,
     budget: Budget | None,
     numbers: Sequence[int] | None,
     chunk: int,
 ) -> ChunkInversion:
-    index = list(chunk_indices(torch.arange(len(crops))))[chunk][0]
+    index = list(chunk_indices(torch.arange(len(crops)), run.chunk))[chunk][0]
     own = (index if numbers is None else torch.tensor(numbers)[index]).tolist()
     start = starting_latents(crops[index], run.generator.scale, run.recipe, own)
     coding = Coding(run.recipe, index.tolist(), budget) if run.recipe.storage.codec_name == "dct" else None
-    return ChunkInversion(crops[index], start, psi, run, coding)
+    return ChunkInversion(crops[index], start, criterion, run, coding)
 
 
 class _Round:
@@ -201,6 +205,11 @@ class _Round:
     def chunk_steps(self) -> int:
         """Steps that the members have made together."""
         return sum(self._steps)
+
+    @property
+    def finishing_steps(self) -> float:
+        """Steps until the end where one more is begun: those that a device has not ended, and a look at the result."""
+        return FINISHING_STEPS + max((search.behind for search in self._mine), default=0)
 
     @property
     def step_seconds(self) -> float:

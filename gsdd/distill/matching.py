@@ -3,25 +3,26 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gsdd.distill.adam import AdamState, adam_state, restore_adam
+from gsdd.distill.adam import AdamState, StackedAdam
 from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.budget import Budget
-from gsdd.distill.generator_pass import GeneratorPass, kept_graphs
+from gsdd.distill.generator_pass import GeneratorPass
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.moving import Moving
+from gsdd.distill.pace import Pace
 from gsdd.distill.pictures import Pictures
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.distill.schedule import share_of_rate
 from gsdd.distill.spaces import Spaces
-from gsdd.parallel.chunks import CHUNK
 from gsdd.parallel.memory import give_back_free_memory
+from gsdd.parallel.rows import beside, fits, taken
 from gsdd.recipe import Matching
 
 # Of a run of decaying rate: the share that Adam remembers at most.
@@ -95,13 +96,13 @@ def match(
     loop, total = _Loop(source, inverted, spaces, run, resume, budget), run.recipe.matching.iterations
     slowest = run.forward_seconds * loop.passes_of_first_step
     while loop.steps < total:
-        if run.workers.agree(run.deadline.passed(loop.next_seconds(slowest))):
+        if run.workers.agree(run.deadline.passed(loop.pace.behind * slowest + loop.next_seconds(slowest))):
             break
         loop.begin()
         began = time.monotonic()
-        loss = loop.step()
+        loop.step()
         slowest = max(slowest, time.monotonic() - began)
-        run.monitor.progress("matching", loop.steps, total, loss, loop.moving)
+        run.monitor.progress("matching", loop.steps, total, loop.pace.loss, loop.moving)
         run.journal.keep(loop.state)
     return loop.state()
 
@@ -135,28 +136,28 @@ class _Loop:
         resume: Distillation | None,
         budget: Budget | None,
     ) -> None:
-        self._source, self._inverted, self._spaces, self._run, self._budget = source, inverted, spaces, run, budget
+        self._inverted, self._spaces, self._run, self._budget = inverted, spaces, run, budget
         self._recipe, recipe = run.recipe, run.recipe.matching
-        # One parameter a latent: Adam skips those whose turn it is not, and counts each one's own steps.
-        self._z = [z.clone().to(run.generator.device).requires_grad_(True) for z in inverted.latents]
-        self._adam = torch.optim.Adam(self._z, lr=recipe.lr, betas=betas_of(recipe))
-        self.steps = self.moving = 0
+        device = run.generator.device
+        self._adam = StackedAdam(inverted.latents.to(device, copy=True), betas_of(recipe))
+        near = tuple(crops.to(device) if fits(crops.nbytes, device) else crops for crops in source.real)
+        self._source = replace(source, starts=beside(source.starts, device), real=near)
+        self.steps, self.moving, self.pace = 0, 0, Pace()
         some_rest = any(count > recipe.latent_batch > 0 for count in source.counts)
         self._pictured = inverted.latents if recipe.class_mean == "whole" and some_rest else None
         if resume:
-            restore_adam(self._z, self._adam, resume.adam)
+            self._adam.restore(resume.adam)
             self.steps, self._pictured = resume.iterations, resume.pictured
         self._pictures: Pictures | None = None
         self._arithmetic: Arithmetic | None = None
-        self._kept = 0
 
     def begin(self) -> None:
         """Before the first step, and where bf16 ends, make the images of latents at rest: all go through G."""
         bf16 = self._bf16
         if self._arithmetic is not None and self._arithmetic.bf16 == bf16:
             return
+        self._arithmetic = None  # what one precision keeps is free before the other is recorded
         self._arithmetic = Arithmetic(self._source, self._spaces, self._run, bf16)
-        self._kept = kept_graphs(self._arithmetic.graph_bytes)
         if self._pictured is not None:
             if self._pictures is None:
                 self._pictures = Pictures(self._pictured, self._run)
@@ -170,72 +171,69 @@ class _Loop:
         """Say what the next step may take: the slowest so far, and where bf16 ends more, with all images made anew."""
         if self._arithmetic is None or self._arithmetic.bf16 == self._bf16:
             return slowest
-        return EXACT_COST * slowest + self._run.forward_seconds * self._passes(len(self._z) if self._pictures else 0)
+        anew = len(self._inverted.latents) if self._pictures else 0
+        return EXACT_COST * slowest + self._run.forward_seconds * self._passes(anew)
 
     @property
     def passes_of_first_step(self) -> int:
         """Count the latents that this process sends through G until the end of the first step; the way back is two."""
-        moving = Moving.pick(self._source, self._recipe, self.steps)
-        return self._passes(3 * len(moving.index)) + self._passes(0 if self._pictured is None else len(self._z))
+        resting = 0 if self._pictured is None else len(self._pictured)
+        return self._passes(3 * len(self._picked().index)) + self._passes(resting)
+
+    def _picked(self) -> Moving:
+        return Moving.pick(self._source, self._recipe, self.steps, self._run.chunk)
 
     def _passes(self, latents: int) -> int:
         """Count the latents that this process sends through G when all share out so many."""
-        return CHUNK * math.ceil(latents / CHUNK / self._run.workers.size)
+        return self._run.chunk * math.ceil(self._chunks(latents) / self._run.workers.size)
+
+    def _chunks(self, latents: int) -> int:
+        return math.ceil(latents / self._run.chunk)
 
     def state(self) -> Distillation:
-        pictured = self._pictures.latents.clone() if self._pictures else self._pictured
-        return Distillation(adam_state(self._z, self._adam), self.steps, self._inverted, pictured)
+        pictured = self._pictures.latents.to("cpu", copy=True) if self._pictures else self._pictured
+        return Distillation(self._adam.state(), self.steps, self._inverted, pictured)
 
-    def step(self) -> float:
+    def step(self) -> None:
         """Do the next step; where a device has no memory for it, again with half as many graphs kept: equal bits."""
         while True:
             try:
                 return self._step()
             except torch.OutOfMemoryError:
+                arithmetic = self._arithmetic
                 # Others would wait in vain for what this process does not send a second time.
-                if not self._kept or self._run.workers.size > 1:
+                if arithmetic is None or not arithmetic.kept or self._run.workers.size > 1:
                     raise
-            self._kept = min(self._kept, math.ceil(len(self._z) / CHUNK)) // 2
+            arithmetic.kept = min(arithmetic.kept, self._chunks(len(self._inverted.latents))) // 2
             torch.cuda.empty_cache()
 
-    def _step(self) -> float:
-        moving = Moving.pick(self._source, self._recipe, self.steps)
+    def _step(self) -> None:
+        moving = self._picked()
         z = self._as_used(moving.index)
         assert self._arithmetic is not None
-        made = GeneratorPass(
-            self._arithmetic.network,
-            moving.deal(z, self._run.workers),
-            self._kept,
-            self._spaces.backend,
-        )
+        chunks = moving.deal(z, self._run.workers)
+        made = GeneratorPass(self._arithmetic.network, chunks, self._arithmetic.kept_of(chunks))
         loss = self._arithmetic.objective.backward(
             made.images, moving, self.steps, self._pictures.images if self._pictures else None
         )
         if self._pictures is not None:
             self._pictures.replace(moving, z, made.images)
-        self._move(moving, moving.gather(self._run.workers, made.backward()))
+        gradients = moving.gather(self._run.workers, made.backward())
+        self._adam.move(gradients, self._lr(), moving.index)
         self.steps, self.moving = self.steps + 1, len(moving.index)
-        give_back_free_memory()
-        return loss
+        self.pace.begun(loss)
+        give_back_free_memory(loss.device)
 
     def _as_used(self, index: Tensor) -> Tensor:
         """Return latents of a step; towards the end as they will be stored, while Adam moves them as they are."""
-        z = torch.stack([self._z[k].detach() for k in index.tolist()])
+        z = taken(self._adam.values, index)
         if self.steps < self._recipe.matching.iterations * (1 - self._recipe.matching.finish):
             return z
         values = z.cpu().numpy()
         codec = self._budget.codec_for(values, index.tolist()) if self._budget else self._recipe.storage.latent_codec
         return torch.from_numpy(codec.rounded(values)).to(z.device)
 
-    def _move(self, moving: Moving, gradients: Tensor) -> None:
-        for group in self._adam.param_groups:
-            group["lr"] = self._recipe.matching.lr * math.sqrt(self._recipe.matching.draws) * self._rate()
-        self._adam.zero_grad()
-        for k, gradient in zip(moving.index.tolist(), gradients, strict=True):
-            self._z[k].grad = gradient
-        self._adam.step()
-
-    def _rate(self) -> float:
-        if self._recipe.matching.schedule == "constant":
-            return 1.0
-        return share_of_rate(self.steps, self._recipe.matching.iterations)
+    def _lr(self) -> float:
+        way = self._recipe.matching
+        share = 1.0 if way.schedule == "constant" else share_of_rate(self.steps, way.iterations)
+        return way.lr * math.sqrt(way.draws) * share

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gsdd.distill.bank import DistillationSource
 from gsdd.parallel.chunks import CHUNK, chunk_indices
+from gsdd.parallel.rows import taken
 from gsdd.parallel.workers import Workers
 from gsdd.randomness import numpy_stream
 from gsdd.recipe import Recipe
@@ -20,19 +21,22 @@ class Moving:
     Attributes:
         index: their numbers, ascending, int64 `[M]`.
         counts: how many of each class.
+        chunk: how many go through G together.
     """
 
     index: Tensor
     counts: tuple[int, ...]
+    chunk: int
 
     @classmethod
-    def pick(cls, source: DistillationSource, recipe: Recipe, number: int) -> "Moving":
+    def pick(cls, source: DistillationSource, recipe: Recipe, number: int, chunk: int = CHUNK) -> "Moving":
         """Pick the latents of a step: of each class the next `latent_batch` of an order that is new in each round.
 
         Args:
             source: classes and their latents.
             recipe: `latent_batch`, of which 0 picks all, and `seed`.
             number: of the step.
+            chunk: how many go through G together.
 
         Returns:
             The latents.
@@ -41,7 +45,7 @@ class Moving:
         for name, count in zip(source.class_names, source.counts, strict=True):
             picked.append(first + _turn(name, count, recipe, number))
             first += count
-        return cls(torch.cat(picked), tuple(map(len, picked)))
+        return cls(torch.cat(picked), tuple(map(len, picked)), chunk)
 
     def deal(self, rows: Tensor, workers: Workers) -> list[Tensor]:
         """Cut one row a moving latent into chunks, and return a process's own.
@@ -53,8 +57,8 @@ class Moving:
         Returns:
             `[CHUNK, ...]` of each own chunk, with padding.
         """
-        chunks = list(chunk_indices(torch.arange(len(self.index))))
-        return [rows[chunks[k][0]] for k in workers.deal(len(chunks))]
+        chunks = list(chunk_indices(torch.arange(len(self.index)), self.chunk))
+        return [taken(rows, chunks[k][0]) for k in workers.deal(len(chunks))]
 
     def gather(self, workers: Workers, mine: Sequence[Tensor]) -> Tensor:
         """Put what the processes made of their own chunks into one tensor.
@@ -66,7 +70,7 @@ class Moving:
         Returns:
             One row a moving latent, `[M, ...]`, in every process.
         """
-        return torch.cat(workers.gather(mine, -(-len(self.index) // CHUNK)))[: len(self.index)]
+        return torch.cat(workers.gather(mine, -(-len(self.index) // self.chunk)))[: len(self.index)]
 
 
 def _turn(name: str, count: int, recipe: Recipe, number: int) -> Tensor:

@@ -10,6 +10,7 @@ from gsdd.distill.bank import Bank, DistillationSource, Draw
 from gsdd.distill.embedding import class_index
 from gsdd.distill.moving import Moving
 from gsdd.kernels.matching import matching
+from gsdd.kernels.upload import uploaded
 from gsdd.parallel.workers import Workers
 from gsdd.recipe import Recipe
 
@@ -28,7 +29,7 @@ class Objective:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
         self._classes = class_index(source.counts)
 
-    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> float:
+    def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> Tensor:
         """Add dL/dHR, averaged over the draws of a step, to the images' gradients.
 
         Args:
@@ -39,15 +40,16 @@ class Objective:
                 class mean. None: the mean is that of the moving latents alone.
 
         Returns:
-            The loss.
+            The loss, float64, where it was computed.
 
         Source: GSDD paper, Eq. 7-9.
         """
         draws = self._recipe.matching.draws
         numbers = range(number * draws, (number + 1) * draws)
-        return sum(self._backward_of(self._bank[k], images, moving, pictures) for k in numbers)
+        losses = [self._backward_of(self._bank[k], images, moving, pictures) for k in numbers]
+        return torch.stack(losses).double().sum()
 
-    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Images | None) -> float:
+    def _backward_of(self, draw: Draw, images: Sequence[Tensor], moving: Moving, pictures: Images | None) -> Tensor:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
@@ -56,7 +58,7 @@ class Objective:
         if leaf.grad is not None:
             for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):
                 feature.backward(gradient)
-        return float(loss.detach())
+        return loss.detach()
 
     def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Images | None) -> Tensor:
         lam, counts = self._recipe.matching.lam, moving.counts
@@ -64,7 +66,8 @@ class Objective:
         resting = self._at_rest(moving)
         if pictures is not None and len(resting):
             others = draw.embedding.embed_crops(pictures, self._classes, resting)
-            order, counts = torch.cat([moving.index, resting]).argsort().to(features.device), self._source.counts
+            order, counts = torch.cat([moving.index, resting]).argsort(), self._source.counts
+            order = uploaded(order, features.device)
             features = torch.cat([features, others])[order]
             # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.
             pairs = None if pairs is None else torch.cat([pairs, others])[order]

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_uint8
-from gsdd.data.image_store import ImageStore
 from gsdd.distill.moving import Moving
 from gsdd.distill.run import Run
-from gsdd.generators.frozen import FrozenNetwork
-from gsdd.parallel.chunks import CHUNK, mapped
+from gsdd.generators.frozen import Network
+from gsdd.parallel.chunks import mapped
+from gsdd.parallel.rows import put, room_for, taken
 
 
 class Pictures:
@@ -33,22 +33,22 @@ class Pictures:
         self._device, self._workers = run.generator.device, run.workers
         count, channels, height, width = latents.shape
         scale = run.generator.scale
-        self.images = ImageStore((count, channels, scale * height, scale * width), run.directory)
-        self.latents = latents.clone()
+        self.images = room_for((count, channels, scale * height, scale * width), self._device, run.directory)
+        self.latents, self._chunk = latents.to(self._device, copy=True), run.chunk
 
     @torch.no_grad()
-    def make(self, network: FrozenNetwork) -> None:
+    def make(self, network: Network) -> None:
         """Fill the images, a chunk a process at a time.
 
         Args:
             network: the form of G that makes them.
         """
-        for several in torch.arange(len(self.latents)).split(CHUNK * self._workers.size):
-            images_of = partial(self._images_of, network, self.latents[several])
-            self.images[several] = mapped(images_of, len(several), CHUNK, self._workers)
+        for several in torch.arange(len(self.latents)).split(self._chunk * self._workers.size):
+            images_of = partial(self._images_of, network, several)
+            put(self.images, several, mapped(images_of, len(several), self._chunk, self._workers))
 
-    def _images_of(self, network: FrozenNetwork, latents: Tensor, index: Tensor) -> Tensor:
-        return to_uint8(network(latents[index].to(self._device))).cpu()
+    def _images_of(self, network: Network, several: Tensor, index: Tensor) -> Tensor:
+        return to_uint8(network(taken(self.latents, several[index])))
 
     def replace(self, moving: Moving, latents: Tensor, images: Sequence[Tensor]) -> None:
         """Keep what a step saw.
@@ -58,6 +58,6 @@ class Pictures:
             latents: z as the step had them, `[M, 3, h, w]`.
             images: of this process's chunks, floating `[CHUNK, 3, H, W]`.
         """
-        made = [to_uint8(image.detach()).cpu() for image in images]
-        self.images[moving.index] = moving.gather(self._workers, made)
-        self.latents[moving.index] = latents.cpu()
+        made = [to_uint8(image.detach()) for image in images]
+        put(self.images, moving.index, moving.gather(self._workers, made))
+        put(self.latents, moving.index, latents)

@@ -11,6 +11,7 @@ from gsdd.distill.deadline import Deadline
 from gsdd.generators.generator import Generator
 from gsdd.kernels.backend import Backend
 from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.chunks import chunk_of
 from gsdd.parallel.workers import ALONE, Workers
 from gsdd.recipe import Recipe
 
@@ -77,6 +78,7 @@ class Run:
         backend: of the ops.
         directory: where images may be kept that memory shall not hold.
         forward_seconds: what G takes for a latent, without the way back; 0 where that is not known.
+        chunk_size: latents that go through G together; 0 takes what suits the device. A run that goes on keeps its own.
     """
 
     recipe: Recipe
@@ -88,3 +90,9 @@ class Run:
     backend: Backend = "auto"
     directory: Path = Path()
     forward_seconds: float = 0.0
+    chunk_size: int = 0
+
+    @property
+    def chunk(self) -> int:
+        """Latents that go through G together."""
+        return self.chunk_size or chunk_of(self.generator.device)

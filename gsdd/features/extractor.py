@@ -10,6 +10,7 @@ from torch import Tensor
 from gsdd.errors import RecipeError
 from gsdd.features.local_fourier import draw_local_fourier
 from gsdd.features.resnet18 import LAYERS, draw_resnet18, load_resnet18
+from gsdd.kernels.augment.plan import Planned
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
 from gsdd.recipe import Family
@@ -20,7 +21,7 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 class FeatureExtractor(Protocol):
     """psi(A(., omega)): a function of one image, whatever else is in the batch, so that R(x, x) is 0."""
 
-    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+    def __call__(self, images: Tensor, omega: Augmentation | Planned | None = None) -> Tensor:
         """Normalise, augment and embed.
 
         Args:
@@ -29,6 +30,19 @@ class FeatureExtractor(Protocol):
 
         Returns:
             Features `[N, D]`.
+        """
+        ...
+
+    def class_means(self, images: Tensor, counts: tuple[int, ...], omega: Augmentation | Planned) -> Tensor:
+        """Embed images and average the features of each class, without a gradient.
+
+        Args:
+            images: as above, class after class.
+            counts: images of each class.
+            omega: one row an image.
+
+        Returns:
+            Means `[C, D]`.
         """
         ...
 

@@ -1,16 +1,20 @@
 """Random local Fourier features: the empirical characteristic function of a picture's local patches."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gsdd.features.normalisation import MEAN, STD
+from gsdd.kernels.augment.plan import Planned
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
 from gsdd.kernels.class_statistics import class_statistics
+from gsdd.kernels.class_statistics.filter_bank import Products
+from gsdd.kernels.upload import uploaded
 from gsdd.randomness import torch_stream
 
 PATCH = 7
@@ -26,18 +30,24 @@ class LocalFourier:
     Attributes:
         frequencies: w, `[D, 3, 7, 7]`, each of zero mean.
         phases: b, `[D]`, in [0, 2 pi).
-        backend: of `class_statistics`, in which each image is a class of its own.
+        backend: of `class_statistics`.
+        products: of its kernels.
     """
 
     frequencies: Tensor
     phases: Tensor
     backend: Backend = "auto"
+    products: Products = "fp32"
 
-    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+    def __call__(self, images: Tensor, omega: Augmentation | Planned | None = None) -> Tensor:
         """Embed RGB images `[N, 3, H, W]` as `[N, D]`, each value in [-sqrt(2), sqrt(2)]."""
+        return self.class_means(images, (1,) * len(images), omega or Planned.identity(images))
+
+    def class_means(self, images: Tensor, counts: tuple[int, ...], omega: Augmentation | Planned) -> Tensor:
+        """Embed images and average the features of each class, `[C, D]`, in one op."""
         return class_statistics(
-            images, omega or Augmentation.identity(len(images)), self.frequencies, self.phases, (1,) * len(images),
-            stride=STRIDE, mean=MEAN, std=STD, backend=self.backend,
+            images, omega, self.frequencies, self.phases, counts,
+            stride=STRIDE, mean=MEAN, std=STD, products=self.products, backend=self.backend,
         )  # fmt: skip
 
     @property
@@ -46,8 +56,12 @@ class LocalFourier:
         return self.frequencies.nbytes + self.phases.nbytes
 
     def in_bf16(self) -> "LocalFourier":
-        """Return itself: most of its time goes into cosines."""
-        return self
+        """Return it with products in TF32 where kernels run: bf16 would move the phase of the largest filters."""
+        return self._rounded
+
+    @cached_property
+    def _rounded(self) -> "LocalFourier":
+        return replace(self, products="tf32")
 
 
 def draw_local_fourier(
@@ -76,4 +90,4 @@ def draw_local_fourier(
     scales = 10 ** (low + (high - low) * torch.rand(filters, 1, generator=stream))
     phases = 2 * math.pi * torch.rand(filters, generator=stream)
     frequencies = (scales * F.normalize(directions, dim=1)).view(filters, 3, PATCH, PATCH)
-    return LocalFourier(frequencies.to(device), phases.to(device), backend)
+    return LocalFourier(uploaded(frequencies, device), uploaded(phases, device), backend)

@@ -16,9 +16,11 @@ from gsdd.errors import GeneratorError, RecipeError
 from gsdd.features.normalisation import MEAN, STD
 from gsdd.generators.weights import read_state_dict
 from gsdd.kernels.augment import augment
+from gsdd.kernels.augment.plan import Planned
 from gsdd.kernels.augmentation import Augmentation
 from gsdd.kernels.backend import Backend
 from gsdd.kernels.matching import class_means
+from gsdd.kernels.upload import uploaded
 from gsdd.randomness import torch_stream
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -40,9 +42,9 @@ class ResNet18:
     backend: Backend = "auto"
     dtype: torch.dtype = torch.float32
 
-    def __call__(self, images: Tensor, omega: Augmentation | None = None) -> Tensor:
+    def __call__(self, images: Tensor, omega: Augmentation | Planned | None = None) -> Tensor:
         """Embed RGB images `[N, 3, H, W]` as `[N, D]`, D the sum of the layers' channels."""
-        rows, each = omega or Augmentation.identity(len(images)), (1,) * len(images)
+        rows, each = omega or Planned.identity(images), (1,) * len(images)
         images = augment(images, rows, mean=MEAN, std=STD, channels_last=True, backend=self.backend)
         features, images = [], images.to(self.dtype)
         for name, child in self.network.named_children():
@@ -52,6 +54,11 @@ class ResNet18:
             if name == self.layers[-1]:
                 break
         return torch.cat(features, dim=1)
+
+    @torch.no_grad()
+    def class_means(self, images: Tensor, counts: tuple[int, ...], omega: Augmentation | Planned) -> Tensor:
+        """Embed images and average the features of each class, `[C, D]`."""
+        return class_means(self(images, omega), counts, backend=self.backend)
 
     @property
     def bytes(self) -> int:
@@ -202,4 +209,7 @@ def _merged(network: nn.Module) -> nn.Module:
 
 
 def _finished(network: nn.Module, device: torch.device) -> nn.Module:
-    return network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    # Not by Module.to: at each theta of `paper` the host would wait for every weight.
+    there = {name: uploaded(value, device) for name, value in network.state_dict().items()}
+    network.load_state_dict(there, assign=True)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -72,6 +72,30 @@ def freeze(network: Network, sample: Tensor) -> FrozenNetwork:
     return FrozenNetwork(network, _objection(network, sample))
 
 
+def graph_bytes(network: Network, latents: Tensor) -> int:
+    """Measure what autograd keeps of one forward pass.
+
+    Args:
+        network: G, in any form.
+        latents: float32 `[N, 3, h, w]`.
+
+    Returns:
+        Bytes of the distinct tensors that are kept, without the weights.
+    """
+    kept: dict[int, int] = {}
+
+    def remember(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with saved_tensors_hooks(remember, lambda tensor: tensor):
+        images = network(latents.detach().requires_grad_(True))
+        total = sum(kept.values())
+    del images
+    return total
+
+
 class _WatchedForm(FrozenForm):
     """Lists the functions that keep more than a sample's worth although nothing replaced them."""
 

@@ -1,20 +1,23 @@
 """The frozen super-resolution network whose inputs are the latents."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 
 from gsdd.errors import GeneratorError, RecipeError
 from gsdd.formats.manifest import GeneratorReference
-from gsdd.generators.frozen import FrozenNetwork, Network, freeze
+from gsdd.generators.frozen import FrozenNetwork, Network, freeze, graph_bytes
 from gsdd.generators.half import HalfPrecision
+from gsdd.kernels.backend import Backend
 from gsdd.randomness import torch_stream
 
 SCALE = 4
 CHANNELS = 3
 # The latent on which the frozen form is tried is at least this wide: less than some kernels' padding proves little.
 TRIED_SIDE = 8
+# Of the free memory of a GPU: what autograd may keep of G; the rest is for what convolutions work in, and for psi.
+SHARE_OF_A_GPU = 0.5
 
 
 class Generator:
@@ -88,6 +91,28 @@ class Generator:
             return self.frozen_bf16 is not None
         except (RuntimeError, TypeError, ValueError):
             return False
+
+    def search_form(self, bf16: bool, latents: int, side: int, backend: Backend = "auto") -> Network:
+        """Choose how G runs in the search.
+
+        Args:
+            bf16: whether it computes in that.
+            latents: how many go through it together.
+            side: of a latent.
+            backend: of the frozen form's activations.
+
+        Returns:
+            z -> HR with a gradient to z: on a GPU that has the memory as torch's autograd keeps it, which launches half
+            as much as the frozen form; else that form, which keeps a bit an activation. Both have the same values.
+        """
+        frozen = self.frozen_bf16 if bf16 else self.frozen
+        if self.device.type == "cuda" and self._fits(frozen.network, latents, side):
+            return frozen.network
+        return partial(frozen, backend=backend)
+
+    def _fits(self, network: Network, latents: int, side: int) -> bool:
+        kept = graph_bytes(network, torch.zeros(1, CHANNELS, side, side, device=self.device))
+        return latents * kept <= SHARE_OF_A_GPU * torch.cuda.mem_get_info(self.device)[0]
 
     def latent_shape(self, hr_size: int) -> tuple[int, int, int]:
         """Give the shape of the latent of a square HR image.

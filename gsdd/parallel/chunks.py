@@ -1,4 +1,4 @@
-"""The fixed units of work: six latents, or eight crops, padded, whoever computes them."""
+"""The fixed units of work, padded, whoever computes them: so many latents or crops as suit the kind of device."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,9 +11,21 @@ from gsdd.parallel.workers import Workers
 # of a plain convolution's rate with six, 68 % with four, 78 % with eight (benchmarks/generator_rate.py).
 CHUNK = 6
 CROPS = 8
+# On a GPU a launch costs the host as much for one image as for all, and fewer do not fill the device.
+CHUNK_ON_A_GPU, CROPS_ON_A_GPU = 64, 256
 
 
-def chunk_indices(index: Tensor, size: int = CHUNK) -> Iterator[tuple[Tensor, int]]:
+def chunk_of(device: torch.device) -> int:
+    """Say how many latents go through G together."""
+    return CHUNK if device.type == "cpu" else CHUNK_ON_A_GPU
+
+
+def crops_of(device: torch.device) -> int:
+    """Say how many stored crops psi embeds together."""
+    return CROPS if device.type == "cpu" else CROPS_ON_A_GPU
+
+
+def chunk_indices(index: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
     """Cut a list of latents or crops into chunks of exactly one size; a batch of another may take other kernels.
 
     Args:

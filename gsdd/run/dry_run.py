@@ -18,14 +18,15 @@ from torch import Tensor
 from gsdd.data.crops import read_crops
 from gsdd.distill import inversion, matching
 from gsdd.distill.bank import DistillationSource
-from gsdd.distill.generator_pass import GRAPH_BYTES, graph_bytes
+from gsdd.distill.generator_pass import GRAPH_BYTES
 from gsdd.distill.run import KeepsNothing, Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import decode
 from gsdd.distilled.signature import signed_latents
 from gsdd.formats.container import size_of
+from gsdd.generators.frozen import graph_bytes
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.chunks import CHUNK, CROPS
+from gsdd.parallel.chunks import CHUNK, CROPS, crops_of
 from gsdd.parallel.memory import peak_bytes
 from gsdd.recipe import Recipe, to_record
 from gsdd.run.checkpoint import identity_of
@@ -40,8 +41,8 @@ from gsdd.run.size import likely_facts
 
 # The first one also compiles, allocates and fills caches, and does not count.
 STEPS = 3
-# On a GPU, where steps are short and the second may still compile a rarer kernel.
-STEPS_ON_A_GPU = 9
+# On a GPU, where steps are short, and the host is ahead of the first few.
+STEPS_ON_A_GPU = 17
 # Of each latent: z before and after, two moments of Adam, and all of that once more in a checkpoint.
 LATENT_COPIES = 8
 # Of each image of a step: G(z), its gradient, and what is made of them on the way.
@@ -57,13 +58,17 @@ class Timings:
         inversion: a step of one chunk of latents; in the search's precision, and exact.
         matching: a step of matching on one draw that moves one chunk, likewise.
         forward: G of a chunk, without the way back.
-        psi: psi of a chunk of crops, without the way back.
+        psi: psi of some crops, without the way back.
+        chunk: latents that go through G together.
+        crops: crops that psi embeds together.
     """
 
     inversion: tuple[float, float]
     matching: tuple[float, float]
     forward: float
     psi: float
+    chunk: int = CHUNK
+    crops: int = CROPS
 
 
 class _Clock(Monitor):
@@ -160,21 +165,21 @@ def expected_seconds(chosen: Chosen, recipe: Recipe, timings: Timings) -> dict[s
     Returns:
         Seconds of inversion, matching and signatures.
     """
-    latents, way = len(chosen.crops), recipe.matching
+    latents, way, chunk, crops = len(chosen.crops), recipe.matching, timings.chunk, timings.crops
     steps, total = way.iterations, way.iterations * way.draws
     moving = _moving(chosen, recipe)
     resting = latents - moving if way.class_mean == "whole" else 0
     # Crops that psi sees: those at rest in each step, of further draws those that move too, and the real ones once.
-    embedded = way.draws * _chunks(resting, CROPS) + 3 * (way.draws - 1) * _chunks(moving, CROPS)
-    once = len(chosen.counts) * _chunks(way.real_batch, CROPS) + _chunks(latents, CROPS)
+    embedded = way.draws * _chunks(resting, crops) + 3 * (way.draws - 1) * _chunks(moving, crops)
+    once = _chunks(len(chosen.counts) * way.real_batch, crops) + _chunks(latents, crops)
     drawn = min(2 * way.bank, total) if way.bank else total
     per_chunk = _of_both(recipe, recipe.inversion.steps, timings.inversion)
     return {
-        "inversion": _chunks(latents) * (per_chunk + 2 * timings.forward),
-        "matching": _chunks(moving) * _of_both(recipe, steps, timings.matching)
+        "inversion": _chunks(latents, chunk) * (per_chunk + 2 * timings.forward),
+        "matching": _chunks(moving, chunk) * _of_both(recipe, steps, timings.matching)
         + (steps * embedded + drawn * once) * timings.psi
-        + (2 * _chunks(latents) * timings.forward if steps and resting else 0.0),
-        "signatures": _chunks(len(signed_latents(chosen.manifest, chosen.class_index))) * timings.forward,
+        + (2 * _chunks(latents, chunk) * timings.forward if steps and resting else 0.0),
+        "signatures": _chunks(len(signed_latents(chosen.manifest, chosen.class_index)), chunk) * timings.forward,
     }
 
 
@@ -197,7 +202,7 @@ def expected_memory(chosen: Chosen, run: Run, extra: tuple[int, int]) -> dict[st
     held = min(recipe.matching.bank or recipe.matching.draws, recipe.matching.iterations * recipe.matching.draws)
     return {
         "process": peak_bytes(run.generator.device),
-        "graphs": min(max(GRAPH_BYTES, graph), _chunks(moving) * graph) - graph + step,
+        "graphs": min(max(GRAPH_BYTES, graph), _chunks(moving, run.chunk) * graph) - graph + step,
         "draws": (min(held, 1) if recipe.features.weights else held) * theta,
         "crops": (2 * latents + len(chosen.counts) * recipe.crops.real) * image,
         "latents": latents * prod(run.generator.latent_shape(recipe.crops.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
@@ -209,11 +214,13 @@ def _timed(chosen: Chosen, run: Run) -> tuple[Timings, tuple[int, int]]:
     source = _sample(chosen, run)
     spaces = Spaces.of(run, source.real)
     psi = spaces.fixed_psi()
-    crops = source.starts[:1].expand(CROPS, -1, -1, -1).to(run.generator.device)
-    zeros = torch.zeros(CHUNK, *run.generator.latent_shape(run.recipe.crops.hr_size), device=run.generator.device)
+    device, together = run.generator.device, crops_of(run.generator.device)
+    crops = source.starts[:1].expand(together, -1, -1, -1).to(device)
+    zeros = torch.zeros(run.chunk, *run.generator.latent_shape(run.recipe.crops.hr_size), device=device)
     inverting, moving = zip(*(_steps(source, spaces, run, exact) for exact in (False, True)), strict=True)
-    timings = Timings(inverting, moving, _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops)))
-    return timings, (graph_bytes(run.generator.frozen, zeros), psi.bytes)
+    forward, embedded = _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops))
+    form = run.generator.search_form(False, run.chunk, zeros.shape[2], run.backend)
+    return Timings(inverting, moving, forward, embedded, run.chunk, together), (graph_bytes(form, zeros), psi.bytes)
 
 
 def _steps(source: DistillationSource, spaces: Spaces, run: Run, exact: bool) -> tuple[float, float]:
@@ -230,7 +237,7 @@ def _steps(source: DistillationSource, spaces: Spaces, run: Run, exact: bool) ->
 
 
 def _sample(chosen: Chosen, run: Run) -> DistillationSource:
-    numbers = torch.linspace(0, len(chosen.crops) - 1, min(CHUNK, len(chosen.crops))).round().long().unique()
+    numbers = torch.linspace(0, len(chosen.crops) - 1, min(run.chunk, len(chosen.crops))).round().long().unique()
     classes = chosen.class_index[numbers]
     present = classes.unique().tolist()
     side = run.recipe.crops.hr_size
@@ -260,7 +267,7 @@ def _of_both(recipe: Recipe, steps: int, seconds: tuple[float, float]) -> float:
     return fast * seconds[0] + (steps - fast) * seconds[1]
 
 
-def _chunks(count: int, size: int = CHUNK) -> int:
+def _chunks(count: int, size: int) -> int:
     return -(-count // size)
 
 

@@ -78,5 +78,5 @@ def _signatures(matched: Matched, codec: Codec, run: Run) -> Signatures:
     signed: Signatures = thinned(
         decode_signatures(run.generator, kept[index], tell, run.workers), chosen.manifest
     ).numpy()
-    give_back_free_memory()
+    give_back_free_memory(run.generator.device)
     return signed

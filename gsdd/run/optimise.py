@@ -19,6 +19,7 @@ from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import CHUNK, decode
 from gsdd.distilled.signature import signed_latents
 from gsdd.metrics.psnr import psnr_of_error
+from gsdd.parallel.chunks import CHUNK as USUAL_CHUNK
 from gsdd.parallel.memory import give_back_free_memory
 from gsdd.recipe import Recipe
 from gsdd.run.checkpoint import identity_of
@@ -59,19 +60,23 @@ class Matched:
         chosen: what they stand for.
         state: the latents, and how many iterations they got.
         unordered: what the device has no deterministic algorithm for, by torch's names: the same run may give others.
+        chunk: latents that went through G together, on which the last bits of each depend.
     """
 
     chosen: Chosen
     state: Distillation
     unordered: Set[str] = frozenset()
+    chunk: int = USUAL_CHUNK
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return the file's account of the run: steps, mean PSNRs of each class in dB, what was not deterministic."""
         inverted = self.state.inverted
         unordered = {"not_deterministic": sorted(self.unordered)} if self.unordered else {}
+        chunk = {"chunk": self.chunk} if self.chunk != USUAL_CHUNK else {}
         return {
             **unordered,
+            **chunk,
             "inversion_steps": inverted.steps,
             "psnr_start": self._mean_decibels(inverted.error_start),
             "psnr_inverted": self._mean_decibels(inverted.error),
@@ -133,9 +138,9 @@ def match(found: Found, run: Run) -> Matched:
     """
     chosen, searching = found.chosen, _searching(found.chosen, run, found.warm_up)
     state = matching.match(found.source, found.inverted, found.spaces, searching, found.matched, chosen.budget)
-    give_back_free_memory()
+    give_back_free_memory(run.generator.device)
     wanted = {"inversion_steps": run.recipe.inversion.steps, "iterations": run.recipe.matching.iterations}
-    matched = Matched(chosen, state)
+    matched = Matched(chosen, state, chunk=run.chunk)
     if short := _left_undone(matched.facts, wanted):
         run.monitor.note(f"cut by a time budget: {short}")
     return matched

@@ -13,7 +13,6 @@ from gsdd.distill.run import NEVER, NOTHING, Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import decode
 from gsdd.monitor import SILENT
-from gsdd.parallel.chunks import CHUNK
 
 
 def warm_up(source: DistillationSource, spaces: Spaces, run: Run) -> float:
@@ -46,7 +45,7 @@ def warm_up(source: DistillationSource, spaces: Spaces, run: Run) -> float:
 
 
 def _step(source: DistillationSource, spaces: Spaces, run: Run) -> None:
-    inversion.invert(source.starts[:CHUNK], spaces.fixed_psi(), run)
+    inversion.invert(source.starts[: run.chunk], spaces.fixed_psi(), run)
     unknown = torch.zeros(len(source.starts), dtype=torch.float64)
     matching.match(source, Inverted(_latents(len(source.starts), run), 0, unknown, unknown), spaces, run)
 

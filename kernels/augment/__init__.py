@@ -8,16 +8,16 @@ from torch import Tensor
 
 from gsdd.errors import KernelInputError
 from gsdd.kernels.augment.batch import Batch, Normalisation
-from gsdd.kernels.augment.plan import plan_of
+from gsdd.kernels.augment.plan import Planned, plan_for
 from gsdd.kernels.augment.reference import augment_backward_reference, augment_reference, image_means_reference
 from gsdd.kernels.augmentation import Augmentation, op_bits
 from gsdd.kernels.backend import Backend
-from gsdd.kernels.image_checks import channel_numbers, check_images, check_omega, placed, takes_kernel
+from gsdd.kernels.image_checks import channel_numbers, check_images, placed, takes_kernel
 
 
 def augment(
     images: Tensor,
-    augmentation: Augmentation,
+    augmentation: Augmentation | Planned,
     *,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -32,7 +32,7 @@ def augment(
 
     Args:
         images: uint8 (divided by 255 first) or floating `[N, C, H, W]`, any strides; kernels take C = 3.
-        augmentation: omega, one row an image.
+        augmentation: omega, one row an image; worked out beforehand where it is used again.
         mean: subtracted, a channel; None subtracts nothing.
         std: divided by, a channel; None divides by nothing.
         means: `image_means` of the images with the same mean and std, `[N]`: contrast then need not compute them.
@@ -53,14 +53,13 @@ def augment(
     """
     dtype = dtype or (torch.float32 if images.dtype == torch.uint8 else images.dtype)
     check_images("augment", images)
-    check_omega("augment", images, augmentation, means)
     if not dtype.is_floating_point:
         raise KernelInputError(f"augment: dtype: got {dtype}, wanted a floating one")
     mean, std = channel_numbers(images, "mean", mean), channel_numbers(images, "std", std)
     compute = torch.float64 if torch.float64 in (images.dtype, dtype) else torch.float32
-    rows = plan_of(augmentation, images.shape[2], images.shape[3], compute).to(images.device)
-    ops = augmentation.ops.to(images.device, torch.int32)
-    result: Tensor = _augment(images, ops, rows, mean, std, placed(means, rows), dtype, channels_last, backend)
+    plan = plan_for("augment", images, augmentation, means, compute)
+    given = placed(means, plan.rows)
+    result: Tensor = _augment(images, plan.ops, plan.rows, mean, std, given, dtype, channels_last, backend)
     return result
 
 
@@ -87,7 +86,26 @@ def image_means(
     """
     check_images("image_means", images)
     mean, std = channel_numbers(images, "mean", mean), channel_numbers(images, "std", std)
-    result: Tensor = _image_means(images, mean, std, backend)
+    result: Tensor = _image_means(images, None, mean, std, backend)
+    return result
+
+
+def contrast_means(
+    images: Tensor, ops: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None, backend: Backend
+) -> Tensor:
+    """Average the images on which contrast acts, as `image_means`; others may be 0.
+
+    Args:
+        images: as `image_means` takes them.
+        ops: of a plan, int32 `[N]`.
+        mean: subtracted, a channel, or None.
+        std: divided by, a channel, or None.
+        backend: `reference`, `triton`, or what suits the images.
+
+    Returns:
+        `[N]`, float32; float64 for float64 images.
+    """
+    result: Tensor = _image_means(images, ops, mean, std, backend)
     return result
 
 
@@ -166,13 +184,16 @@ _augment.register_autograd(_backward, setup_context=_keep)
 
 
 @torch.library.custom_op("gsdd::image_means", mutates_args=())
-def _image_means(images: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None, backend: str) -> Tensor:
+def _image_means(
+    images: Tensor, ops: Tensor | None, mean: Sequence[float] | None, std: Sequence[float] | None, backend: str
+) -> Tensor:
     out, normalisation = _means_of(images), Normalisation(mean, std)
     if takes_kernel("image_means", backend, images, out.dtype):
         from gsdd.kernels.augment.triton import image_means_launches
 
-        contrast = torch.full((len(images),), op_bits(["contrast"]), dtype=torch.int32, device=images.device)
-        for launch in image_means_launches(images, contrast, normalisation, out):
+        if ops is None:
+            ops = torch.full((len(images),), op_bits(["contrast"]), dtype=torch.int32, device=images.device)
+        for launch in image_means_launches(images, ops, normalisation, out):
             launch.run()
     else:
         image_means_reference(images, normalisation, out)
@@ -180,5 +201,5 @@ def _image_means(images: Tensor, mean: Sequence[float] | None, std: Sequence[flo
 
 
 @_image_means.register_fake
-def _(images: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None, backend: str) -> Tensor:
+def _(images: Tensor, *rest: Any) -> Tensor:
     return _means_of(images)

@@ -11,13 +11,16 @@ bilinearly, with zeros outside; without scale and rotate at (W - 1 - j or j, i),
 pixel (r + SHIFT_ROWS, c + SHIFT_COLUMNS), zero where that is outside the image or where (r, c) is in the hole.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from gsdd.errors import KernelInputError
 from gsdd.kernels.augmentation import OPS, Augmentation, Column
+from gsdd.kernels.upload import uploaded
 
 RESAMPLING = (1 << OPS.index("scale")) | (1 << OPS.index("rotate"))
 # Footprints are searched this much wider than they are: a candidate too many has weight 0.
@@ -50,6 +53,103 @@ class PlanColumn(IntEnum):
 
 NEUTRAL = (0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0)
 _OP_OF_COLUMN = ("brightness", "saturation", "contrast", *["crop"] * 2, *["cutout"] * 4, *["scale"] * 2, "rotate")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """omega worked out for images of one size, where they lie: an op that takes it computes and copies nothing more.
+
+    Attributes:
+        ops: bits of `Augmentation.ops`, int32 `[N]`.
+        rows: `[N, 19]`, as `plan_of` gives them.
+        size: height and width of the images, in pixels.
+    """
+
+    ops: Tensor
+    rows: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls,
+        augmentation: Augmentation,
+        size: tuple[int, int],
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> "Planned":
+        """Work omega out.
+
+        Args:
+            augmentation: omega of N images.
+            size: height and width of the images, in pixels.
+            device: where the images lie.
+            dtype: float64 for float64 images, else float32.
+
+        Raises:
+            KernelInputError: a scale of 0.
+        """
+        rows = uploaded(plan_of(augmentation, *size, dtype), device)
+        return cls(uploaded(augmentation.ops.to(torch.int32), device), rows, size)
+
+    @classmethod
+    def identity(cls, images: Tensor) -> "Planned":
+        """Leave images `[N, C, H, W]` as they are."""
+        dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
+        return _identity(len(images), (images.shape[2], images.shape[3]), images.device, dtype)
+
+    def __len__(self) -> int:
+        """Return how many images it describes."""
+        return len(self.ops)
+
+    def take(self, index: Tensor) -> "Planned":
+        """Give image k of a new batch the parameters of row `index[k]`.
+
+        Args:
+            index: rows to take, int64 `[M]`, where the images lie.
+        """
+        return Planned(self.ops[index], self.rows[index], self.size)
+
+
+# Whoever embeds without augmentation asks for the same ones at each step.
+@lru_cache(maxsize=16)
+def _identity(count: int, size: tuple[int, int], device: torch.device, dtype: torch.dtype) -> Planned:
+    return Planned.of(Augmentation.identity(count), size, device, dtype)
+
+
+def plan_for(
+    op: str, images: Tensor, omega: Augmentation | Planned, means: Tensor | None, dtype: torch.dtype
+) -> Planned:
+    """Work omega out for these images, unless that was done.
+
+    Args:
+        op: whose input it is, for the message.
+        images: `[N, C, H, W]`.
+        omega: wanted of N images, fixed: no op has a gradient to its parameters.
+        means: wanted floating `[N]`, or None.
+        dtype: what the op computes in.
+
+    Raises:
+        KernelInputError: another number of images, parameters that want a gradient, a scale of 0, or omega that was
+            worked out for other images.
+    """
+    count = len(images)
+    if len(omega) != count:
+        raise KernelInputError(f"{op}: got omega for {len(omega)} images, wanted {count}")
+    if means is not None and (means.shape != (count,) or not means.is_floating_point()):
+        raise KernelInputError(
+            f"{op}: means: got {means.dtype} {tuple(means.shape)}, wanted floating [{count}]; take image_means"
+        )
+    size = images.shape[2], images.shape[3]
+    if isinstance(omega, Augmentation):
+        if omega.values.requires_grad:
+            raise KernelInputError(f"{op}: got omega that wants a gradient, wanted a fixed one; detach its values")
+        return Planned.of(omega, size, images.device, dtype)
+    if (omega.size, omega.rows.device, omega.rows.dtype) != (size, images.device, dtype):
+        raise KernelInputError(
+            f"{op}: got omega worked out for {omega.size} in {omega.rows.dtype} on {omega.rows.device}, wanted it for "
+            f"{size} in {dtype} on {images.device}; give it as it was drawn"
+        )
+    return omega
 
 
 def plan_of(augmentation: Augmentation, height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -47,25 +47,28 @@ from gsdd.kernels.backend import interpreted
 from gsdd.kernels.launch import Launch
 from gsdd.kernels.triton_rounding import rounded
 
+# Programs that share the mean of an image.
+PARTS = 16
+
 
 @triton.jit
 def levels_kernel(
     grad, ops, plan, out,
     image_stride, channel_stride, row_stride, column_stride, height, width,
-    CHANNELS_LAST: tl.constexpr, LINES: tl.constexpr, ELEMENTS: tl.constexpr,
+    CHANNELS_LAST: tl.constexpr, LINES: tl.constexpr, ELEMENTS: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
-    """Write the mean of the gradient that reaches one source image through the geometry, where contrast acts."""
-    image = tl.program_id(0).to(tl.int64)
+    """Write a part of the mean gradient that reaches a source image through the geometry, where contrast acts."""
+    image, part = (tl.program_id(0) // PARTS).to(tl.int64), tl.program_id(0) % PARTS
     omega = Omega(tl.load(ops + image), plan + image * PLAN_COLUMNS, 0.0)
     tiles, across = tiles_of(height, width, CHANNELS_LAST, LINES, ELEMENTS)
     tiles = tl.where((omega.bits & CONTRAST_BIT) != 0, tiles, 0)
     total = tl.zeros((LINES, ELEMENTS), tl.float32)
-    for tile in range(tiles):
+    for tile in range(part, tiles, PARTS):
         c, i, j, _, inside = pixels_of(tile, across, height, width, CHANNELS_LAST, LINES, ELEMENTS)
         offset = offsets_of(tile % across, c, i, j, channel_stride, row_stride, column_stride, CHANNELS_LAST, ELEMENTS)
         g = tl.load(grad + image * image_stride + offset, mask=inside, other=0).to(tl.float32)
         total += g * coverage(omega, i, j, height, width, inside)
-    tl.store(out + image, tl.sum(total) / (3 * height * width))
+    tl.store(out + tl.program_id(0), tl.sum(total) / (3 * height * width))
 
 
 @triton.jit
@@ -131,7 +134,8 @@ def augment_backward_kernel(
     grad, ops, plan, levels, out,
     image_stride, channel_stride, row_stride, column_stride, same_layout, height, width,
     std_red, std_green, std_blue,
-    CHANNELS_LAST: tl.constexpr, LINES: tl.constexpr, ELEMENTS: tl.constexpr, INTERPRETED: tl.constexpr,
+    CHANNELS_LAST: tl.constexpr, LINES: tl.constexpr, ELEMENTS: tl.constexpr, PARTS: tl.constexpr,
+    INTERPRETED: tl.constexpr,
 ):  # fmt: skip
     """Write one tile of the gradient to the images; `same_layout` tells that `grad` lies in memory as it does."""
     tiles, across = tiles_of(height, width, CHANNELS_LAST, LINES, ELEMENTS)
@@ -142,7 +146,9 @@ def augment_backward_kernel(
         grad + image * image_stride, channel_stride, row_stride, column_stride, height, width, std, std
     )  # fmt: skip
     bits = tl.load(ops + image)
-    level = tl.load(levels + image, mask=(bits & CONTRAST_BIT) != 0, other=0.0)
+    part = tl.arange(0, PARTS)
+    contrasts = (bits & CONTRAST_BIT) != 0
+    level = tl.sum(tl.load(levels + image * PARTS + part, mask=(part < PARTS) & contrasts, other=0.0))
     omega = Omega(bits, plan + image * PLAN_COLUMNS, level)
     if (same_layout != 0) & ((bits & (GEOMETRY_BITS | SATURATION_BIT)) == 0):
         g = in_place_back(source, omega, c, r, q, offset, inside)
@@ -163,12 +169,13 @@ def augment_backward_launches(batch: Batch, out: Tensor) -> list[Launch]:
         Launches to run in this order: contrast's scalar an image, then the gradient.
     """
     grad = addressable(batch.images)
-    levels = torch.empty(len(grad), dtype=torch.float32, device=grad.device)
+    levels = torch.empty(len(grad), PARTS, dtype=torch.float32, device=grad.device)
     arguments: dict[str, Any] = {"grad": grad, "ops": batch.ops, "plan": batch.plan} | geometry_of(grad)
-    means = Launch(levels_kernel, (len(grad),), arguments | {"out": levels}, tile_constants(grad, grad.dtype))
+    constants = tile_constants(grad, grad.dtype) | {"PARTS": PARTS}
+    means = Launch(levels_kernel, (levels.numel(),), arguments | {"out": levels}, constants)
     arguments |= {"levels": levels, "out": out, "same_layout": int(same_layout(grad, out))}
     arguments |= by_channel("std", batch.normalisation.std, 1.0)
-    constants = tile_constants(out, grad.dtype) | {"INTERPRETED": interpreted()}
+    constants = tile_constants(out, grad.dtype) | {"PARTS": PARTS, "INTERPRETED": interpreted()}
     return [means, Launch(augment_backward_kernel, tile_grid(out, grad.dtype), arguments, constants)]
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 Nonlinearity = Literal["fourier", "relu"]
 NONLINEARITIES: tuple[str, ...] = get_args(Nonlinearity)
+Products = Literal["fp32", "tf32"]
+PRODUCTS: tuple[str, ...] = get_args(Products)
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class FilterBank:
         phases: b, floating `[D]`.
         stride: pixels from a patch to the next, along rows and along columns.
         nonlinearity: `fourier` or `relu`.
+        products: what kernels multiply in: `fp32`, as three products of TF32, or one, `tf32`.
     """
 
     frequencies: Tensor
     phases: Tensor
     stride: int
     nonlinearity: str
+    products: str = "fp32"
 
     @property
     def filters(self) -> int:

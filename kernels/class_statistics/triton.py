@@ -1,8 +1,9 @@
-"""Class statistics in Triton, forward: partial sums of a few patches each, then their sums a class.
+"""Class statistics in Triton, forward: images augmented once, sums over some patches each, then their means a class.
 
-A program augments the pixels under SIDE x SIDE patches of one image and maps the patches with all filters, a block at a
-time; what it writes is one sum a filter. No augmented image and no feature map is in memory. A second launch adds up
-the partial sums of each class in a fixed order, so that two runs give equal bits.
+Augmented images of a slice of the batch are a small tensor that stays in the cache. A program gathers some patches of
+one of them once, multiplies them with all filters, a block of filters at a time, and writes one sum a filter; no
+feature map is in memory. A last launch adds up the sums of each class in a fixed order, so that two runs give equal
+bits.
 """
 
 from collections.abc import Iterator
@@ -15,61 +16,49 @@ from torch import Tensor
 
 from gsdd.kernels.augment.batch import Batch, Normalisation
 from gsdd.kernels.augment.plan import PlanColumn
-from gsdd.kernels.augment.triton import batch_arguments
-from gsdd.kernels.augment.triton_sampling import Source, omega_of
+from gsdd.kernels.augment.triton import augment_launches
 from gsdd.kernels.backend import interpreted
 from gsdd.kernels.class_statistics.filter_bank import FilterBank
-from gsdd.kernels.class_statistics.triton_patches import Bank, cosine, projected, region_of, region_pixels
+from gsdd.kernels.class_statistics.triton_patches import (
+    Tiling,
+    cosine,
+    padded_filters,
+    patches_of,
+    projected,
+    widths_of,
+)
 from gsdd.kernels.launch import Launch
 
-# Patches along a side of a block: 64 patches share their pixels; large patches would fill the registers.
-SIDE, SIDE_OF_LARGE, LARGE_PATCH = 8, 4, 8
-# Of a patch's pixels and of the filters, how many a product takes at a time; more would spill.
-CHUNK, FILTERS = 16, 32
-WARPS = 8
+# Augmented images of a slice: more would leave the cache of a GPU.
+AUGMENTED_BYTES = 64 * 1024**2
+# As many as fit into the registers, by the compiler: three products of TF32 keep two parts of each factor.
+TILINGS = {"tf32": Tiling(64, 64, 4), "fp32": Tiling(64, 16, 8)}
 SUMS = {"ROWS": 32, "FILTERS": 64}
-# Strides and counts come in too many values to compile each kind; width is left, for wide stores.
-GENERAL = [
-    "image_stride", "channel_stride", "row_stride", "column_stride", "filter_stride", "weight_channel_stride",
-    "weight_row_stride", "weight_column_stride", "phase_stride", "patch_rows", "patch_columns", "fourier",
-]  # fmt: skip
+# Counts come in too many values to compile each kind; height and width are left, for wide loads.
+GENERAL = ["patch_columns", "patches", "features", "fourier"]
 SHIPPED_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.uint8)
 
 
 @triton.jit(do_not_specialize=GENERAL)
-def partial_sums_kernel(
-    images, ops, plan, means, frequencies, phases, out,
-    image_stride, channel_stride, row_stride, column_stride, height, width,
-    mean_red, mean_green, mean_blue, std_red, std_green, std_blue,
-    filter_stride, weight_channel_stride, weight_row_stride, weight_column_stride, phase_stride, filters,
-    patch_rows, patch_columns, fourier,
-    PATCH: tl.constexpr, STRIDE: tl.constexpr, SIDE: tl.constexpr, OFFSETS: tl.constexpr, REGION: tl.constexpr,
-    CHUNK: tl.constexpr, FILTERS: tl.constexpr, INTERPRETED: tl.constexpr,
+def feature_sums_kernel(
+    augmented, filters, phases, out, height, width, patch_columns, patches, features, fourier,
+    PATCH: tl.constexpr, STRIDE: tl.constexpr, HEAD: tl.constexpr, TAIL: tl.constexpr, PATCHES: tl.constexpr,
+    FILTERS: tl.constexpr, PRECISION: tl.constexpr, INTERPRETED: tl.constexpr,
 ):  # fmt: skip
-    """Write the sum over SIDE x SIDE patches of each feature, without its amplitude."""
-    across = tl.cdiv(patch_columns, SIDE)
-    blocks = across * tl.cdiv(patch_rows, SIDE)
+    """Write the sum over PATCHES patches of each feature, without its amplitude."""
+    blocks = tl.cdiv(patches, PATCHES)
     image, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
-    first_row, first_column = block // across * SIDE, block % across * SIDE
-    source = Source(
-        images + image * image_stride, channel_stride, row_stride, column_stride, height, width,
-        (mean_red, mean_green, mean_blue), (std_red, std_green, std_blue),
+    staged = patches_of(
+        augmented + image * (3 * height * width), block, height, width, patch_columns, patches,
+        PATCH, STRIDE, HEAD, TAIL, PATCHES,
     )  # fmt: skip
-    omega = omega_of(ops, plan, means, image)
-    bank = Bank(
-        frequencies, phases, filter_stride, weight_channel_stride, weight_row_stride, weight_column_stride,
-        phase_stride, filters, fourier,
-    )  # fmt: skip
-    i, j = region_pixels(first_row * STRIDE, first_column * STRIDE, REGION)
-    region = region_of(source, omega, i, j)
-    p = tl.arange(0, SIDE * SIDE)
-    there = (first_row + p // SIDE < patch_rows) & (first_column + p % SIDE < patch_columns)
-    for first in range(0, filters, FILTERS):
+    for first in range(0, features, FILTERS):
         d = first + tl.arange(0, FILTERS)
-        x = projected(region, bank, d, PATCH, STRIDE, SIDE, REGION, OFFSETS, CHUNK)
-        value = cosine(x, INTERPRETED) if bank.fourier != 0 else tl.maximum(x, 0.0)
-        total = tl.sum(tl.where(there[:, None], value, 0.0), axis=0)
-        tl.store(out + tl.program_id(0).to(tl.int64) * filters + d, total, mask=d < filters)
+        there = d < features
+        x = projected(staged, filters, phases, d, there, HEAD, TAIL, PRECISION)
+        value = cosine(x, INTERPRETED) if fourier != 0 else tl.maximum(x, 0.0)
+        total = tl.sum(tl.where(staged.there[:, None], value, 0.0), axis=0)
+        tl.store(out + tl.program_id(0).to(tl.int64) * features + d, total, mask=there)
 
 
 @triton.jit
@@ -88,7 +77,7 @@ def class_sums_kernel(partial, starts, out, blocks, filters, scale, ROWS: tl.con
 
 
 def class_statistics_launches(batch: Batch, bank: FilterBank, starts: Tensor, out: Tensor) -> list[Launch]:
-    """Prepare class statistics; partial sums are allocated here.
+    """Prepare class statistics; augmented images of a slice, and partial sums, are allocated here.
 
     Args:
         batch: images, class after class.
@@ -99,79 +88,110 @@ def class_statistics_launches(batch: Batch, bank: FilterBank, starts: Tensor, ou
     Returns:
         Launches to run in this order.
     """
-    blocks, (rows, columns) = blocks_of(batch.images, bank), bank.grid(batch.images)
-    partial = torch.empty(len(batch.images) * blocks, bank.filters, dtype=torch.float32, device=out.device)
-    arguments = batch_arguments(batch) | bank_arguments(bank, batch.images) | {"out": partial}
-    sums = {"partial": partial, "starts": starts, "out": out, "blocks": blocks, "filters": bank.filters}
-    sums |= {"scale": bank.amplitude / (rows * columns)}
-    grid = (len(starts) - 1, triton.cdiv(bank.filters, SUMS["FILTERS"]))
-    return [
-        Launch(partial_sums_kernel, (len(partial),), arguments, patch_constants(bank, side_of(bank)), warps=WARPS),
-        Launch(class_sums_kernel, grid, sums, SUMS),
-    ]
+    count, (rows, columns), tiling = len(batch.images), bank.grid(batch.images), TILINGS[bank.products].of(bank)
+    blocks = -(-rows * columns // tiling.patches)
+    partial = torch.empty(count, blocks, bank.filters, dtype=torch.float32, device=out.device)
+    arguments, constants = bank_arguments(bank, batch.images), patch_constants(bank, tiling)
+    launches = []
+    for some, augmented in augmented_slices(batch, AUGMENTED_BYTES):
+        launches += augment_launches(batch[some], augmented)
+        sums = arguments | {"augmented": augmented, "out": partial[some]}
+        launches.append(tiling.launch(feature_sums_kernel, len(augmented) * blocks, sums, constants))
+    return [*launches, class_sums_launch(partial, starts, bank, batch.images, out)]
 
 
-def side_of(bank: FilterBank) -> int:
-    """Return how many patches a side of a block has."""
-    return SIDE if bank.patch <= LARGE_PATCH else SIDE_OF_LARGE
+def class_sums_launch(partial: Tensor, starts: Tensor, bank: FilterBank, images: Tensor, out: Tensor) -> Launch:
+    """Prepare the means of classes.
 
+    Args:
+        partial: sums over some patches of an image each, `[N, blocks, D]`.
+        starts: first image of each class, and N, int64 `[C + 1]`.
+        bank: whose amplitude and patches count.
+        images: `[N, 3, H, W]`.
+        out: where to, float32 `[C, D]`.
 
-def blocks_of(images: Tensor, bank: FilterBank) -> int:
-    """Count the blocks of patches of an image."""
+    Returns:
+        The launch.
+    """
     rows, columns = bank.grid(images)
-    return -(-rows // side_of(bank)) * -(-columns // side_of(bank))
+    arguments = {"partial": partial, "starts": starts, "out": out, "blocks": partial.shape[1], "filters": bank.filters}
+    grid = (len(starts) - 1, triton.cdiv(bank.filters, SUMS["FILTERS"]))
+    return Launch(class_sums_kernel, grid, arguments | {"scale": bank.amplitude / (rows * columns)}, SUMS)
 
 
-def patch_constants(bank: FilterBank, side: int) -> dict[str, Any]:
-    """Return the constants that follow from the patches, of which a block has `side` x `side`."""
+def augmented_slices(batch: Batch, most_bytes: int, image_bytes: int = 0) -> Iterator[tuple[slice, Tensor]]:
+    """Cut a batch, and give each slice the same memory for its augmented images.
+
+    Args:
+        batch: images.
+        most_bytes: of what is made of a slice.
+        image_bytes: of what is made of an image besides.
+
+    Yields:
+        Which images, and float32 `[n, 3, H, W]` for them.
+    """
+    images = batch.images
+    step = max(1, most_bytes // (4 * images[:1].numel() + image_bytes))
+    memory = torch.empty((min(step, len(images)), *images.shape[1:]), dtype=torch.float32, device=images.device)
+    for first in range(0, len(images), step):
+        some = slice(first, min(first + step, len(images)))
+        yield some, memory[: some.stop - first]
+
+
+def patch_constants(bank: FilterBank, tiling: Tiling) -> dict[str, Any]:
+    """Return the constants of a kernel's patches and filters."""
+    widths = widths_of(bank)
     return {
         "PATCH": bank.patch,
         "STRIDE": bank.stride,
-        "SIDE": side,
-        "OFFSETS": max(16, triton.next_power_of_2(bank.patch**2)),
-        "REGION": triton.next_power_of_2((side - 1) * bank.stride + bank.patch),
-        "CHUNK": CHUNK,
-        "FILTERS": FILTERS,
+        "HEAD": widths.head,
+        "TAIL": widths.tail,
+        "PATCHES": tiling.patches,
+        "FILTERS": tiling.filters,
+        "PRECISION": "tf32" if bank.products == "tf32" else "tf32x3",
         "INTERPRETED": interpreted(),
     }
 
 
 def bank_arguments(bank: FilterBank, images: Tensor) -> dict[str, Any]:
     """Name what kernels take of the filters, and how many patches an image has."""
-    names = ("filter_stride", "weight_channel_stride", "weight_row_stride", "weight_column_stride")
-    strides = dict(zip(names, bank.frequencies.stride(), strict=True))
     rows, columns = bank.grid(images)
-    return strides | {
-        "frequencies": bank.frequencies,
-        "phases": bank.phases,
-        "phase_stride": bank.phases.stride(0),
-        "filters": bank.filters,
-        "patch_rows": rows,
+    return {
+        "filters": padded_filters(bank),
+        "phases": bank.phases.float().contiguous(),
+        "height": images.shape[2],
+        "width": images.shape[3],
         "patch_columns": columns,
+        "patches": rows * columns,
+        "features": bank.filters,
         "fourier": int(bank.fourier),
     }
 
 
 def shipped_inputs() -> Iterator[tuple[str, Batch, FilterBank]]:
-    """Yield a name and inputs of every dtype that ships, without memory behind them."""
+    """Yield a name and inputs of every kind that ships, without memory behind them."""
     sizes = [((4, 3, 128, 128), dtype) for dtype in SHIPPED_DTYPES] + [((4, 3, 127, 129), torch.float32)]
     for size, dtype in sizes:
         images = torch.empty(size, dtype=dtype, device="meta")
-        ops = torch.empty(4, dtype=torch.int64, device="meta")
+        ops = torch.empty(4, dtype=torch.int32, device="meta")
         plan, means = torch.empty(4, len(PlanColumn), device="meta"), torch.empty(4, device="meta")
         frequencies, phases = torch.empty(512, 3, 7, 7, device="meta"), torch.empty(512, device="meta")
-        bank = FilterBank(frequencies, phases, 3, "fourier")
-        odd = ", odd" if size[2] % 2 else ""
-        yield (
-            f"{str(dtype).removeprefix('torch.')}{odd}",
-            Batch(images, ops, plan, Normalisation(None, None), means),
-            bank,
-        )
+        for products in ("tf32", "fp32"):
+            bank = FilterBank(frequencies, phases, 3, "fourier", products)
+            odd = ", odd" if size[2] % 2 else ""
+            name = f"{str(dtype).removeprefix('torch.')}, {products}{odd}"
+            yield name, Batch(images, ops, plan, Normalisation(None, None), means), bank
+
+
+def own(launches: list[Launch]) -> list[Launch]:
+    """Leave out the launches of `augment`, which ships them itself."""
+    return [launch for launch in launches if "augment" not in launch.kernel.__module__]
 
 
 def shipped() -> Iterator[tuple[str, Launch]]:
-    """Yield a name and a launch for every dtype and configuration that ships."""
+    """Yield a name and a launch for every configuration that ships: images of all dtypes are float32 once augmented."""
     starts, out = torch.empty(3, dtype=torch.int64, device="meta"), torch.empty(2, 512, device="meta")
     for number, (name, batch, bank) in enumerate(shipped_inputs()):
-        for launch in class_statistics_launches(batch, bank, starts, out)[: 1 if number else 2]:
-            yield f"{launch.kernel.__name__}, {name}", launch
+        if batch.images.dtype == torch.float32:
+            for launch in own(class_statistics_launches(batch, bank, starts, out))[: 1 if number else 2]:
+                yield f"{launch.kernel.__name__}, {name}", launch

@@ -1,148 +1,142 @@
 """Patches of augmented images as matrices: device functions that both directions of `class_statistics` inline.
 
-A program takes SIDE x SIDE patch positions. The augmented pixels that they cover, a region, are worked out once into
-registers, flattened, one block a channel; the patches, which overlap, are then gathered from the region. Blocks have
-powers of two as sizes: REGION pixels a side, OFFSETS of the P x P pixels of a patch.
+A program takes some patches of one image. It gathers them once into two blocks, HEAD and TAIL pixels wide, since a
+block's width is a power of two and a patch's size is not (147 = 128 + 19); from then on each filter costs two products.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+import torch
+import torch.nn.functional as F
 import triton
 import triton.language as tl
+from torch import Tensor
 from triton.language.extra import libdevice
 
-from gsdd.kernels.augment.triton_sampling import (
-    BRIGHTNESS,
-    SATURATION,
-    SATURATION_BIT,
-    contrasted,
-    coverage,
-    normalised,
-    shift_of,
-    shown,
-    tap_of,
-    taps_of,
-)
+from gsdd.kernels.class_statistics.filter_bank import FilterBank
+from gsdd.kernels.launch import Launch
+
+# A product takes at least this many pixels of a patch.
+NARROWEST = 16
+CHANNELS = 3
+# Of a patch of 7x7, in its two blocks.
+USUAL_WIDTH = 160
 
 
-class Bank(NamedTuple):
-    """Filters in memory.
+class Patches(NamedTuple):
+    """Patches of one image, in registers.
 
     Attributes:
-        frequencies: pointer to the first weight.
-        phases: pointer to the first phase.
-        filter_stride: elements from a filter to the next.
-        channel_stride: elements from a channel to the next.
-        row_stride: elements from a row to the next.
-        column_stride: elements from a column to the next.
-        phase_stride: elements from a phase to the next.
-        filters: how many there are.
-        fourier: 1 for cosines, 0 for ReLU.
+        head: their first pixels, channel after channel, `[patches, HEAD]`.
+        tail: the others, zeros behind them, `[patches, TAIL]`; `head` where there are none.
+        number: which patches of the image they are.
+        there: which of them exist.
     """
 
-    frequencies: tl.tensor
-    phases: tl.tensor
-    filter_stride: tl.tensor
-    channel_stride: tl.tensor
-    row_stride: tl.tensor
-    column_stride: tl.tensor
-    phase_stride: tl.tensor
-    filters: tl.tensor
-    fourier: tl.tensor
+    head: tl.tensor
+    tail: tl.tensor
+    number: tl.tensor
+    there: tl.tensor
 
 
-@triton.jit
-def region_pixels(top, left, REGION: tl.constexpr):
-    """Rows and columns of a region's pixels, flattened."""
-    k = tl.arange(0, REGION * REGION)
-    return top + k // REGION, left + k % REGION
+class Widths(NamedTuple):
+    """How many pixels of a patch each block holds.
 
-
-@triton.jit
-def frame_pixels(source, omega, r, q, inside):
-    """Red, green and blue of frame pixels, zero where the frame is empty."""
-    rows, columns = shift_of(omega)
-    kept = inside & shown(omega, r, q, source.height, source.width)
-    brightness = tl.load(omega.row + BRIGHTNESS)
-    red = normalised(source, 0, r + rows, q + columns, kept) + brightness
-    green = normalised(source, 1, r + rows, q + columns, kept) + brightness
-    blue = normalised(source, 2, r + rows, q + columns, kept) + brightness
-    if omega.bits & SATURATION_BIT:
-        factor = tl.load(omega.row + SATURATION)
-        grey = tl.math.div_rn((red + green) + blue, 3.0)
-        red, green, blue = (red - grey) * factor + grey, (green - grey) * factor + grey, (blue - grey) * factor + grey
-    red, green, blue = contrasted(red, omega), contrasted(green, omega), contrasted(blue, omega)
-    return tl.where(kept, red, 0.0), tl.where(kept, green, 0.0), tl.where(kept, blue, 0.0)
-
-
-@triton.jit
-def region_of(source, omega, i, j):
-    """Augmented pixels (red, green, blue) of a region, zero outside the image.
-
-    The four taps share one loop body, and the channels share coordinates: code and registers are a sixth of those of
-    `augmented`, whose operations and their order these are.
+    Attributes:
+        head: of the first, a power of two.
+        tail: of the second, a power of two, or 0 where the first holds all.
     """
-    inside = (i < source.height) & (j < source.width)
-    red = tl.zeros(i.shape, tl.float32)
-    green = tl.zeros(i.shape, tl.float32)
-    blue = tl.zeros(i.shape, tl.float32)
-    for tap in range(taps_of(omega)):
-        r, q, weight = tap_of(omega, tap, i, j, source.height, source.width)
-        pixel = frame_pixels(source, omega, r, q, inside)
-        red, green, blue = red + pixel[0] * weight, green + pixel[1] * weight, blue + pixel[2] * weight
-    return red, green, blue
+
+    head: int
+    tail: int
+
+    @property
+    def both(self) -> int:
+        """Of both together."""
+        return self.head + self.tail
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """What a program does at a time.
+
+    Attributes:
+        patches: how many it gathers, a power of two, at least 16.
+        filters: how many it multiplies them with at a time, a power of two.
+        warps: of 32 threads.
+        stages: depth of software pipelining.
+    """
+
+    patches: int
+    filters: int
+    warps: int
+    stages: int = 2
+
+    def of(self, bank: FilterBank) -> "Tiling":
+        """Gather fewer where patches are large: two thirds of what registers hold are theirs."""
+        wider = -(-widths_of(bank).both // USUAL_WIDTH)
+        return self if wider == 1 else replace(self, patches=max(16, self.patches // triton.next_power_of_2(wider)))
+
+    def launch(self, kernel: Any, programs: int, arguments: dict[str, Any], constants: dict[str, Any]) -> Launch:
+        """Prepare so many programs of a kernel."""
+        return Launch(kernel, (programs,), arguments, constants, warps=self.warps, stages=self.stages)
+
+
+def widths_of(bank: FilterBank) -> Widths:
+    """Split a patch's pixels, with the fewest zeros behind them."""
+    pixels = CHANNELS * bank.patch**2
+    head = max(NARROWEST, 1 << (pixels.bit_length() - 1))
+    rest = pixels - head
+    tail = max(NARROWEST, triton.next_power_of_2(rest)) if rest > 0 else 0
+    return Widths(head, tail) if tail < head else Widths(2 * head, 0)
+
+
+def padded_filters(bank: FilterBank) -> Tensor:
+    """Lay filters out as kernels multiply with them: `[D, both widths]`, zeros behind each one's pixels."""
+    matrix = bank.matrix(torch.float32)
+    return F.pad(matrix, (0, widths_of(bank).both - matrix.shape[1]))
 
 
 @triton.jit
-def coverage_of(omega, i, j, height, width):
-    """How much of the source output pixels show; nothing outside the image."""
-    inside = (i < height) & (j < width)
-    return tl.where(inside, coverage(omega, i, j, height, width, inside), 0.0)
+def pixels_at(image, origin, there, first, height, width, PATCH: tl.constexpr, COUNT: tl.constexpr):
+    """Load COUNT pixels of all patches, from the first on, zeros behind the last."""
+    k = first + tl.arange(0, COUNT)
+    place = k % (PATCH * PATCH)
+    offset = k // (PATCH * PATCH) * (height * width) + place // PATCH * width + place % PATCH
+    inside = there[:, None] & (k < 3 * PATCH * PATCH)[None, :]
+    return tl.load(image + origin[:, None] + offset[None, :], mask=inside, other=0.0)
 
 
 @triton.jit
 def patches_of(
-    region, chunk, PATCH: tl.constexpr, STRIDE: tl.constexpr, SIDE: tl.constexpr, REGION: tl.constexpr,
-    CHUNK: tl.constexpr,
+    image, block, height, width, patch_columns, patches,
+    PATCH: tl.constexpr, STRIDE: tl.constexpr, HEAD: tl.constexpr, TAIL: tl.constexpr, PATCHES: tl.constexpr,
 ):  # fmt: skip
-    """Gather some pixels of all patches, one channel, `[SIDE * SIDE, CHUNK]`; beyond the patch they are pixel 0."""
-    k = tl.arange(0, SIDE * SIDE * CHUNK)
-    position, offset = k // CHUNK, chunk * CHUNK + k % CHUNK
-    row = position // SIDE * STRIDE + offset // PATCH
-    column = position % SIDE * STRIDE + offset % PATCH
-    places = tl.where(offset < PATCH * PATCH, row * REGION + column, 0)
-    return tl.reshape(tl.gather(region, places, 0), [SIDE * SIDE, CHUNK])
-
-
-@triton.jit
-def weights_of(bank, channel, d, chunk, PATCH: tl.constexpr, CHUNK: tl.constexpr):
-    """Load some weights of the filters d, one channel, `[CHUNK, len(d)]`, zero beyond patch and last filter."""
-    k = chunk * CHUNK + tl.arange(0, CHUNK)
-    there = (k < PATCH * PATCH)[:, None] & (d < bank.filters)[None, :]
-    place = (k // PATCH * bank.row_stride + k % PATCH * bank.column_stride)[:, None] + (d * bank.filter_stride)[None, :]
-    first = bank.frequencies + channel * bank.channel_stride
-    return tl.load(first + place, mask=there, other=0.0).to(tl.float32)
-
-
-@triton.jit
-def phases_of(bank, d):
-    """Load the phases of the filters d."""
-    return tl.load(bank.phases + d * bank.phase_stride, mask=d < bank.filters, other=0.0).to(tl.float32)
+    """Gather a block of patches of one augmented image, dense float32 `[3, height, width]`."""
+    p = block * PATCHES + tl.arange(0, PATCHES)
+    there = p < patches
+    origin = p // patch_columns * (STRIDE * width) + p % patch_columns * STRIDE
+    head = pixels_at(image, origin, there, 0, height, width, PATCH, HEAD)
+    tail = head
+    if TAIL > 0:
+        tail = pixels_at(image, origin, there, HEAD, height, width, PATCH, TAIL)
+    return Patches(head, tail, p, there)
 
 
 @triton.jit
 def projected(
-    region, bank, d, PATCH: tl.constexpr, STRIDE: tl.constexpr, SIDE: tl.constexpr, REGION: tl.constexpr,
-    OFFSETS: tl.constexpr, CHUNK: tl.constexpr,
+    patches, filters, phases, d, there, HEAD: tl.constexpr, TAIL: tl.constexpr, PRECISION: tl.constexpr
 ):  # fmt: skip
-    """w . p + b of all patches for the filters d, `[SIDE * SIDE, len(d)]`; `region` has a block a channel."""
-    total = tl.zeros((SIDE * SIDE, d.shape[0]), tl.float32)
-    for chunk in range(OFFSETS // CHUNK):
-        for channel in tl.static_range(3):
-            patches = patches_of(region[channel], chunk, PATCH, STRIDE, SIDE, REGION, CHUNK)
-            weights = weights_of(bank, channel, d, chunk, PATCH, CHUNK)
-            total = tl.dot(patches, weights, total, input_precision="tf32x3")
-    return total + phases_of(bank, d)[None, :]
+    """w . p + b of all patches for the filters d, `[patches, len(d)]`."""
+    row = filters + d[None, :] * (HEAD + TAIL)
+    k = tl.arange(0, HEAD)[:, None]
+    x = tl.zeros((patches.head.shape[0], d.shape[0]), tl.float32)
+    x = tl.dot(patches.head, tl.load(row + k, mask=there[None, :], other=0.0), x, input_precision=PRECISION)
+    if TAIL > 0:
+        k = HEAD + tl.arange(0, TAIL)[:, None]
+        x = tl.dot(patches.tail, tl.load(row + k, mask=there[None, :], other=0.0), x, input_precision=PRECISION)
+    return x + tl.load(phases + d, mask=there, other=0.0)[None, :]
 
 
 @triton.jit

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from gsdd.kernels.upload import uploaded
 
 PIECE_ROWS = 16
 PIECES_PER_CLASS = 64
@@ -33,7 +36,13 @@ def runs(counts: Sequence[int], device: torch.device) -> Runs:
     Returns:
         The same pieces for the same counts, so that sums over them have one order.
     """
-    rows = torch.tensor(list(counts))
+    return _runs(tuple(counts), device)
+
+
+# At each step of a loop the counts are those of the step before.
+@lru_cache(maxsize=64)
+def _runs(counts: tuple[int, ...], device: torch.device) -> Runs:
+    rows = torch.tensor(counts)
     size = PIECE_ROWS * -(-max(counts) // (PIECE_ROWS * PIECES_PER_CLASS))
     pieces = (rows + size - 1) // size
     first_piece, first_row = pieces.cumsum(0) - pieces, rows.cumsum(0) - rows
@@ -41,7 +50,7 @@ def runs(counts: Sequence[int], device: torch.device) -> Runs:
     skipped = (torch.arange(len(owner)) - first_piece[owner]) * size
     cut = torch.stack([owner, first_row[owner] + skipped, (rows[owner] - skipped).clamp(max=size)], dim=1)
     classes = torch.stack([first_piece, pieces, rows], dim=1)
-    return Runs(cut.int().to(device), classes.int().to(device))
+    return Runs(uploaded(cut.int(), device), uploaded(classes.int(), device))
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,10 @@ def test_less_rate_is_fewer_bytes():
 
 
 def test_the_search_sees_latents_as_they_will_be_stored_in_its_last_half():
-    coding, z = Coding(RECIPE), latents(seed=1).requires_grad_(True)
-    assert coding.begin(z, 4) is None
+    coding, z = Coding(RECIPE), latents(seed=1)
+    assert coding.begin(z, 4) is z
     stored = coding.begin(z, 5)
-    assert stored.detach().numpy() == pytest.approx(coding.codec.rounded(z.detach().numpy()), abs=1e-6)
-    (gradient,) = torch.autograd.grad((3 * stored).sum(), z)
-    assert torch.equal(gradient, torch.full_like(z, 3.0))
+    assert stored.numpy() == pytest.approx(coding.codec.rounded(z.numpy()), abs=1e-6)
 
 
 def test_the_search_gives_each_latent_the_bytes_that_it_began_with():

@@ -38,6 +38,11 @@ class TestEveryFamily:
         alone = torch.cat([psi(x[k : k + 1]) for k in range(8)])
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
+    def test_class_means_are_those_of_the_features(self, family):
+        psi, x, omega = draw(family), crops(2), FLIP
+        wanted = torch.stack([psi(x, omega).mean(dim=0)])
+        torch.testing.assert_close(psi.class_means(x, (2,), omega), wanted, rtol=1e-4, atol=1e-5)
+
     def test_theta_is_a_function_of_seed_and_number(self, family):
         x = crops(2)
         assert torch.equal(draw(family, 3, 7)(x), draw(family, 3, 7)(x))

@@ -236,7 +236,7 @@ def test_torch_library_accepts_the_ops():
     torch.library.opcheck(torch.ops.gsdd.augment.default, (x.requires_grad_(), mixed.ops, rows, *wanted))
     back = (x.detach(), mixed.ops, rows, list(STD), torch.float32, True, "reference")
     torch.library.opcheck(torch.ops.gsdd.augment_backward.default, back)
-    torch.library.opcheck(torch.ops.gsdd.image_means.default, (x.detach(), list(MEAN), list(STD), "reference"))
+    torch.library.opcheck(torch.ops.gsdd.image_means.default, (x.detach(), None, list(MEAN), list(STD), "reference"))
 
 
 def test_it_compiles_without_a_graph_break():

@@ -60,11 +60,14 @@ def fused(x: Tensor, augmentation: Augmentation, w: Tensor, b: Tensor, counts, *
     return class_statistics(x, augmentation, w, b, counts, mean=MEAN, std=STD, **options)
 
 
-def assert_equals_unfused(x: Tensor, augmentation, w, b, counts, stride=3, nonlinearity="fourier", backend="reference"):
+def assert_equals_unfused(
+    x: Tensor, augmentation, w, b, counts, stride=3, nonlinearity="fourier", backend="reference", **options
+):
     """Compare values, and gradients where images can have one."""
     x.requires_grad_(x.is_floating_point())
     again = x.detach().double().requires_grad_(x.requires_grad) if x.requires_grad else x
-    got = fused(x, augmentation, w, b, counts, stride=stride, nonlinearity=nonlinearity, backend=backend)
+    options |= {"stride": stride, "nonlinearity": nonlinearity, "backend": backend}
+    got = fused(x, augmentation, w, b, counts, **options)
     wanted = unfused(again, augmentation, w, b, counts, stride, nonlinearity)
     assert got.dtype == (torch.float64 if x.dtype == torch.float64 else torch.float32)
     torch.testing.assert_close(got.double(), wanted, rtol=0, atol=1e-12 if x.dtype == torch.float64 else STATISTICS)
@@ -194,11 +197,33 @@ class TestTriton:
         with poisoned(), watched() as watch:
             y = fused(x, augmentation, w, b, (1, 1), stride=2, backend="triton")
             (grad,) = torch.autograd.grad(y.sum(), x)
-        assert watch.kernels[-4:] == ["partial_sums_kernel", "class_sums_kernel", "levels_kernel", "gradient_kernel"]
+        assert watch.kernels == [
+            "image_means_kernel", "augment_kernel", "feature_sums_kernel", "class_sums_kernel",
+            "augment_kernel", "patch_gradients_kernel", "pixel_gradients_kernel", "levels_kernel",
+            "augment_backward_kernel",
+        ]  # fmt: skip
         assert watch.atomics == 0
         watch.assert_each_stored_once(y)
         watch.assert_each_stored_once(grad)
         assert y.isfinite().all() and grad.isfinite().all()
+
+    @pytest.mark.parametrize("nonlinearity", ["fourier", "relu"])
+    def test_the_other_method_is_the_same_op(self, nonlinearity):
+        x, augmentation = photos_of(3, 12, 15), omega(12, 15, EVERY[-1], ["rotate"], [])
+        options = {"method": "convolution", "nonlinearity": nonlinearity}
+        assert_equals_unfused(x, augmentation, *filters(20, 7), (1, 2), backend="triton", **options)
+
+    def test_a_batch_in_slices_has_the_same_bits(self, monkeypatch):
+        x, (w, b), augmentation = photos_of(5, 12, 10).requires_grad_(True), filters(6, 3), omega(12, 10, *EVERY[-5:])
+
+        def run() -> tuple[Tensor, Tensor]:
+            y = fused(x, augmentation, w, b, (2, 3), backend="triton")
+            return y, torch.autograd.grad(y.square().sum(), x)[0]
+
+        whole = run()
+        for name in ("triton.AUGMENTED_BYTES", "triton_backward.SLICE_BYTES"):
+            monkeypatch.setattr(f"gsdd.kernels.class_statistics.{name}", 1)
+        assert all(map(torch.equal, run(), whole))
 
     def test_two_runs_give_equal_bits(self):
         x, (w, b), augmentation = photos_of(1, 5, 6), filters(3, 3), omega(5, 6, ["rotate", "contrast"])
@@ -209,21 +234,33 @@ class TestTriton:
         assert_alike(run, run, x)
 
 
-def test_kernels_allocate_partial_sums_and_results_only():
-    count, height, width, number = 2, 12, 16, 6
-    x, (w, b) = photos_of(count, height, width).requires_grad_(True), filters(number, 7)
-    augmentation = omega(height, width, ["contrast"], [])
-    with allocations() as record:
-        y = class_statistics(x, augmentation, w, b, (1, 1), backend="triton")
-    blocks = 1  # of 8 x 8 patches: 2 x 4 fit into the image
-    op = [made for made in record.made if made.shape == (2, number)]
-    plans = [made for made in record.made if made not in op]
-    assert sorted(made.nbytes for made in op) == [4 * 2 * number, 4 * count * blocks * number]
-    assert max(made.nbytes for made in plans) < 64 * 19 * count  # omega worked out, in float64: nothing of the images
-    upstream = torch.ones(1).expand_as(y)
-    with allocations() as record:
-        torch.autograd.grad(y, x, upstream)
-    assert sorted(made.shape for made in record.made) == [(count,), tuple(x.shape)]
+class TestMemory:
+    """Of a slice of the batch: augmented images, and on the way back the gradient of their patches; sums of patches."""
+
+    PATCHES, WIDTH = 8, 160  # 2 x 4 patches of 147 pixels fit into the image, in blocks of 128 and 32
+
+    def made(self, monkeypatch, most_bytes: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """Shapes of all that forward and backward allocate."""
+        for name in ("triton.AUGMENTED_BYTES", "triton_backward.SLICE_BYTES"):
+            monkeypatch.setattr(f"gsdd.kernels.class_statistics.{name}", most_bytes)
+        x, (w, b) = photos_of(4, 12, 16).requires_grad_(True), filters(6, 7)
+        found = []
+        with allocations() as record:
+            y = class_statistics(x, omega(12, 16, *[[]] * 4), w, b, (2, 2), backend="triton")
+        found.append(record.made)
+        with allocations() as record:
+            torch.autograd.grad(y, x, torch.ones(1).expand_as(y))
+        found.append(record.made)
+        return tuple([tuple(made.shape) for made in some] for some in found)
+
+    @pytest.mark.parametrize("images", [1, 2, 4])
+    def test_is_that_of_a_slice(self, monkeypatch, images):
+        an_image = 4 * 3 * 12 * 16
+        forward, _ = self.made(monkeypatch, images * an_image)
+        assert (images, 3, 12, 16) in forward and (4, 1, 6) in forward
+        _, backward = self.made(monkeypatch, images * (an_image + 4 * self.PATCHES * self.WIDTH))
+        assert (images, 3, 12, 16) in backward and (images, self.PATCHES, self.WIDTH) in backward
+        assert max(map(math.prod, backward)) <= max(images * self.PATCHES * self.WIDTH, 4 * 3 * 12 * 16)
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by opcheck's own reading of .grad

@@ -2,12 +2,15 @@
    declares them, since C then lets a call pass what it likes. Convolutions are in stand_in.py. */
 #include <stdlib.h>
 
-enum { KERNELS, TRITON, COPIES_IN, COPIES_OUT, WAITS, EVENTS };
+enum { KERNELS, TRITON, COPIES_IN, COPIES_OUT, PAGEABLE, WAITS, EVENTS };
+enum { CAPTURE_UNSUPPORTED = 900 };
 extern long seen[EVENTS];
+extern int capturing;
 
 #define NOTHING(name) int name() { return 0; }
-#define WAIT(name) int name() { seen[WAITS]++; return 0; }
-#define LAUNCH(name) int name() { seen[KERNELS]++; return 0; }
+/* Nothing may wait for a graph that is being recorded; what it launches then counts once it is replayed, as one. */
+#define WAIT(name) int name() { if (capturing) return CAPTURE_UNSUPPORTED; seen[WAITS]++; return 0; }
+#define LAUNCH(name) int name() { seen[KERNELS] += !capturing; return 0; }
 #define HANDLE(name) int name(void **handle) { *handle = calloc(1, 1024); return 0; }
 
 NOTHING(cudaDeviceGetDefaultMemPool)
@@ -29,6 +32,12 @@ LAUNCH(cudaLaunchKernel)
 LAUNCH(cudaLaunchKernelExC)
 LAUNCH(__cudaLaunchKernel)
 LAUNCH(__cudaLaunchKernel_ptsz)
+LAUNCH(cudaGraphLaunch)
+NOTHING(cudaGraphDestroy)
+NOTHING(cudaGraphExecDestroy)
+NOTHING(cudaGraphUpload)
+NOTHING(cudaGraphRetainUserObject)
+NOTHING(cudaUserObjectCreate)
 
 HANDLE(cublasCreate_v2)
 NOTHING(cublasDestroy_v2)

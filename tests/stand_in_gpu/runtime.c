@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KERNELS, TRITON, COPIES_IN, COPIES_OUT, WAITS, EVENTS };
+enum { KERNELS, TRITON, COPIES_IN, COPIES_OUT, PAGEABLE, WAITS, EVENTS };
+enum { PINNED = 4096 };
 long seen[EVENTS];
+int capturing;
+static struct { char *first; size_t bytes; } pinned[PINNED];
 static long held;
 static int device;
 
 void stand_in_seen(long *into) { memcpy(into, seen, sizeof seen); }
-void stand_in_launched(void) { seen[KERNELS]++; seen[TRITON]++; }
+void stand_in_launched(void) { seen[KERNELS] += !capturing; seen[TRITON] += !capturing; }
+int stand_in_captures(void) { return capturing; }
 
 static long number(const char *name, long otherwise) { return getenv(name) ? atol(getenv(name)) : otherwise; }
 static int devices(void) { return number("STAND_IN_GPUS", 1); }
@@ -89,11 +93,25 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
   return 0;
 }
 cudaError_t cudaFree(void *memory) { held -= malloc_usable_size(memory); free(memory); return 0; }
-cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned flags) { *memory = calloc(1, bytes); return 0; }
-cudaError_t cudaFreeHost(void *memory) { free(memory); return 0; }
+static int slot_of(const char *memory) {
+  int slot = 0;
+  while (slot < PINNED && !(pinned[slot].first <= memory && memory < pinned[slot].first + pinned[slot].bytes)) slot++;
+  return slot;
+}
+cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned flags) {
+  int slot = 0;
+  while (slot < PINNED && pinned[slot].bytes) slot++;
+  if (slot == PINNED) return cudaErrorMemoryAllocation;
+  *memory = pinned[slot].first = calloc(1, bytes);
+  pinned[slot].bytes = bytes;
+  return 0;
+}
+cudaError_t cudaFreeHost(void *memory) { pinned[slot_of(memory)].bytes = 0; free(memory); return 0; }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
   seen[COPIES_IN] += kind == cudaMemcpyHostToDevice;
   seen[COPIES_OUT] += kind == cudaMemcpyDeviceToHost;
+  if (kind == cudaMemcpyHostToDevice) seen[PAGEABLE] += slot_of(from) == PINNED;
+  if (kind == cudaMemcpyDeviceToHost) seen[PAGEABLE] += slot_of(to) == PINNED;
   memcpy(to, from, bytes);
   return 0;
 }
@@ -109,7 +127,7 @@ cudaError_t cudaGetSymbolAddress(void **memory, const void *symbol) { static cha
 /* Streams and events */
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) { *least = 0; *greatest = -5; return 0; }
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority) { *stream = (void *)2; return 0; }
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *is) { *is = 0; return 0; }
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *is) { *is = capturing; return 0; }
 #if CUDART_VERSION < 13000
 #define EDGES
 #else
@@ -118,13 +136,20 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureSta
 cudaError_t cudaStreamGetCaptureInfo(
     cudaStream_t stream, enum cudaStreamCaptureStatus *is, unsigned long long *id, cudaGraph_t *graph,
     const cudaGraphNode_t **nodes, EDGES size_t *count) {
-  *is = 0;
-  if (id) *id = 0;
+  *is = capturing;
+  if (id) *id = capturing;
   return 0;
 }
 cudaError_t cudaEventCreate(cudaEvent_t *event) { *event = (void *)1; return 0; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *event = (void *)1; return 0; }
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) { *milliseconds = 1; return 0; }
+
+/* Graphs: what is recorded is launched as one */
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) { capturing = 1; return 0; }
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) { capturing = 0; *graph = (void *)4; return 0; }
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags) { *ready = (void *)5; return 0; }
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags) { *ready = (void *)5; return 0; }
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count) { *count = 1; return 0; }
 
 /* Kernels */
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *are, const void *kernel) {

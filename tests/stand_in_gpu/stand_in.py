@@ -10,7 +10,7 @@ import warnings
 import torch
 from torch import Tensor
 
-EVENTS = ("kernels", "triton", "copies_in", "copies_out", "waits")
+EVENTS = ("kernels", "triton", "copies_in", "copies_out", "pageable", "waits")
 _runtime = ctypes.CDLL(None)
 _convolutions = 0
 
@@ -24,7 +24,7 @@ def seen() -> dict[str, int]:
 
 def _convolved(x, weight, padding, stride, dilation, groups, benchmark, deterministic, allow_tf32):
     global _convolutions
-    _convolutions += 1
+    _convolutions += not _runtime.stand_in_captures()
     sides = [
         (side + 2 * pad - gap * (kernel - 1) - 1) // step + 1
         for side, pad, gap, kernel, step in zip(x.shape[2:], padding, dilation, weight.shape[2:], stride, strict=True)
@@ -34,7 +34,7 @@ def _convolved(x, weight, padding, stride, dilation, groups, benchmark, determin
 
 def _gradients(grad, x, weight, bias, stride, padding, dilation, transposed, output_padding, groups, wanted):
     global _convolutions
-    _convolutions += 1
+    _convolutions += not _runtime.stand_in_captures()
     made = torch.empty_like(x), torch.empty_like(weight), grad.new_empty(len(weight))
     return tuple(tensor if asked else None for tensor, asked in zip(made, wanted, strict=True))
 

@@ -5,6 +5,7 @@ that work is launched on the GPU that `auto` chose; and what is said where a GPU
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,19 @@ def test_coresets_are_chosen_there(run, source, tmp_path):
     jobs = [f"coreset {source} -o {tmp_path}/{name} --ipc 1 --hr-size 64 --method {name}" for name in methods]
     ended, said = run(*jobs)
     assert all(each["code"] == 0 and each["kernels"] > 0 for each in ended), said
+
+
+@pytest.mark.parametrize("preset", ["standard", "paper"])
+def test_a_step_of_the_search_waits_for_nothing_and_launches_little(libraries, preset):
+    """benchmarks/host_cost.py on few latents: counts do not go with their number, up to a chunk."""
+    script = HERE.parents[1] / "benchmarks" / "host_cost.py"
+    words = [sys.executable, script, "--repeats", "2", "--in-stand-in", GENERATOR, preset, "4", "True"]
+    done = subprocess.run(words, env=environment(libraries), capture_output=True, text=True, check=True)
+    found = {row.pop("step"): row for row in map(json.loads, re.findall(r"^found (.*)$", done.stdout, re.MULTILINE))}
+    assert found["inversion"]["kernels"] <= 20
+    assert found["matching"]["kernels"] <= {"standard": 130, "paper": 900}[preset]
+    for step in found.values():
+        assert step["waits"] == step["pageable"] == 0
 
 
 class TestWhatIsSaid:
