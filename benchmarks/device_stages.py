@@ -222,8 +222,8 @@ def decode(where: Machine) -> Iterator[Case]:
 def _pairs_a_second(where: Machine, file: Path) -> Found:
     import gsdd
 
-    pairs = gsdd.DistilledPairs(file, device=str(where.device))
     began = time.perf_counter()
+    pairs = gsdd.DistilledPairs(file, device=str(where.device))
     first = pairs[0]
     loaded = time.perf_counter()
     count = min(len(pairs), 2000)
