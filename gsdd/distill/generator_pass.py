@@ -42,13 +42,16 @@ class GeneratorPass:
         Returns:
             dL/dz of each chunk, float32 `[CHUNK, 3, h, w]`.
         """
+        gradients: list[Tensor] = []
         for number, (z, image) in enumerate(zip(self._z, self.images, strict=True)):
             # What a chunk leaves free does not fit the next: 190 MB more at the end of ten chunks of RRDBNet.
             give_back_free_memory(z.device)
             graph = self._graphs[number]
-            torch.autograd.backward(self._network(z) if graph is None else graph, image.grad)
+            (gradient,) = torch.autograd.grad(self._network(z) if graph is None else graph, z, image.grad)
+            # What a replayed graph gave holds until it is replayed for the next chunk.
+            gradients.append(gradient.clone() if z.is_cuda else gradient)
             self._graphs[number] = None
-        return [z.grad for z in self._z if z.grad is not None]
+        return gradients
 
     def _kept(self, z: Tensor) -> Tensor:
         images = self._network(z)
