@@ -39,6 +39,7 @@ def steps(
     from gsdd.distill import arithmetic, criterion, inversion, matching
     from gsdd.distill.bank import DistillationSource
     from gsdd.distill.inversion import Inverted
+    from gsdd.distill.moving import most_moving
     from gsdd.distill.run import Run
     from gsdd.distill.spaces import Spaces
     from gsdd.generators.load import load_generator
@@ -55,14 +56,15 @@ def steps(
     source = DistillationSource(names, (ipc,) * CLASSES, images, tuple(images[:REAL] for _ in names))
     spaces = Spaces.of(run, source.real)
     wanted = criterion.Criterion(spaces.fixed_psi(), run)
-    members = range(len(list(chunk_indices(torch.arange(count), run.chunk))))
-    searches = [inversion._begin(images, wanted, run, None, None, k) for k in members]
+    inverting = run.in_chunks_for(count)
+    members = range(len(list(chunk_indices(torch.arange(count), inverting.chunk))))
+    searches = [inversion._begin(images, wanted, inverting, None, None, k) for k in members]
     yield "inversion", lambda: [search.step(True, 0) for search in searches]
     searches.clear()
     del wanted
     latents = torch.rand(count, *run.generator.latent_shape(side))
-    unknown = torch.zeros(count, dtype=torch.float64)
-    loop = matching._Loop(source, Inverted(latents, 0, unknown, unknown), spaces, run, None, None)
+    run = run.in_chunks_for(most_moving(source.counts, recipe))
+    loop = matching._Loop(source, Inverted.by_no_step(latents), spaces, run, None, None)
     loop.begin()
     yield "matching", loop.step
 

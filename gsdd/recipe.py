@@ -193,6 +193,9 @@ class Recipe:
         Precision,
         About("Of the optimisation: auto is bf16 where the device is quick at it; the last tenth is always fp32."),
     ] = "auto"
+    chunk: Annotated[
+        int, About("Latents that go through G together, at most; 0 takes as many as suit the device.", 0)
+    ] = 0
     crops: Crops = Crops()
     inversion: Inversion = Inversion()
     matching: Matching = Matching()
@@ -302,7 +305,7 @@ FLAT: Mapping[str, str] = {
     "draws": "matching.draws", "bank": "matching.bank", "latent_batch": "matching.latent_batch",
     "class_mean": "matching.class_mean", "dsa": "augmentation.strategies", "dsa_mode": "augmentation.mode",
     "codec": "storage.codec", "codec_step": "storage.step", "rate": "inversion.rate", "finish": "matching.finish",
-    "precision": "precision", "seed": "seed",
+    "precision": "precision", "chunk": "chunk", "seed": "seed",
 }  # fmt: skip
 
 
@@ -311,7 +314,10 @@ def to_record(recipe: Recipe) -> dict[str, Any]:
     values = {entry.path: entry.value for entry in settings(recipe)}
     size, is_bpp = parse_target(recipe.storage.target) if recipe.storage.target else (0.0, True)
     target = {"target_size": "" if is_bpp else recipe.storage.target, "target_bpp": size if is_bpp else 0.0}
-    return {name: values[path] for name, path in FLAT.items()} | target | {"codec": recipe.storage.codec_name}
+    record = {name: values[path] for name, path in FLAT.items()} | target | {"codec": recipe.storage.codec_name}
+    if not recipe.chunk:
+        del record["chunk"]  # earlier versions, which do not know it, read the file
+    return record
 
 
 def from_record(record: Mapping[str, Any]) -> Recipe:

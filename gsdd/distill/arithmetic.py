@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.bank import Bank, DistillationSource
-from gsdd.distill.generator_pass import kept_graphs
+from gsdd.distill.generator_pass import GeneratorPass, kept_graphs
 from gsdd.distill.objective import Objective
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
@@ -38,6 +38,7 @@ class Arithmetic:
         self.kept = kept_graphs(graph_bytes(form, latents), generator.device)
         self.objective = Objective(source, Bank(source, spaces, recipe, bf16), recipe, run.workers)
 
-    def kept_of(self, latents: list[Tensor]) -> int:
-        """Say how many of a step's chunks keep their graphs: of a recording there is but one."""
-        return int(len(latents) == 1) if self._is_recorded else self.kept
+    def images_of(self, latents: list[Tensor]) -> GeneratorPass:
+        """Send the chunks of a step through G; of a recording's graphs, one can be kept and it holds for one chunk."""
+        kept = int(len(latents) == 1) if self._is_recorded else self.kept
+        return GeneratorPass(self.network, latents, kept, self._is_recorded)

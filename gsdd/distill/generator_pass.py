@@ -20,15 +20,16 @@ class GeneratorPass:
     give equal bits, so memory never decides what is computed.
     """
 
-    def __init__(self, network: Network, latents: Sequence[Tensor], kept: int) -> None:
+    def __init__(self, network: Network, latents: Sequence[Tensor], kept: int, is_recorded: bool = False) -> None:
         """Run G.
 
         Args:
             network: G in a form of the search.
             latents: z of each chunk, float32 `[CHUNK, 3, h, w]`; there may be none.
             kept: chunks that keep their graphs; see `kept_graphs`.
+            is_recorded: whether what the network gives, and its gradient, hold until it is called again only.
         """
-        self._network = network
+        self._network, self._is_recorded = network, is_recorded
         self._z = [z.detach().requires_grad_(True) for z in latents]
         self._graphs = [self._kept(z) if number < kept else None for number, z in enumerate(self._z)]
         self.images = [
@@ -48,8 +49,7 @@ class GeneratorPass:
             give_back_free_memory(z.device)
             graph = self._graphs[number]
             (gradient,) = torch.autograd.grad(self._network(z) if graph is None else graph, z, image.grad)
-            # What a replayed graph gave holds until it is replayed for the next chunk.
-            gradients.append(gradient.clone() if z.is_cuda else gradient)
+            gradients.append(gradient.clone() if self._is_recorded else gradient)
             self._graphs[number] = None
         return gradients
 
@@ -60,8 +60,7 @@ class GeneratorPass:
 
     @torch.no_grad()
     def _peek(self, z: Tensor) -> Tensor:
-        # What a replayed graph made holds until it is replayed again.
-        return self._network(z).clone() if z.is_cuda else self._network(z)
+        return self._network(z).clone() if self._is_recorded else self._network(z)
 
 
 def kept_graphs(chunk_bytes: int, device: torch.device = CPU) -> int:

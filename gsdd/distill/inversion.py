@@ -46,6 +46,12 @@ class Inverted:
     error_start: Tensor
     error: Tensor
 
+    @classmethod
+    def by_no_step(cls, latents: Tensor) -> "Inverted":
+        """Take latents as they are, of images that nobody has looked at."""
+        unknown = torch.zeros(len(latents), dtype=torch.float64)
+        return cls(latents, 0, unknown, unknown)
+
     def parts(self) -> tuple[Tensors, Facts]:
         """See `State`."""
         tensors = {"inverted.latents": self.latents, "inverted.error_start": self.error_start}
@@ -136,6 +142,7 @@ def invert(
     """
     if resume:
         run = replace(run, chunk_size=resume.adam.latents.shape[1])
+    run = run.in_chunks_for(len(crops))
     workers, chunks = run.workers, list(chunk_indices(torch.arange(len(crops)), run.chunk))
     criterion = Criterion(psi, run)
     done = [resume.done] if resume and resume.done else []

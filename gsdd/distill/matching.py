@@ -13,9 +13,8 @@ from gsdd.distill.adam import AdamState, StackedAdam
 from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.budget import Budget
-from gsdd.distill.generator_pass import GeneratorPass
 from gsdd.distill.inversion import Inverted
-from gsdd.distill.moving import Moving
+from gsdd.distill.moving import Moving, most_moving
 from gsdd.distill.pace import Pace
 from gsdd.distill.pictures import Pictures
 from gsdd.distill.run import Facts, Run, Tensors
@@ -93,6 +92,7 @@ def match(
 
     Source: GSDD paper, Eq. 7-9.
     """
+    run = run.in_chunks_for(most_moving(source.counts, run.recipe))
     loop, total = _Loop(source, inverted, spaces, run, resume, budget), run.recipe.matching.iterations
     slowest = run.forward_seconds * loop.passes_of_first_step
     while loop.steps < total:
@@ -212,7 +212,7 @@ class _Loop:
         z = self._as_used(moving.index)
         assert self._arithmetic is not None
         chunks = moving.deal(z, self._run.workers)
-        made = GeneratorPass(self._arithmetic.network, chunks, self._arithmetic.kept_of(chunks))
+        made = self._arithmetic.images_of(chunks)
         loss = self._arithmetic.objective.backward(
             made.images, moving, self.steps, self._pictures.images if self._pictures else None
         )

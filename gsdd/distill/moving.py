@@ -73,6 +73,16 @@ class Moving:
         return torch.cat(workers.gather(mine, -(-len(self.index) // self.chunk)))[: len(self.index)]
 
 
+def most_moving(counts: Sequence[int], recipe: Recipe) -> int:
+    """Count the latents that a step moves; the last one of a round may move fewer.
+
+    Args:
+        counts: latents a class.
+        recipe: `latent_batch`.
+    """
+    return sum(min(recipe.matching.latent_batch or count, count) for count in counts)
+
+
 def _turn(name: str, count: int, recipe: Recipe, number: int) -> Tensor:
     """Deal a class's latents out in rounds: in each, every latent moves once, in an order of its own."""
     size = min(recipe.matching.latent_batch or count, count)

@@ -1,7 +1,7 @@
 """What a run carries through its stages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -11,7 +11,7 @@ from gsdd.distill.deadline import Deadline
 from gsdd.generators.generator import Generator
 from gsdd.kernels.backend import Backend
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.chunks import chunk_of
+from gsdd.parallel.chunks import chunk_of, even
 from gsdd.parallel.workers import ALONE, Workers
 from gsdd.recipe import Recipe
 
@@ -78,7 +78,8 @@ class Run:
         backend: of the ops.
         directory: where images may be kept that memory shall not hold.
         forward_seconds: what G takes for a latent, without the way back; 0 where that is not known.
-        chunk_size: latents that go through G together; 0 takes what suits the device. A run that goes on keeps its own.
+        chunk_size: latents that go through G together, at most; 0 takes what the recipe says, or else suits the device.
+            A run that goes on keeps its own.
     """
 
     recipe: Recipe
@@ -94,5 +95,15 @@ class Run:
 
     @property
     def chunk(self) -> int:
-        """Latents that go through G together."""
-        return self.chunk_size or chunk_of(self.generator.device)
+        """Latents that go through G together, at most."""
+        _, height, width = self.generator.latent_shape(self.recipe.crops.hr_size)
+        return self.chunk_size or self.recipe.chunk or chunk_of(self.generator.device, height * width)
+
+    def in_chunks_for(self, count: int) -> Self:
+        """Settle what a chunk is, for a number of latents: on a GPU all are of one size, with next to no padding.
+
+        Args:
+            count: latents that go through G one chunk after the other, at least 1.
+        """
+        on_a_cpu = self.generator.device.type == "cpu"
+        return replace(self, chunk_size=self.chunk if on_a_cpu else even(count, self.chunk))

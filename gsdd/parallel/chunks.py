@@ -12,12 +12,29 @@ from gsdd.parallel.workers import Workers
 CHUNK = 6
 CROPS = 8
 # On a GPU a launch costs the host as much for one image as for all, and fewer do not fill the device.
-CHUNK_ON_A_GPU, CROPS_ON_A_GPU = 64, 256
+CROPS_ON_A_GPU = 256
+# Of all latents of a chunk: 128 of 32x32, of which autograd keeps 15 GB of RRDBNet in bf16.
+LATENT_PIXELS_ON_A_GPU = 128 * 32 * 32
 
 
-def chunk_of(device: torch.device) -> int:
-    """Say how many latents go through G together."""
-    return CHUNK if device.type == "cpu" else CHUNK_ON_A_GPU
+def chunk_of(device: torch.device, pixels: int) -> int:
+    """Say how many latents go through G together, at most.
+
+    Args:
+        device: where G computes.
+        pixels: of a latent.
+    """
+    return CHUNK if device.type == "cpu" else max(1, LATENT_PIXELS_ON_A_GPU // pixels)
+
+
+def even(count: int, most: int) -> int:
+    """Give the size of equal chunks, as few as there can be.
+
+    Args:
+        count: latents in all, at least 1.
+        most: of a chunk.
+    """
+    return -(-count // -(-count // most))
 
 
 def crops_of(device: torch.device) -> int:

@@ -19,6 +19,8 @@ from gsdd.data.crops import read_crops
 from gsdd.distill import inversion, matching
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.generator_pass import GRAPH_BYTES
+from gsdd.distill.inversion import Inverted, starting_latents
+from gsdd.distill.moving import most_moving
 from gsdd.distill.run import KeepsNothing, Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import decode
@@ -60,6 +62,7 @@ class Timings:
         forward: G of a chunk, without the way back.
         psi: psi of some crops, without the way back.
         chunk: latents that go through G together.
+        moved: the same in the matching.
         crops: crops that psi embeds together.
     """
 
@@ -68,6 +71,7 @@ class Timings:
     forward: float
     psi: float
     chunk: int = CHUNK
+    moved: int = CHUNK
     crops: int = CROPS
 
 
@@ -167,7 +171,7 @@ def expected_seconds(chosen: Chosen, recipe: Recipe, timings: Timings) -> dict[s
     """
     latents, way, chunk, crops = len(chosen.crops), recipe.matching, timings.chunk, timings.crops
     steps, total = way.iterations, way.iterations * way.draws
-    moving = _moving(chosen, recipe)
+    moving = most_moving(chosen.counts, recipe)
     resting = latents - moving if way.class_mean == "whole" else 0
     # Crops that psi sees: those at rest in each step, of further draws those that move too, and the real ones once.
     embedded = way.draws * _chunks(resting, crops) + 3 * (way.draws - 1) * _chunks(moving, crops)
@@ -176,7 +180,7 @@ def expected_seconds(chosen: Chosen, recipe: Recipe, timings: Timings) -> dict[s
     per_chunk = _of_both(recipe, recipe.inversion.steps, timings.inversion)
     return {
         "inversion": _chunks(latents, chunk) * (per_chunk + 2 * timings.forward),
-        "matching": _chunks(moving, chunk) * _of_both(recipe, steps, timings.matching)
+        "matching": _chunks(moving, timings.moved) * _of_both(recipe, steps, timings.matching)
         + (steps * embedded + drawn * once) * timings.psi
         + (2 * _chunks(latents, chunk) * timings.forward if steps and resting else 0.0),
         "signatures": _chunks(len(signed_latents(chosen.manifest, chosen.class_index)), chunk) * timings.forward,
@@ -197,12 +201,12 @@ def expected_memory(chosen: Chosen, run: Run, extra: tuple[int, int]) -> dict[st
     """
     recipe, latents, (graph, theta) = run.recipe, len(chosen.crops), extra
     image = 3 * recipe.crops.hr_size**2
-    moving = _moving(chosen, recipe)
+    moving = most_moving(chosen.counts, recipe)
     step = moving * image * FLOAT_BYTES * IMAGE_COPIES
     held = min(recipe.matching.bank or recipe.matching.draws, recipe.matching.iterations * recipe.matching.draws)
     return {
         "process": peak_bytes(run.generator.device),
-        "graphs": min(max(GRAPH_BYTES, graph), _chunks(moving, run.chunk) * graph) - graph + step,
+        "graphs": min(max(GRAPH_BYTES, graph), _chunks(moving, run.in_chunks_for(moving).chunk) * graph) - graph + step,
         "draws": (min(held, 1) if recipe.features.weights else held) * theta,
         "crops": (2 * latents + len(chosen.counts) * recipe.crops.real) * image,
         "latents": latents * prod(run.generator.latent_shape(recipe.crops.hr_size)) * FLOAT_BYTES * LATENT_COPIES,
@@ -211,19 +215,25 @@ def expected_memory(chosen: Chosen, run: Run, extra: tuple[int, int]) -> dict[st
 
 def _timed(chosen: Chosen, run: Run) -> tuple[Timings, tuple[int, int]]:
     """Time steps on one chunk of the run's latents, classes as mixed as in its steps."""
-    source = _sample(chosen, run)
-    spaces = Spaces.of(run, source.real)
+    counts = len(chosen.crops), most_moving(chosen.counts, run.recipe)
+    chunk, moved = (run.in_chunks_for(count).chunk for count in counts)
+    inverted, matched = (_sample(chosen, run, min(size, len(chosen.crops))) for size in (chunk, moved))
+    spaces = Spaces.of(run, inverted.real)
     psi = spaces.fixed_psi()
     device, together = run.generator.device, crops_of(run.generator.device)
-    crops = source.starts[:1].expand(together, -1, -1, -1).to(device)
-    zeros = torch.zeros(run.chunk, *run.generator.latent_shape(run.recipe.crops.hr_size), device=device)
-    inverting, moving = zip(*(_steps(source, spaces, run, exact) for exact in (False, True)), strict=True)
+    crops = inverted.starts[:1].expand(together, -1, -1, -1).to(device)
+    zeros = torch.zeros(chunk, *run.generator.latent_shape(run.recipe.crops.hr_size), device=device)
+    inverting, moving = zip(*(_steps(inverted, matched, spaces, run, exact) for exact in (False, True)), strict=True)
     forward, embedded = _warm(lambda: decode(run.generator, zeros)), _warm(lambda: psi(crops))
-    form = run.generator.search_form(False, run.chunk, zeros.shape[2], run.backend)
-    return Timings(inverting, moving, forward, embedded, run.chunk, together), (graph_bytes(form, zeros), psi.bytes)
+    form = run.generator.search_form(False, moved, zeros.shape[2], run.backend)
+    kept = graph_bytes(form, zeros[:1].expand(moved, -1, -1, -1))
+    return Timings(inverting, moving, forward, embedded, chunk, moved, together), (kept, psi.bytes)
 
 
-def _steps(source: DistillationSource, spaces: Spaces, run: Run, exact: bool) -> tuple[float, float]:
+def _steps(
+    inverted: DistillationSource, matched: DistillationSource, spaces: Spaces, run: Run, exact: bool
+) -> tuple[float, float]:
+    """Time a step of the inversion of one source, and of the matching of another."""
     steps = STEPS if run.generator.device.type == "cpu" else STEPS_ON_A_GPU
     changes = {
         "precision": "fp32" if exact else run.recipe.precision, "inversion.steps": steps, "matching.iterations": steps,
@@ -231,13 +241,14 @@ def _steps(source: DistillationSource, spaces: Spaces, run: Run, exact: bool) ->
     }  # fmt: skip
     clocks = _Clock(), _Clock()
     recipe = run.recipe.changed(changes)
-    inverted = inversion.invert(source.starts, spaces.fixed_psi(), replace(run, recipe=recipe, monitor=clocks[0]))
-    matching.match(source, inverted, spaces, replace(run, recipe=recipe, monitor=clocks[1]))
+    inversion.invert(inverted.starts, spaces.fixed_psi(), replace(run, recipe=recipe, monitor=clocks[0]))
+    start = Inverted.by_no_step(starting_latents(matched.starts[:], run.generator.scale, recipe))
+    matching.match(matched, start, spaces, replace(run, recipe=recipe, monitor=clocks[1]))
     return clocks[0].step, clocks[1].step
 
 
-def _sample(chosen: Chosen, run: Run) -> DistillationSource:
-    numbers = torch.linspace(0, len(chosen.crops) - 1, min(run.chunk, len(chosen.crops))).round().long().unique()
+def _sample(chosen: Chosen, run: Run, count: int) -> DistillationSource:
+    numbers = torch.linspace(0, len(chosen.crops) - 1, count).round().long().unique()
     classes = chosen.class_index[numbers]
     present = classes.unique().tolist()
     side = run.recipe.crops.hr_size
@@ -256,10 +267,6 @@ def _warm(work: Callable[[], Tensor]) -> float:
         work().cpu()
         moments.append(time.perf_counter())
     return moments[2] - moments[1]
-
-
-def _moving(chosen: Chosen, recipe: Recipe) -> int:
-    return sum(min(recipe.matching.latent_batch or count, count) for count in chosen.counts)
 
 
 def _of_both(recipe: Recipe, steps: int, seconds: tuple[float, float]) -> float:

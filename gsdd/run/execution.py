@@ -104,7 +104,7 @@ def searching(run: Run) -> Iterator[Watched]:
         DeviceMemoryError: the device has too little memory for a chunk of latents.
     """
     device, side = run.generator.device, run.recipe.crops.hr_size
-    advice = "lower `hr_size`, or take a smaller `generator`"
+    advice = "lower `Recipe.chunk` or `hr_size`, or take a smaller `generator`"
     memory = advising(f"a search of {side}x{side} images", device, advice)
     with exact_fp32(device.type), determinism(device.type) as watched, memory:
         yield watched

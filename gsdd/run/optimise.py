@@ -14,12 +14,14 @@ from gsdd.distill import inversion, matching
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.inversion import InversionState, Inverted
 from gsdd.distill.matching import Distillation
+from gsdd.distill.moving import most_moving
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import CHUNK, decode
 from gsdd.distilled.signature import signed_latents
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.parallel.chunks import CHUNK as USUAL_CHUNK
+from gsdd.parallel.chunks import even
 from gsdd.parallel.memory import give_back_free_memory
 from gsdd.recipe import Recipe
 from gsdd.run.checkpoint import identity_of
@@ -137,6 +139,7 @@ def match(found: Found, run: Run) -> Matched:
         OutputError: no checkpoint can be written.
     """
     chosen, searching = found.chosen, _searching(found.chosen, run, found.warm_up)
+    _note_of_idle_processes(chosen, run)
     state = matching.match(found.source, found.inverted, found.spaces, searching, found.matched, chosen.budget)
     give_back_free_memory(run.generator.device)
     wanted = {"inversion_steps": run.recipe.inversion.steps, "iterations": run.recipe.matching.iterations}
@@ -144,6 +147,18 @@ def match(found: Found, run: Run) -> Matched:
     if short := _left_undone(matched.facts, wanted):
         run.monitor.note(f"cut by a time budget: {short}")
     return matched
+
+
+def _note_of_idle_processes(chosen: Chosen, run: Run) -> None:
+    moving = most_moving(chosen.counts, run.recipe)
+    chunks = math.ceil(moving / run.in_chunks_for(moving).chunk)
+    if run.recipe.matching.iterations and chunks < run.workers.size:
+        smaller = even(moving, math.ceil(moving / run.workers.size))
+        run.monitor.note(
+            f"matching moves {moving} latents at once, {min(moving, run.in_chunks_for(moving).chunk)} on one process: "
+            f"{run.workers.size - chunks} of {run.workers.size} processes wait; "
+            f"`Recipe.chunk={smaller}` shares them out evenly, and makes another file"
+        )
 
 
 def place(state: InversionState | Distillation, recipe: Recipe) -> str:

@@ -45,9 +45,9 @@ def warm_up(source: DistillationSource, spaces: Spaces, run: Run) -> float:
 
 
 def _step(source: DistillationSource, spaces: Spaces, run: Run) -> None:
-    inversion.invert(source.starts[: run.chunk], spaces.fixed_psi(), run)
-    unknown = torch.zeros(len(source.starts), dtype=torch.float64)
-    matching.match(source, Inverted(_latents(len(source.starts), run), 0, unknown, unknown), spaces, run)
+    chunk = run.in_chunks_for(len(source.starts)).chunk
+    inversion.invert(source.starts[:chunk], spaces.fixed_psi(), run)
+    matching.match(source, Inverted.by_no_step(_latents(len(source.starts), run)), spaces, run)
 
 
 def _latents(count: int, run: Run) -> Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from recipes import quick, words
 
+import gsdd
 from gsdd.run.checkpoint import read
 
 SMALL = ["--device", "cpu", "-q", *quick(generator="realesr-animevideov3", real_batch=4,
@@ -51,6 +52,25 @@ def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_p
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())
     assert len(made) == 1
+
+
+def test_smaller_chunks_give_work_to_more_processes(ask, source, tmp_path):
+    """Nine latents are two chunks, of which three processes have no use; in chunks of three each has one."""
+    made = set()
+    for processes in (1, 3):
+        target = tmp_path / f"{processes}.gsdd"
+        done = ask("compress", source, "-o", target, *WHOLE, *words(chunk=3), processes=processes)
+        assert done == {"codes": [0] * processes, "text": f"{target}\n"}
+        made.add(target.read_bytes())
+    assert len(made) == 1
+    manifest = gsdd.open(target).manifest
+    assert (manifest.recipe["chunk"], manifest.run["chunk"]) == (3, 3)
+    loud = [word for word in WHOLE if word != "-q"]
+    told = ask("compress", source, "-o", tmp_path / "o.gsdd", *loud, processes=3)["text"]
+    assert (
+        "matching moves 9 latents at once, 6 on one process: 1 of 3 processes wait; "
+        "--set chunk=3 shares them out evenly" in told
+    ), told
 
 
 def test_a_signal_is_one_checkpoint_which_more_processes_continue(ask, source, target, checkpoint, long_bytes):

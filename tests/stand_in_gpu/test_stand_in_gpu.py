@@ -139,8 +139,8 @@ class TestWhatIsSaid:
         (ended,), said = run(job, STAND_IN_BYTES=str(16 << 20))
         assert ended["code"] == 1
         assert said.splitlines()[-1] == (
-            "gsdd: a search of 128x128 images needs more memory than cuda:0 has: lower --hr-size, "
-            "or take a smaller --generator"
+            "gsdd: a search of 128x128 images needs more memory than cuda:0 has: lower --set chunk or "
+            "--hr-size, or take a smaller --generator"
         )
 
     def test_of_a_training_that_does_not_fit(self, run, small_file, tmp_path):
