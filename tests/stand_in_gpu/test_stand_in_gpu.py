@@ -1,7 +1,7 @@
 """Every job end to end on a GPU that stands in: it launches nothing, but torch and Triton take it for one.
 
-Values are garbage there. What is seen: that every tensor is where it should be, since torch refuses to mix devices;
-that work is launched on the GPU that `auto` chose; and what is said where a GPU is missing or too small.
+Values are zeros or garbage there. What is seen: that every tensor is where it should be, since torch refuses to mix
+devices; that work is launched on the GPU that `auto` chose; and what is said where a GPU is missing or too small.
 """
 
 import json
@@ -31,9 +31,11 @@ def run(libraries, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs")
 
     def go(*jobs: str, **more: str) -> tuple[list[dict[str, int]], str]:
+        # Memory that no tensor had before is 0, so that no value is NaN. Where memory is short the allocator counts.
+        clean = {} if "STAND_IN_BYTES" in more else {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
         done = subprocess.run(
             [sys.executable, HERE / "jobs.py", *jobs],
-            env=environment(libraries, **more), cwd=folder, capture_output=True, text=True,
+            env=environment(libraries, **clean, **more), cwd=folder, capture_output=True, text=True,
         )  # fmt: skip
         ended = [json.loads(line[6:]) for line in done.stdout.splitlines() if line.startswith("ended ")]
         assert len(ended) == len(jobs), done.stderr[-4000:]
@@ -74,7 +76,7 @@ def test_what_reads_a_file_runs_there(run, standard, source, tmp_path):
     file = standard[0]
     jobs = {
         f"expand {file} -o {tmp_path}/expanded": 0,
-        f"verify {file} --decode": 3,  # the images are garbage, each time another
+        f"verify {file} --decode": 0,  # always black
         f"info {file} --contact-sheet {tmp_path}/sheet.png --source {source}": 0,
         f"load {file} spawn": 0,
         f"load {file} fork": 0,
