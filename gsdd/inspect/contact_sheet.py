@@ -30,6 +30,7 @@ from gsdd.run.execution import searching
 from gsdd.selection.starting import starting_crops
 
 PER_CLASS = 4
+CPU = torch.device("cpu")
 
 Images = NDArray[np.uint8]
 
@@ -136,7 +137,7 @@ def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator
 
 
 def _real_and_inverted(distilled: LatentSet, source: Path, shown: Sequence[int], run: Run) -> list[_Column]:
-    catalog, crops = planned_crops(distilled, source, run.monitor)
+    catalog, crops = planned_crops(distilled, source, run.monitor, run.generator.device)
     chosen = [crops[number] for number in shown]
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
     images = read_crops(catalog, chosen, distilled.manifest.hr_size)
@@ -144,13 +145,16 @@ def _real_and_inverted(distilled: LatentSet, source: Path, shown: Sequence[int],
     return [real, _compared("inverted", invert_again(run, catalog, images, shown), [real])]
 
 
-def planned_crops(distilled: LatentSet, source: Path, monitor: Monitor = SILENT) -> tuple[Catalog, tuple[Crop, ...]]:
+def planned_crops(
+    distilled: LatentSet, source: Path, monitor: Monitor = SILENT, device: str | torch.device = CPU
+) -> tuple[Catalog, tuple[Crop, ...]]:
     """Find the real crop that each latent of a file started from.
 
     Args:
         distilled: the file.
         source: the folder of photos it was made from.
         monitor: told of the photos, and of the crops that are looked at.
+        device: where herding looks at them first; then the CPU does, where runs of before did on any machine.
 
     Returns:
         The catalog of the folder, and a crop a latent.
@@ -174,15 +178,16 @@ def planned_crops(distilled: LatentSet, source: Path, monitor: Monitor = SILENT)
             f"{catalog.sha256[:16]}, wanted {manifest.source.sha256[:16]}); give the right one, or none"
         )
     seed, method = _choice(distilled)
-    crops = starting_crops(
-        catalog, [counts.get(each.name, 0) for each in catalog.classes], manifest.hr_size, seed, method, monitor
+    wanted = [counts.get(each.name, 0) for each in catalog.classes]
+    for place in dict.fromkeys([torch.device(device), CPU]):
+        crops = starting_crops(catalog, wanted, manifest.hr_size, seed, method, monitor, place)
+        same = [crop.photo_index for crop in crops] == distilled.source_index.tolist()
+        if same and not _others(catalog, crops, manifest):
+            return catalog, crops
+    raise SourceError(
+        f"{source}: the crops chosen of it are not those of {distilled.path}; another version of gsdd, or herding "
+        "on another processor, made the file"
     )
-    if [crop.photo_index for crop in crops] != distilled.source_index.tolist() or _others(catalog, crops, manifest):
-        raise SourceError(
-            f"{source}: the crops chosen of it are not those of {distilled.path}; another version of gsdd, or herding "
-            "on another processor, made the file"
-        )
-    return catalog, crops
 
 
 def _others(catalog: Catalog, crops: Sequence[Crop], manifest: Manifest) -> bool:

@@ -66,6 +66,11 @@ def multiplies_bf16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
+def place_of_float64(device: torch.device) -> torch.device:
+    """Say where to compute in float64 what lies on a device: there, but for Apple's GPUs, which have none."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def _reason(place: str) -> str:
     if place == "cpu":
         return f"{_fault_of('cuda')}{_other_than_cuda()}"

@@ -51,7 +51,9 @@ def choose(catalog: Catalog, run: Run) -> Chosen:
     """
     recipe, crops = run.recipe, run.recipe.crops
     counts = latents_per_class(catalog, crops.ipc or _default_ipc(recipe, len(catalog.classes)))
-    chosen = starting_crops(catalog, counts, crops.hr_size, recipe.seed, crops.method, run.monitor)
+    chosen = starting_crops(
+        catalog, counts, crops.hr_size, recipe.seed, crops.method, run.monitor, run.generator.device
+    )
     container = recipe.storage.container or ("deflated" if recipe.storage.target else "safetensors")
     return aimed(Chosen(catalog, counts, chosen, manifest_of(catalog, counts, chosen, run), container), run)
 

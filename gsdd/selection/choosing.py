@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,14 +9,14 @@ from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, grid_crops, read_crops
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.monitor import SILENT, Monitor
-from gsdd.parallel.chunks import CROPS
+from gsdd.parallel.chunks import CROPS, crops_of
 from gsdd.randomness import numpy_stream
-from gsdd.selection.rows import Rows
 from gsdd.selection.selector import Selector
 
 # Crops a class to choose from: the distances of CRAIG are 32 MB.
 CANDIDATES = 2048
-# Crops that are read at once: 25 MB of pixels at 256x256. A photo is read once for each part that it has crops in.
+# Crops that are read at once, and at least as many as psi sees: 25 MB of pixels at 256x256, on a GPU 50. A photo is
+# read once for each part that it has crops in.
 TOGETHER = 16 * CROPS
 CALIBRATION = 32
 
@@ -78,15 +77,16 @@ def choose_crops(
             looked += len(part)
             monitor.progress("crops", looked, total)
         if rows:
-            chosen += [pool[number] for number in selector.choose(np.concatenate(rows), count, photo_class.name)]
+            chosen += [pool[number] for number in selector.choose(torch.cat(rows), count, photo_class.name)]
     return tuple(chosen)
 
 
 def _rows(
     catalog: Catalog, pool: Sequence[Crop], hr_size: int, selector: Selector, psi: FeatureExtractor | None
-) -> Iterator[Rows]:
-    for start in range(0, len(pool), TOGETHER):
-        yield from selector.measured(_pixels(catalog, pool[start : start + TOGETHER], hr_size, selector), psi)
+) -> Iterator[Tensor]:
+    together = max(TOGETHER, crops_of(torch.device(selector.device)))
+    for start in range(0, len(pool), together):
+        yield from selector.measured(_pixels(catalog, pool[start : start + together], hr_size, selector), psi)
 
 
 def _pixels(catalog: Catalog, pool: Sequence[Crop], hr_size: int, selector: Selector) -> Tensor:

@@ -4,9 +4,12 @@ from importlib.util import find_spec
 from itertools import cycle, islice
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from gsdd.errors import MissingExtraError
-from gsdd.selection.rows import Rows, nearest_left
+from gsdd.selection.rows import Taking
 
 # Runs from other starts, of which the one with the smallest inertia counts.
 STARTS = 10
@@ -22,11 +25,11 @@ def check_available() -> None:
         raise MissingExtraError("method kmeans needs scikit-learn, which is not installed; pip install scikit-learn")
 
 
-def nearest_to_centres(rows: Rows, count: int, seed: int) -> list[int]:
+def nearest_to_centres(rows: Tensor, count: int, seed: int) -> list[int]:
     """Take the row nearest to each of `count` k-means centres.
 
     Args:
-        rows: features, float64 `[N, D]`.
+        rows: features, float64 `[N, D]`, on any device; scikit-learn finds the centres on the CPU.
         count: how many to take, at most N.
         seed: of k-means, 0 to 2^32 - 1.
 
@@ -38,18 +41,19 @@ def nearest_to_centres(rows: Rows, count: int, seed: int) -> list[int]:
         Lloyd, "Least squares quantization in PCM", IEEE TIT 28(2), 1982; centres start as in k-means++, Arthur and
         Vassilvitskii, SODA 2007.
     """
-    taken: list[int] = []
-    for centre in islice(cycle(_centres(rows, count, seed)), count):
-        taken.append(nearest_left(np.square(rows - centre).sum(axis=1), taken))
-    return taken
+    rows = rows.cpu()
+    taking = Taking(rows, count)
+    for centre in islice(cycle(torch.from_numpy(_centres(rows.numpy(), count, seed))), count):
+        taking.nearest((rows - centre).square_().sum(dim=1))
+    return taking.numbers()
 
 
-def _centres(rows: Rows, count: int, seed: int) -> Rows:
+def _centres(rows: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
     from sklearn.cluster import KMeans  # 1 s to import, and only this method needs it
 
     different = np.unique(rows, axis=0)
     if count >= len(different):
         return different
     fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(rows)
-    centres: Rows = fitted.cluster_centers_
+    centres: NDArray[np.float64] = fitted.cluster_centers_
     return centres

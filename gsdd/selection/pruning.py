@@ -1,15 +1,13 @@
 """Loss-based pruning: the crops that a simple upscaler restores worst, but for the very worst."""
 
-import numpy as np
-
-from gsdd.selection.rows import Rows
+from torch import Tensor
 
 
-def hardest(errors: Rows, count: int, leave_out: float) -> list[int]:
+def hardest(errors: Tensor, count: int, leave_out: float) -> list[int]:
     """Take the rows with the largest errors after a share of the very largest.
 
     Args:
-        errors: float64 `[N, 1]`.
+        errors: float64 `[N, 1]`, on any device.
         count: how many to take, at most N.
         leave_out: share of all rows, the worst of them, that is passed over as far as `count` allows, in [0, 1]; 0.5
             takes rows from the median down.
@@ -21,7 +19,8 @@ def hardest(errors: Rows, count: int, leave_out: float) -> list[int]:
         Moser, Raue and Dengel, "A Study in Dataset Pruning for Image Super-Resolution", arXiv 2403.17083: large losses
         of a simple SR model train best, once the top 5 % are left out.
     """
-    order = np.argsort(-errors[:, 0], kind="stable")
+    # Read before they are sorted: the order would be as many numbers to read.
+    order = errors[:, 0].cpu().argsort(descending=True, stable=True)
     first = min(int(leave_out * len(order)), len(order) - count)
     taken: list[int] = order[first : first + count].tolist()
     return taken

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from gsdd.errors import RecipeError
 from gsdd.features.extractor import FeatureExtractor, FeatureSpec, feature_drawer
-from gsdd.parallel.chunks import CROPS, chunk_indices
+from gsdd.kernels.upload import uploaded
+from gsdd.parallel.chunks import chunk_indices, crops_of
+from gsdd.parallel.device import place_of_float64
 from gsdd.randomness import hashed, numpy_stream
 from gsdd.selection import kmeans
 from gsdd.selection.facility_location import facility_location
@@ -17,7 +19,6 @@ from gsdd.selection.herding import herding
 from gsdd.selection.measures import bicubic_errors, head_gradients
 from gsdd.selection.method import METHODS, Method
 from gsdd.selection.pruning import hardest
-from gsdd.selection.rows import Rows
 
 # Share of a class's crops, the hardest, that `loss` passes over: Moser et al., arXiv 2403.17083.
 LEAVE_OUT = 0.05
@@ -63,7 +64,7 @@ class Selector:
         """
         return feature_drawer(self.features, calibration.to(self.device))(self.seed, "theta of a coreset", 0)
 
-    def measured(self, crops: Tensor, psi: FeatureExtractor | None) -> Iterator[Rows]:
+    def measured(self, crops: Tensor, psi: FeatureExtractor | None) -> Iterator[Tensor]:
         """Compute what the method looks at.
 
         Args:
@@ -71,13 +72,15 @@ class Selector:
             psi: for the methods that need features.
 
         Yields:
-            A row a crop, float64 `[n, D]` for the next few; for random without columns.
+            A row a crop, float64 `[n, D]` for the next few, on the device or, of one without float64, on the CPU; for
+            random without columns.
         """
-        look = self._look(psi)
+        look, device = self._look(psi), torch.device(self.device)
         # Always as many crops at once, so that a crop's row does not depend on how many there are.
-        for index, real in chunk_indices(torch.arange(len(crops)), CROPS):
+        for index, real in chunk_indices(torch.arange(len(crops)), crops_of(device)):
             with torch.no_grad():
-                yield look(crops[index].to(self.device))[:real].cpu().double().numpy()
+                rows = look(uploaded(crops[index], device))[:real]
+            yield rows.to(place_of_float64(device)).double()
 
     def _look(self, psi: FeatureExtractor | None) -> Callable[[Tensor], Tensor]:
         match self.method:
@@ -91,11 +94,11 @@ class Selector:
             raise RecipeError(f"method {self.method} looks at features of psi: got none, wanted one from draw_psi")
         return psi
 
-    def choose(self, rows: Rows, count: int, class_name: str = "") -> list[int]:
+    def choose(self, rows: Tensor, count: int, class_name: str = "") -> list[int]:
         """Choose crops of one class by what was measured.
 
         Args:
-            rows: all that `measured` gave, `[N, D]`.
+            rows: all that `measured` gave, float64 `[N, D]`.
             count: how many, 1 to N.
             class_name: draws depend on it, so that a class's crops do not depend on the other classes.
 

@@ -93,7 +93,7 @@ def upscaled_crops(photos: Photos, hr_size: int, ipc: int, seed: int, generator:
     """Take G of the down-sampled crops that latents begin from: what G knows without any distillation."""
 
     def data(workshop: Workshop) -> Data:
-        crops = starting_crops(photos.catalog, _counts(photos, ipc), hr_size, seed, method)
+        crops = starting_crops(photos.catalog, _counts(photos, ipc), hr_size, seed, method, device=workshop.device)
         pixels = read_crops(photos.catalog, crops, hr_size)
         model = workshop.generator(generator)
         images = upscaled(model, torch.from_numpy(pixels)).numpy()

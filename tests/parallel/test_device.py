@@ -15,7 +15,7 @@ from recipes import preset
 from gsdd.errors import RecipeError
 from gsdd.generators.generator import Generator, GeneratorReference
 from gsdd.monitor import SILENT
-from gsdd.parallel.device import announcing, multiplies_bf16, pick_device
+from gsdd.parallel.device import announcing, multiplies_bf16, pick_device, place_of_float64
 from gsdd.recipe import Recipe
 from gsdd.run.execution import Execution, _precision, begin
 
@@ -113,6 +113,11 @@ def test_a_device_that_cannot_be_used_is_refused_in_one_line(gsdd, small_file, t
     told = gsdd("expand", small_file, "-o", tmp_path / "e", "--device", device, code=2).err
     assert told == f"gsdd: --device: {line}"
     assert not (tmp_path / "e").exists()
+
+
+def test_float64_is_computed_where_the_device_has_it():
+    places = [place_of_float64(torch.device(name)) for name in ("cpu", "cuda:1", "mps")]
+    assert list(map(str, places)) == ["cpu", "cuda:1", "cpu"]
 
 
 def test_what_a_driver_says_becomes_one_sentence(monkeypatch):

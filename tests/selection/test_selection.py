@@ -41,7 +41,7 @@ def features(crops, psi) -> np.ndarray:
 
 def chosen(crops, psi, method, count=COUNT, seed=0, leave_out=LEAVE_OUT) -> list[int]:
     selector = Selector(method, seed, leave_out)
-    return selector.choose(np.concatenate([*selector.measured(crops, psi)]), count, "animal")
+    return selector.choose(torch.cat([*selector.measured(crops, psi)]), count, "animal")
 
 
 def greedy(of: int, cost: Callable[[list[int]], float]) -> list[int]:
@@ -87,7 +87,7 @@ def test_kmeans_finds_clusters_that_lie_apart():
         11 * k + int(np.linalg.norm(cluster - cluster.mean(axis=0), axis=1).argmin())
         for k, cluster in enumerate(clusters)
     }
-    assert set(Selector("kmeans").choose(rows, 3)) == wanted
+    assert set(Selector("kmeans").choose(torch.from_numpy(rows), 3)) == wanted
 
 
 def student_gradient(crop: torch.Tensor) -> np.ndarray:
@@ -146,13 +146,48 @@ def test_loss_takes_the_largest_errors_after_a_share_of_the_very_largest(crops, 
 
 
 def test_random_crops_are_equally_likely_and_follow_seed_and_class():
-    rows = np.empty((10, 0))
+    rows = torch.empty(10, 0)
     draws = [Selector("random", seed).choose(rows, 3, "sky") for seed in range(1000)]
     counts = np.bincount(list(itertools.chain(*draws)), minlength=10)
     assert counts.sum() == 3000
     assert np.abs(counts - 300).max() < 5 * (1000 * 0.3 * 0.7) ** 0.5
     assert Selector("random", 7).choose(rows, 3, "sky") == draws[7]
     assert Selector("random", 7).choose(rows, 10, "sea") != Selector("random", 7).choose(rows, 10, "sky")
+
+
+def first_left(distances: np.ndarray, taken: list[int]) -> int:
+    return int(np.where(np.isin(np.arange(len(distances)), taken), np.inf, distances).argmin())
+
+
+def herded_by_numpy(rows: np.ndarray, count: int) -> list[int]:
+    """Greedy herding on arrays, which sum in another order than tensors."""
+    taken: list[int] = []
+    for size in range(1, count + 1):
+        sums = rows[taken].sum(axis=0) + rows
+        taken.append(first_left(np.square(rows.mean(axis=0) - sums / size).sum(axis=1), taken))
+    return taken
+
+
+def located_by_numpy(rows: np.ndarray, count: int) -> list[int]:
+    """Greedy facility location on arrays; two rows may be equally good, so that the last bit of a sum decides."""
+    squares = np.square(rows).sum(axis=1)
+    squares = squares[:, None] + squares - 2 * (rows @ rows.T)
+    np.fill_diagonal(squares, 0)
+    distances = np.sqrt(squares.clip(min=0))
+    taken: list[int] = []
+    for _ in range(count):
+        nearest = distances[:, taken].min(axis=1, initial=distances.max())
+        taken.append(first_left(np.minimum(distances, nearest[:, None]).sum(axis=0), taken))
+    return taken
+
+
+@pytest.mark.parametrize(("method", "by_numpy"), [("herding", herded_by_numpy), ("gradient", located_by_numpy)])
+@pytest.mark.parametrize("doubled", [False, True])
+def test_crops_are_those_that_numpy_chooses_and_of_doubles_the_first(crops, features, method, by_numpy, doubled):
+    rows = features if method == "herding" else head_gradients(crops).double().numpy()
+    rows = np.concatenate([rows[:12], rows]) if doubled else rows
+    found = Selector(method).choose(torch.from_numpy(rows), len(rows) // 2)
+    assert found == by_numpy(rows, len(rows) // 2)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -174,8 +209,8 @@ class TestEveryMethod:
 
     def test_a_crops_row_does_not_depend_on_how_many_there_are(self, crops, psi, method):
         selector = Selector(method)
-        whole, part = (np.concatenate([*selector.measured(some, psi)]) for some in (crops, crops[:11]))
-        assert np.array_equal(whole[:11], part)
+        whole, part = (torch.cat([*selector.measured(some, psi)]) for some in (crops, crops[:11]))
+        assert torch.equal(whole[:11], part)
 
     def test_every_crop_is_measured_once_a_few_at_a_time(self, crops, psi, method):
         parts = [*Selector(method).measured(crops, psi)]
@@ -200,7 +235,7 @@ def test_crops_that_are_all_alike_are_taken_as_they_come(crops, psi, method):
 
 @pytest.mark.parametrize("method", ["kmeans", "gradient"])
 def test_a_crop_and_its_double_are_both_taken_only_when_no_other_is_left(features, method):
-    rows = np.concatenate([features[:4], features[:4]])
+    rows = torch.from_numpy(np.concatenate([features[:4], features[:4]]))
     assert sorted(Selector(method).choose(rows, 4)) == [0, 1, 2, 3]
     assert sorted(Selector(method).choose(rows, 8)) == list(range(8))
 
