@@ -12,11 +12,14 @@ from gsdd.data.degradation import low_resolution, to_float, to_uint8
 from gsdd.data.images import read_photo
 from gsdd.errors import KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
 from gsdd.generators.generator import SCALE
-from gsdd.metrics.measure import Measure
+from gsdd.kernels.upload import uploaded
+from gsdd.metrics.measure import CPU, Measure
 from gsdd.metrics.outputs import Outputs, Pictures
 from gsdd.metrics.registry import Files, Metric, find_metrics
 from gsdd.metrics.scores import Evaluation, PhotoScores, score
 from gsdd.monitor import SILENT, Monitor
+from gsdd.parallel.device import place_of_float64
+from gsdd.parallel.exact import exact_fp32
 from gsdd.recipe import OnBadImage
 
 Upscale = Callable[[Tensor], Tensor]
@@ -48,6 +51,7 @@ def score_folder(
     outputs: Outputs | None = None,
     on_bad_image: OnBadImage = "fail",
     prepare: Prepare = with_reference,
+    device: str | torch.device = CPU,
     monitor: Monitor = SILENT,
 ) -> Evaluation:
     """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and upscale(LR) is compared with it.
@@ -64,6 +68,7 @@ def score_folder(
         outputs: what to write.
         on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
         prepare: makes LR and the reference of a photo.
+        device: where images are compared; on one without float64 the CPU does that, and always what is numpy's (NRQM).
         monitor: hears how many photos are read, and evaluated.
 
     Returns:
@@ -77,14 +82,15 @@ def score_folder(
         OutputError: an output exists already, or cannot be written.
     """
     wanted, written = find_metrics(metrics), outputs or Outputs()
-    measures = {metric.name: _load(metric, files or Files()) for metric in wanted}
+    place = place_of_float64(torch.device(device))
+    measures = {metric.name: _load(metric, files or Files(), place) for metric in wanted}
     loaded = {name: measure for name, measure in measures.items() if isinstance(measure, Measure)}
     catalog = scan(photos, min_size=SCALE, on_bad_image=on_bad_image, monitor=monitor)
     records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
     written.check([record.path for _, record in records], catalog.root)
     found = []
     for record, shown in _upscaled(upscale, records, prepare):
-        found.append(_photo_scores(record, shown, loaded))
+        found.append(_photo_scores(record, shown, loaded, place))
         written.write_pictures(record.path, shown)
         monitor.progress("evaluate", len(found), len(records))
     scores = tuple(score(metric, measures[metric.name], found) for metric in wanted)
@@ -93,10 +99,10 @@ def score_folder(
     return evaluation
 
 
-def _load(metric: Metric, files: Files) -> Measure | str:
+def _load(metric: Metric, files: Files, device: torch.device) -> Measure | str:
     """Give the metric ready to use, or why it is missing."""
     try:
-        return metric.load(files)
+        return metric.load(files, device)
     except (MissingWeightsError, MissingExtraError) as error:
         return str(error)
 
@@ -118,13 +124,17 @@ def _upscaled(
         yield record, Pictures(small, output, output if reference is None else reference)
 
 
-def _photo_scores(record: PhotoRecord, shown: Pictures, loaded: Mapping[str, Measure]) -> PhotoScores:
+def _photo_scores(
+    record: PhotoRecord, shown: Pictures, loaded: Mapping[str, Measure], device: torch.device
+) -> PhotoScores:
     values, left_out = {}, {}
-    for name, measure in loaded.items():
-        try:
-            values[name] = float(measure(shown.output, shown.reference))
-        except KernelInputError as error:  # too small, or too flat, for this metric
-            left_out[name] = str(error)
+    output, reference = (uploaded(image, device) for image in (shown.output, shown.reference))
+    with exact_fp32(device.type):
+        for name, measure in loaded.items():
+            try:
+                values[name] = float(measure(output, reference))
+            except KernelInputError as error:  # too small, or too flat, for this metric
+                left_out[name] = str(error)
     height, width = shown.reference.shape[2:]
     cropped = (width, height) != (record.width, record.height)
     return PhotoScores(record.path, width, height, cropped, values, left_out)

@@ -13,7 +13,7 @@ from gsdd.errors import MetricError, MissingExtraError
 from gsdd.formats.digest import file_digest
 from gsdd.generators.weights import quietly
 from gsdd.metrics.conventions import Convention, compared
-from gsdd.metrics.measure import Measure, read_weights
+from gsdd.metrics.measure import CPU, Measure, read_weights
 from gsdd.metrics.trunk import cached_by_torchvision
 
 Net = Literal["alex", "vgg"]
@@ -26,12 +26,13 @@ TRUNKS: Mapping[Net, str] = {"alex": "alexnet-owt-7be5be79.pth", "vgg": "vgg16-3
 SMALLEST: Mapping[Net, int] = {"alex": 31, "vgg": 16}
 
 
-def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
-    """Build LPIPS, heads of version 0.1, on the CPU.
+def load_lpips(net: Net, trunk: Path | None = None, device: torch.device = CPU) -> Measure:
+    """Build LPIPS, heads of version 0.1.
 
     Args:
         net: "alex", as papers report it, or "vgg".
         trunk: torchvision's weights of alexnet or vgg16; None looks in torchvision's cache.
+        device: where the images will be.
 
     Returns:
         The metric: RGB, whole images in [-1, 1], 0 for equal ones.
@@ -51,6 +52,7 @@ def load_lpips(net: Net, trunk: Path | None = None) -> Measure:
     weights = read_weights(path)
     network = _with_random_trunk(net)
     _fill(network.net, weights, path, net)
+    network.to(device)
     package = importlib.metadata.version("lpips")
     which = f"lpips {package}, net {net}, version {VERSION}, trunk sha256 {file_digest(path)[:12]}"
 

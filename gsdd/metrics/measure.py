@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError, MetricError, MissingWeightsError
 from gsdd.generators.weights import read_state_dict
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,9 @@ class Measure:
     """A metric with its weights in memory.
 
     Attributes:
-        function: images and references, uint8 RGB `[N, 3, H, W]` each -> float64 `[N]`. A metric without a reference
-            looks at the images alone. Raises KernelInputError for images that are too small for it.
+        function: images and references, uint8 RGB `[N, 3, H, W]` each, on the device that it was loaded for, -> float64
+            `[N]`. A metric without a reference looks at the images alone. Raises KernelInputError for images that are
+            too small for it.
         implementation: whose code, and which weights.
     """
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from gsdd.errors import RecipeError
@@ -48,7 +49,8 @@ class Metric:
         better: which values are.
         convention: what of an image it looks at.
         needs: weights that do not come with gsdd, in a few words; empty if there are none.
-        load: reads the weights; raises MissingWeightsError or MissingExtraError where they are not here.
+        load: reads the weights, for images on a device; raises MissingWeightsError or MissingExtraError where they are
+            not here.
         unit: of its values.
     """
 
@@ -56,7 +58,7 @@ class Metric:
     better: Literal["higher", "lower"]
     convention: Convention
     needs: str
-    load: Callable[[Files], Measure]
+    load: Callable[[Files, torch.device], Measure]
     unit: str = ""
 
 
@@ -85,7 +87,7 @@ def _pixel_metric(
 ) -> Metric:
     convention = Convention(channel, shave=SCALE)
     measure = Measure(lambda images, references: function(images, references, convention), OURS)
-    return Metric(f"{name}-{channel.lower()}", "higher", convention, "", lambda files: measure, unit)
+    return Metric(f"{name}-{channel.lower()}", "higher", convention, "", lambda files, device: measure, unit)
 
 
 def _lpips(name: str, net: Net) -> Metric:
@@ -94,23 +96,26 @@ def _lpips(name: str, net: Net) -> Metric:
         "lower",
         LPIPS_CONVENTION,
         "torchvision's weights of its trunk, in torchvision's cache or `lpips_trunk=FILE`",
-        lambda files: load_lpips(net, files.lpips_trunk),
+        lambda files, device: load_lpips(net, files.lpips_trunk, device),
     )
 
 
 def _st_lpips(name: str, net: Net) -> Metric:
-    return Metric(name, "lower", LPIPS_CONVENTION, "the wheel stlpips-pytorch", lambda files: load_st_lpips(net))
+    return Metric(
+        name, "lower", LPIPS_CONVENTION, "the wheel stlpips-pytorch", lambda files, device: load_st_lpips(net, device)
+    )
 
 
-def _load_niqe(files: Files) -> Measure:
+def _load_niqe(files: Files, device: torch.device) -> Measure:
     return Measure(lambda images, _: niqe(images, PIRM.shave), f"{OURS}, official model")
 
 
-def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor]) -> Callable[[Files], Measure]:
-    def load(files: Files) -> Measure:
+def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor]) -> Callable[[Files, torch.device], Measure]:
+    def load(files: Files, device: torch.device) -> Measure:
         model = existing_model(files.nrqm_model)
         about = f"{OURS}, NRQM's model sha256 {file_digest(model)[:12]}"
-        return Measure(lambda images, _: function(images, model, PIRM.shave), about)
+        # Its forests, and the statistics before them, are numpy's: on a GPU it would go back and forth.
+        return Measure(lambda images, _: function(images.cpu(), model, PIRM.shave), about)
 
     return load
 

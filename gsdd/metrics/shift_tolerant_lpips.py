@@ -17,7 +17,7 @@ from gsdd.data.installed import installed_file
 from gsdd.errors import MetricError, MissingExtraError
 from gsdd.metrics.conventions import compared
 from gsdd.metrics.lpips import CONVENTION, Net
-from gsdd.metrics.measure import Measure, read_weights
+from gsdd.metrics.measure import CPU, Measure, read_weights
 from gsdd.metrics.trunk import Trunk, vgg_layers
 
 DISTRIBUTION = "stlpips-pytorch"
@@ -30,11 +30,12 @@ TINY = 1e-10
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
-def load_st_lpips(net: Net) -> Measure:
-    """Build shift-tolerant LPIPS on the CPU.
+def load_st_lpips(net: Net, device: torch.device = CPU) -> Measure:
+    """Build shift-tolerant LPIPS.
 
     Args:
         net: the form of its trunk, "alex" or "vgg".
+        device: where the images will be.
 
     Returns:
         The metric: RGB, whole images in [-1, 1], 0 for equal ones.
@@ -47,7 +48,7 @@ def load_st_lpips(net: Net) -> Measure:
         Ghildyal, Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022. Anti-aliased down-sampling: Zhang,
         "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
-    network = load_network(net)
+    network = load_network(net).to(device)
 
     def distance(images: Tensor, references: Tensor) -> Tensor:
         ours, theirs = compared(images, references, CONVENTION, "st-lpips", SMALLEST[net])
@@ -89,6 +90,10 @@ class Network:
         pairs = zip(self._directions(images), self._directions(references), self.heads, strict=True)
         layers = [F.conv2d((one - other).square(), head).mean(dim=(1, 2, 3)) for one, other, head in pairs]
         return torch.stack(layers).sum(dim=0).double()
+
+    def to(self, device: torch.device) -> "Network":
+        """Give the same on a device."""
+        return Network(self.trunk.to(device), tuple(head.to(device) for head in self.heads))
 
     def _directions(self, images: Tensor) -> Iterator[Tensor]:
         for values in self.trunk.features(images):

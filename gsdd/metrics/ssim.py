@@ -1,6 +1,5 @@
 """Structural similarity."""
 
-import torch
 from torch import Tensor
 
 from gsdd.metrics.conventions import WHOLE_RGB, Convention, compared
@@ -33,16 +32,17 @@ def ssim(images: Tensor, references: Tensor, convention: Convention = WHOLE_RGB)
     """
     ours, theirs = compared(images, references, convention, "ssim", WINDOW)
     # One channel at a time: a large photo has a few maps of float64 at once.
-    planes = zip(ours.flatten(0, 1), theirs.flatten(0, 1), strict=True)
-    values = torch.tensor([_similarity(one, other, convention.peak) for one, other in planes], dtype=torch.float64)
-    return values.reshape(ours.shape[:2]).mean(dim=1)
+    values = ours.new_empty(ours.shape[:2])
+    for place, one, other in zip(values.view(-1), ours.flatten(0, 1), theirs.flatten(0, 1), strict=True):
+        place.copy_(_similarity(one, other, convention.peak))
+    return values.mean(dim=1)
 
 
-def _similarity(one: Tensor, other: Tensor, peak: float) -> float:
+def _similarity(one: Tensor, other: Tensor, peak: float) -> Tensor:
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
     moments = (one, other, one.square() + other.square(), one * other)
     mean, other_mean, squares, product = (blur(moment, WINDOW, SIGMA, "none") for moment in moments)
     variances = squares - mean.square() - other_mean.square()
     covariance = product - mean * other_mean
     luminance = (2 * mean * other_mean + c1) / (mean.square() + other_mean.square() + c1)
-    return float((luminance * (2 * covariance + c2) / (variances + c2)).mean())
+    return (luminance * (2 * covariance + c2) / (variances + c2)).mean()

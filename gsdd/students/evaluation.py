@@ -42,7 +42,7 @@ def evaluate(
         files: weights of metrics that you have.
         outputs: a table and pictures to write.
         on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
-        device: where the model computes; "auto" takes a GPU where there is one.
+        device: where the model computes, and metrics do; "auto" takes a GPU where there is one.
         monitor: told how many photos are done.
 
     Returns:
@@ -67,6 +67,7 @@ def evaluate(
             files=files,
             outputs=outputs,
             on_bad_image=on_bad_image,
+            device=place,
             monitor=announcing(monitor, device, place),
         )
     return replace(scores, model=found.name, about=found.about)

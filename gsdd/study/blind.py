@@ -65,7 +65,8 @@ class BlindCell:
         model = str(check_model(self.trained, workshop)) if self.trained else self.model
         found = score_folder(
             find_model(model, device=workshop.device), self.photos.folder, self.metrics, files=self.files,
-            on_bad_image="skip", prepare=lambda photo: (_middle(photo, self.size), None), monitor=workshop.monitor,
+            on_bad_image="skip", prepare=lambda photo: (_middle(photo, self.size), None), device=workshop.device,
+            monitor=workshop.monitor,
         )  # fmt: skip
         return result_of(found)
 

@@ -57,7 +57,7 @@ class ScoreCell:
         began = time.monotonic()
         found = score_folder(
             find_model(str(check_model(self.trained, workshop)), device=workshop.device), self.test.folder,
-            self.metrics, files=self.files, on_bad_image="skip", monitor=workshop.monitor,
+            self.metrics, files=self.files, on_bad_image="skip", device=workshop.device, monitor=workshop.monitor,
         )  # fmt: skip
         return {**result_of(found), "seconds": {"evaluate": time.monotonic() - began}}
 

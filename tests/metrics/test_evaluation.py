@@ -201,7 +201,7 @@ def test_metrics_without_a_reference_look_at_the_output_inside_the_border_as_pir
     expected["pi"] = (10 - expected["nrqm"] + expected["niqe"]) / 2
     assert torch.equal(perceptual_index(images, file), expected["pi"])
     for name, value in expected.items():
-        measure = METRICS[name].load(Files(nrqm_model=file))
+        measure = METRICS[name].load(Files(nrqm_model=file), torch.device("cpu"))
         torch.testing.assert_close(measure(images, references), value)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         assert name == "niqe" or measure.implementation == f"gsdd, NRQM's model sha256 {digest}"

@@ -253,7 +253,7 @@ def test_photos_enlarged_by_sftgan_are_enlarged_as_their_class(few, tmp_path):
         left, top = (image.width - 64) // 2, (image.height - 64) // 2
         square = np.asarray(image.crop((left, top, left + 64, top + 64)), dtype=np.float32) / 255
     small = torch.from_numpy(square).permute(2, 0, 1)[None]
-    niqe = find_metrics(("niqe",))[0].load(Files())
+    niqe = find_metrics(("niqe",))[0].load(Files(), torch.device("cpu"))
     with torch.no_grad():
         images = [to_uint8(network(small, category_condition([name]))) for name in ("sky", "background")]
     as_sky, as_background = (float(niqe(image, image)) for image in images)
