@@ -19,7 +19,7 @@ STEPS = (2.0**-10, 2.0)
 # below it, whichever is worth more. The first rounding, which decides on the tables, is up from a fixed share.
 BIT_WORTH = 0.05
 ROUND_UP_FROM = 0.6
-_LARGEST_CODE = 2047
+LARGEST_CODE = 2047
 _LARGEST_SCALE = 2.0**100
 # Bytes of a stream before its words: what `spectrum.tables_of` takes.
 HEAD = cosines.CHANNELS
@@ -32,7 +32,7 @@ _CENTRE = np.float32(0.5)
 # Bits that a coefficient of a photo often takes at a step of 1/16.
 _LIKELY_BITS = 2.3
 # Of a stream, beyond the bits of its codes, on average.
-_STATE_BYTES = 5
+STATE_BYTES = 5
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class DctCodec(Codec):
         """Compute what the stream of each latent takes, to a byte or two, `[N]`; none is made."""
         bits = [spectrum.bits(codes, spectrum.fitting(codes)) for _, codes, _ in self._quantised(latents)]
         # Words are whole, and the last ones are of the coder's state.
-        return np.concatenate(bits) / 8 + (HEAD + _STATE_BYTES)
+        return np.concatenate(bits) / 8 + (HEAD + STATE_BYTES)
 
     def stream_bytes(self, latents: np.ndarray) -> int:
         """Compute what streams of latents take together, as `bytes_of`."""
@@ -135,7 +135,7 @@ class DctCodec(Codec):
             rows = slice(first, first + _TOGETHER)
             values = cosines.transformed(latents[rows].astype(np.float64) - float(_CENTRE))
             largest = np.abs(values).max((1, 2, 3, 4))
-            scale = np.maximum(largest / (_LARGEST_CODE + 0.5), least[rows]).astype(np.float32)
+            scale = np.maximum(largest / (LARGEST_CODE + 0.5), least[rows]).astype(np.float32)
             refuse_overflow(latents[rows], np.where(scale > _LARGEST_SCALE, np.inf, 1.0)[:, None], "dct", first)
             yield rows, _rounded(values / scale[:, None, None, None, None]), scale
 
@@ -143,9 +143,9 @@ class DctCodec(Codec):
 def _rounded(steps: NDArray[np.float64]) -> NDArray[np.int16]:
     """Round coefficients in units of the step, each down or up, by error and bits."""
     size, signs = np.abs(steps), np.sign(steps)
-    first = (signs * np.floor(size + (1 - ROUND_UP_FROM))).clip(-_LARGEST_CODE, _LARGEST_CODE).astype(np.int16)
+    first = (signs * np.floor(size + (1 - ROUND_UP_FROM))).clip(-LARGEST_CODE, LARGEST_CODE).astype(np.int16)
     tables = spectrum.tables_of(spectrum.fitting(first))[..., None]
-    below = np.minimum(np.floor(size), _LARGEST_CODE - 1)
+    below = np.minimum(np.floor(size), LARGEST_CODE - 1)
     # What rounding down saves: in error 1 - 2 (size - below), in bits what the code above takes more.
     dearer = spectrum.bits_of(below + 1, tables) - spectrum.bits_of(below, tables)
     up = (size - below) ** 2 > (below + 1 - size) ** 2 + BIT_WORTH * dearer
@@ -185,5 +185,5 @@ def _decode_stream(stream: NDArray[np.uint8], codes: NDArray[np.int16]) -> None:
     entropy.decode(stream[HEAD:].tobytes(), rows, present)
     for number, row in zip(present, rows, strict=True):
         codes[tables == number] = row.reshape(-1, codes.shape[-1])
-    if codes.min() < -_LARGEST_CODE:
+    if codes.min() < -LARGEST_CODE:
         raise FormatError("its stream holds a code that no encoder writes")

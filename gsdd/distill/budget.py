@@ -3,13 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
+from gsdd.distill.coefficients import Coded, Coefficients
 from gsdd.errors import RecipeError
 from gsdd.formats.dct_codec import STEPS, DctCodec
+from gsdd.kernels.upload import uploaded
 
 # Bits for each pixel of an HR image, all bytes of the file counted, that the number of latents is chosen for.
 SERVING_BPP = 0.25
@@ -18,6 +22,11 @@ UNUSED = 0.02
 _HALVINGS = 16
 # Steps of latents are powers of 2^(1/64): few different ones take few bytes in a deflated file.
 OCTAVE = 64
+# Where the steps of latents are looked for, in octaves around a common one, and how often that range is halved.
+_AROUND = (-1, 2)
+_NEAR_HALVINGS = 8
+# Latents whose steps are chosen at once after the search.
+_TOGETHER = 64
 # Of a target, what is shared out: latents take a bit more or less than their shares.
 SHARED = 0.995
 
@@ -64,14 +73,25 @@ class Budget:
         """Give what the file will about take: the target, or what it takes at the finest step."""
         return min(self.bytes, self.overhead + int(sum(self.shares) / SHARED))
 
-    def codec_for(self, latents: Latents, numbers: Sequence[int]) -> DctCodec:
-        """Choose the steps at which latents take their shares.
+    def codec_for(self, latents: Latents) -> DctCodec:
+        """Choose the steps at which all latents of the file take their shares.
 
         Args:
-            latents: some of the file, float32 `[n, 3, h, w]`.
+            latents: float32 `[N, 3, h, w]`.
+        """
+        rows = torch.arange(len(latents)).split(_TOGETHER)
+        steps = [self.coded(Coefficients.of(torch.from_numpy(latents)[some]), some.tolist()).steps for some in rows]
+        return DctCodec().at_each(torch.cat(steps).numpy())
+
+    def coded(self, coefficients: Coefficients, numbers: Sequence[int]) -> Coded:
+        """Code latents at the steps at which they take their shares; the host waits for nothing.
+
+        Args:
+            coefficients: of some latents of the file.
             numbers: theirs.
         """
-        return near(self.step, latents, np.array(self.shares)[list(numbers)])
+        shares = torch.tensor([self.shares[number] for number in numbers], dtype=torch.float64)
+        return near(self.step, coefficients, uploaded(shares, coefficients.values.device))
 
 
 def finest(size: Callable[[DctCodec], int], most: int) -> DctCodec:
@@ -100,29 +120,38 @@ def finest(size: Callable[[DctCodec], int], most: int) -> DctCodec:
     return DctCodec().at(2.0**high)
 
 
-def near(step: float, latents: Latents, shares: NDArray[np.float64]) -> DctCodec:
+def near(step: float, coefficients: Coefficients, shares: Tensor) -> Coded:
     """Find for each latent the step, near a common one, at which it about takes its share.
 
     Args:
         step: where to look: from half of it to four times as much.
-        latents: float32 `[N, 3, h, w]`.
-        shares: bytes, `[N]`.
+        coefficients: of latents.
+        shares: bytes, float64 `[N]`, where the coefficients lie.
 
     Returns:
-        The codec at these steps, the nearest in bytes; where a stream is too large even at the largest, at that.
+        The latents at these steps, the nearest in bytes; where a stream is too large even at the largest, at that.
     """
     middle = round(OCTAVE * math.log2(step))
-    fine, coarse = (np.full(len(latents), middle + octaves * OCTAVE) for octaves in (-1, 2))
-    while (coarse - fine).max() > 1:
-        tried = (fine + coarse) // 2
-        fits = _at(tried).bytes_of(latents) <= shares
-        fine, coarse = np.where(fits, fine, tried), np.where(fits, tried, coarse)
-    beyond, short = (np.abs(_at(steps).bytes_of(latents) - shares) for steps in (fine, coarse))
-    return _at(np.where(beyond < short, fine, coarse))
+    fine, coarse = (torch.full_like(shares, middle + octaves * OCTAVE, dtype=torch.int64) for octaves in _AROUND)
+    for _ in range(_NEAR_HALVINGS):
+        tried = (fine + coarse) >> 1
+        fits = coefficients.coded(_steps(tried)).bytes <= shares
+        fine, coarse = torch.where(fits, fine, tried), torch.where(fits, tried, coarse)
+    beyond, short = ((coefficients.coded(_steps(octaves)).bytes - shares).abs() for octaves in (fine, coarse))
+    return coefficients.coded(_steps(torch.where(beyond < short, fine, coarse)))
 
 
-def _at(octaves: NDArray[np.int64]) -> DctCodec:
-    return DctCodec().at_each(2.0 ** (octaves / OCTAVE))
+def _steps(octaves: Tensor) -> Tensor:
+    """Look steps up: 2^(octaves/64), brought into the range."""
+    finest = round(OCTAVE * math.log2(STEPS[0]))
+    table = _table_of_steps(octaves.device)
+    return table[(octaves - finest).clamp_(0, len(table) - 1)]
+
+
+@cache
+def _table_of_steps(device: torch.device) -> Tensor:
+    octaves = range(*(round(OCTAVE * math.log2(step)) + end for end, step in enumerate(STEPS)))
+    return torch.tensor([2.0 ** (octave / OCTAVE) for octave in octaves], dtype=torch.float64).to(device)
 
 
 def meeting(size: Callable[[DctCodec], int], codec: DctCodec, most: int) -> DctCodec:

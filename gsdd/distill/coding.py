@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from gsdd.distill.budget import Budget
+from gsdd.distill.coefficients import Coded, Coefficients
 from gsdd.distill.rate import rate
 from gsdd.distill.schedule import share_of_rate
-from gsdd.formats.dct_codec import DctCodec
 from gsdd.recipe import Recipe
 
 # Of the steps: the share at the end that see latents as they will be stored.
@@ -24,19 +24,18 @@ class Coding:
         recipe: of the run, with the codec `dct`.
         numbers: of the latents in the run.
         budget: what each latent may take, whose step then follows what it becomes; None keeps the recipe's step.
+
+    Attributes:
+        coded: the latents of the step that was begun last, as they would be stored.
     """
 
     recipe: Recipe
     numbers: Sequence[int] = ()
     budget: Budget | None = None
-    codec: DctCodec = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with the recipe's step."""
-        self.codec = DctCodec().at(self.recipe.storage.step if self.budget is None else self.budget.step)
+    coded: Coded = field(init=False)
 
     def begin(self, latents: Tensor, number: int) -> Tensor:
-        """Choose the step of the codec for latents as they are now.
+        """Code latents as they are now; the host waits for nothing.
 
         Args:
             latents: z, `[N, 3, h, w]`.
@@ -46,22 +45,30 @@ class Coding:
             Latents as G is to see them: towards the end as they will be stored, where the gradient is taken for that
             of those that are not (straight through).
         """
-        values = latents.cpu().numpy()
-        if self.budget is not None:
-            self.codec = self.budget.codec_for(values, self.numbers)
+        self.coded = self._coded(Coefficients.of(latents))
         if number < self.recipe.inversion.steps * (1 - STORED):
             return latents
-        rounded = torch.from_numpy(self.codec.rounded(values)).to(latents)
-        return latents + (rounded - latents)
+        return latents + (self.coded.restored().to(latents) - latents)
+
+    def _coded(self, coefficients: Coefficients) -> Coded:
+        if self.budget is not None:
+            return self.budget.coded(coefficients, self.numbers)
+        return coefficients.at(self.recipe.storage.step)
 
     def term(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute what the bits of latents weigh beside the squared error of a pixel, `[N]`, and its gradient.
+        """Compute what the bits of the latents that were coded weigh beside the squared error of a pixel.
 
         At a fine step an error of e costs log2(e) bits a value, and the sum is least where the weight of a bit goes
         with the square of the step.
+
+        Args:
+            latents: those of `begin`.
+
+        Returns:
+            The terms, `[N]`, and their gradient.
         """
         latents = latents.detach().requires_grad_(True)
-        terms = self.recipe.inversion.rate * rate(latents, self.codec)
+        terms = self.recipe.inversion.rate * rate(latents, self.coded)
         (gradient,) = torch.autograd.grad(terms.sum(), latents)
         return terms.detach(), gradient
 

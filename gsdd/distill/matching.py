@@ -13,6 +13,7 @@ from gsdd.distill.adam import AdamState, StackedAdam
 from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.budget import Budget
+from gsdd.distill.coefficients import Coefficients
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.moving import Moving, most_moving
 from gsdd.distill.pace import Pace
@@ -20,6 +21,7 @@ from gsdd.distill.pictures import Pictures
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.distill.schedule import share_of_rate
 from gsdd.distill.spaces import Spaces
+from gsdd.distill.stored import as_stored
 from gsdd.parallel.memory import give_back_free_memory
 from gsdd.parallel.rows import beside, fits, taken
 from gsdd.recipe import Matching
@@ -229,9 +231,9 @@ class _Loop:
         z = taken(self._adam.values, index)
         if self.steps < self._recipe.matching.iterations * (1 - self._recipe.matching.finish):
             return z
-        values = z.cpu().numpy()
-        codec = self._budget.codec_for(values, index.tolist()) if self._budget else self._recipe.storage.latent_codec
-        return torch.from_numpy(codec.rounded(values)).to(z.device)
+        if self._budget is None:
+            return as_stored(z, self._recipe.storage.latent_codec)
+        return self._budget.coded(Coefficients.of(z), index.tolist()).restored().to(z.device)
 
     def _lr(self) -> float:
         way = self._recipe.matching

@@ -54,7 +54,7 @@ def fit(matched: Matched, run: Run) -> Fitted:
     if chosen.budget is None:
         codec = run.recipe.storage.latent_codec
         return Fitted(chosen, manifest, latents, codec, _signatures(matched, codec, run))
-    codec = chosen.budget.codec_for(latents, range(len(latents)))
+    codec = chosen.budget.codec_for(latents)
     for attempt in range(_ATTEMPTS):
         signed = _signatures(matched, codec, run)
         size = partial(file_size, chosen, manifest, latents, signed)

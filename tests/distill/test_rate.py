@@ -7,7 +7,8 @@ from recipes import preset
 
 from gsdd.distill.budget import Budget, finest, latents_for, meeting, near
 from gsdd.distill.coding import Coding
-from gsdd.distill.rate import rate, transformed
+from gsdd.distill.coefficients import Coefficients, transformed
+from gsdd.distill.rate import rate
 from gsdd.errors import RecipeError
 from gsdd.formats import cosines, spectrum
 from gsdd.formats.dct_codec import STEPS, DctCodec
@@ -33,7 +34,7 @@ def test_the_rate_is_what_students_t_says_of_each_coefficient():
     z, codec = latents(2, 8), DctCodec(0.05)
     values = cosines.transformed(z.numpy().astype(np.float64) - 0.5)
     tables = spectrum.tables_of(codec.heads(z.numpy()))
-    for k, got in enumerate(rate(z, codec)):
+    for k, got in enumerate(rate(z, Coefficients.of(z).at(0.05))):
         bits = 0.0
         for p, v, u in np.ndindex(3, 8, 8):
             steps, scale = values[k, p, v, u, 0] / 0.05, 2.0 ** (tables[k, p, v, u] / 2 - 2)
@@ -42,28 +43,33 @@ def test_the_rate_is_what_students_t_says_of_each_coefficient():
 
 
 def test_its_gradient_is_that_of_finite_differences():
-    z, codec = latents(1, 8).double(), DctCodec(0.05)
-    tables = codec.heads(z.numpy().astype(np.float32))
+    z = latents(1, 8).double()
+    coded = Coefficients.of(z.float()).at(0.05)
     given = z.clone().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(rate(given.float(), codec).sum(), given)
+    (gradient,) = torch.autograd.grad(rate(given.float(), coded).sum(), given)
     for c, y, x in [(0, 0, 0), (1, 3, 5), (2, 7, 7)]:
         moved = z.repeat(2, 1, 1, 1)
         moved[0, c, y, x] += 1e-3
         moved[1, c, y, x] -= 1e-3
-        assert (codec.heads(moved.numpy().astype(np.float32)) == tables).all()
-        up, down = rate(moved.float(), codec)
+        nearby = Coefficients.of(moved.float()).at(0.05)
+        assert (nearby.heads == coded.heads).all()
+        up, down = rate(moved.float(), nearby)
         assert float(gradient[0, c, y, x]) == pytest.approx(float(up - down) / 2e-3, rel=0.05, abs=1e-5)
 
 
 def test_less_rate_is_fewer_bytes():
     z, codec = latents(4, 32), DctCodec(0.05)
+
+    def weighed(values: torch.Tensor) -> torch.Tensor:
+        return rate(values, Coefficients.of(values.detach()).at(0.05)).sum()
+
     moved = z.clone().requires_grad_(True)
     search = torch.optim.Adam([moved], lr=0.003)
     for _ in range(20):
         search.zero_grad()
-        rate(moved, codec).sum().backward()
+        weighed(moved).backward()
         search.step()
-    assert rate(moved, codec).sum() < rate(z, codec).sum()
+    assert weighed(moved) < weighed(z)
     assert codec.stream_bytes(moved.detach().numpy()) < 0.9 * codec.stream_bytes(z.numpy())
 
 
@@ -71,7 +77,7 @@ def test_the_search_sees_latents_as_they_will_be_stored_in_its_last_half():
     coding, z = Coding(RECIPE), latents(seed=1)
     assert coding.begin(z, 4) is z
     stored = coding.begin(z, 5)
-    assert stored.numpy() == pytest.approx(coding.codec.rounded(z.numpy()), abs=1e-6)
+    assert stored.numpy() == pytest.approx(DctCodec(0.05).rounded(z.numpy()), abs=1e-6)
 
 
 def test_the_search_gives_each_latent_the_bytes_that_it_began_with():
@@ -79,14 +85,14 @@ def test_the_search_gives_each_latent_the_bytes_that_it_began_with():
     shares = DctCodec(0.05).bytes_of(start.numpy())
     coding = Coding(RECIPE, range(len(start)), Budget(0, 0, 0.05, tuple(shares)))
     coding.begin(later, 0)
-    taken = coding.codec.bytes_of(later.numpy())
-    assert taken == pytest.approx(shares, rel=0.03)
+    codec = DctCodec().at_each(coding.coded.steps.numpy())
+    assert codec.bytes_of(later.numpy()) == pytest.approx(shares, rel=0.03)
 
 
 def test_without_a_target_the_step_stays():
     coding = Coding(RECIPE)
     coding.begin(latents(seed=1), 0)
-    assert coding.codec == DctCodec(0.05)
+    assert set(coding.coded.steps.tolist()) == {0.05}
 
 
 def test_the_rate_of_learning_goes_down_to_a_twentieth():
@@ -101,8 +107,10 @@ def test_a_budget_shares_out_all_that_is_left_for_latents():
     z = latents(20, 32).numpy()
     budget = Budget.of(6000, 1000, z)
     assert sum(budget.shares) == pytest.approx(0.995 * 6000 - 1000)
-    taken = budget.codec_for(z, range(20)).bytes_of(z)
-    assert budget.codec_for(z[3:5], [3, 4]).steps == budget.codec_for(z, range(20)).steps[3:5]
+    codec = budget.codec_for(z)
+    taken = codec.bytes_of(z)
+    some = budget.coded(Coefficients.of(torch.from_numpy(z[3:5])), [3, 4])
+    assert tuple(some.steps.tolist()) == codec.steps[3:5]
     assert taken == pytest.approx(budget.shares, rel=0.04)
     assert 4900 < taken.sum() <= 5000
 
@@ -119,7 +127,8 @@ def test_the_finest_step_is_found_whose_file_is_small_enough():
 
 def test_steps_are_kept_where_the_file_has_its_size_and_else_all_change_alike():
     z = latents(20, 32).numpy()
-    codec = near(0.05, z, DctCodec(0.05).bytes_of(z))
+    shares = torch.from_numpy(DctCodec(0.05).bytes_of(z))
+    codec = DctCodec().at_each(near(0.05, Coefficients.of(torch.from_numpy(z)), shares).steps.numpy())
     size = codec.stream_bytes(z)
     assert meeting(lambda each: each.stream_bytes(z), codec, int(size * 1.01)) is codec
     for most in (int(size * 1.5), int(size * 0.7)):

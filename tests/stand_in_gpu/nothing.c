@@ -53,6 +53,9 @@ LAUNCH(cublasSdot_v2)
 LAUNCH(cublasSaxpy_v2)
 LAUNCH(cublasSscal_v2)
 LAUNCH(cublasSgemmStridedBatched)
+LAUNCH(cublasDgemm_v2)
+LAUNCH(cublasDgemv_v2)
+LAUNCH(cublasDgemmStridedBatched)
 LAUNCH(cublasGemmStridedBatchedEx)
 int cublasGetMathMode(void *handle, int *mode) { *mode = 0; return 0; }
 int cublasGetPointerMode_v2(void *handle, int *mode) { *mode = 0; return 0; }

@@ -14,6 +14,7 @@ import pytest
 from stand_in_gpu.build import HERE, build, environment
 
 from gsdd.cli.main import exit_code
+from gsdd.formats.codecs import CODECS
 from gsdd.students.named import students
 
 GENERATOR = "realesr-animevideov3"
@@ -125,6 +126,37 @@ def test_a_step_of_the_search_waits_for_nothing_and_launches_little(libraries, p
     assert found["matching"]["kernels"] <= {"standard": 130, "paper": 900}[preset]
     for step in found.values():
         assert step["waits"] == step["pageable"] == 0
+
+
+@pytest.fixture(scope="session")
+def counts(libraries) -> dict[str, dict[str, int]]:
+    """What counts.py counts, by its work."""
+    words = [sys.executable, HERE / "counts.py"]
+    done = subprocess.run(words, env=environment(libraries), capture_output=True, text=True, check=True)
+    rows = map(json.loads, re.findall(r"^found (.*)$", done.stdout, re.MULTILINE))
+    return {row.pop("work"): row for row in rows}
+
+
+KERNELS = {"dct": 90, "dct of a target": 620, **dict.fromkeys(map("stored as {}".format, CODECS), 60)}
+
+
+@pytest.mark.parametrize("work", KERNELS)
+def test_a_codec_in_the_loop_waits_for_nothing(counts, work):
+    found = counts[work]
+    assert found["waits"] == found["pageable"] == found["copies_out"] == 0
+    assert found["kernels"] <= KERNELS[work]
+
+
+def test_codecs_and_choices_sum_in_one_order(counts):
+    assert counts["all of it"]["not_deterministic"] == []
+
+
+@pytest.mark.parametrize("method", ["herding", "gradient"])
+def test_the_choice_of_crops_waits_once_whatever_their_count(counts, method):
+    few, many = (counts[f"{method} {count}"] for count in (2, 20))
+    assert few["waits"] == many["waits"] == 1
+    assert few["copies_out"] == many["copies_out"] == 1
+    assert many["kernels"] > few["kernels"]
 
 
 class TestWhatIsSaid:
