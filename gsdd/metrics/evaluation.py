@@ -68,7 +68,7 @@ def score_folder(
         outputs: what to write.
         on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
         prepare: makes LR and the reference of a photo.
-        device: where images are compared; on one without float64 the CPU does that, and always what is numpy's (NRQM).
+        device: where images are compared; on one without float64 the CPU does that, and NIQE, NRQM and PI always.
         monitor: hears how many photos are read, and evaluated.
 
     Returns:

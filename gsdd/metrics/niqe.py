@@ -40,9 +40,7 @@ def niqe(images: Tensor, shave: int = 0) -> Tensor:
     2013, and its software release. Where an image is flat, as in clipped sky, the release lets rounding decide on which
     side of 0 a value lies, and so each machine gives another number; here it is on neither side.
     """
-    # 36 numbers a block: from here a GPU would only be waited for.
-    features = [niqe_features(image).cpu() for image in luma(images, shave)]
-    return torch.stack([_distance(each) for each in features]).to(images.device)
+    return torch.stack([_distance(niqe_features(image)) for image in luma(images, shave)])
 
 
 def niqe_features(image: Tensor) -> Tensor:
@@ -94,7 +92,7 @@ def _distance(features: Tensor) -> Tensor:
     whole = features[~features.isnan().any(dim=1)]
     if len(whole) < 2:
         raise KernelInputError(f"NIQE needs two blocks that are not flat; {len(whole)} of {len(features)} are not")
-    pristine = _pristine()
+    pristine = {name: part.to(features.device) for name, part in _pristine().items()}
     offset = pristine["mean"] - features.nanmean(dim=0)
     inverse = torch.linalg.pinv((pristine["covariance"] + whole.T.cov()) / 2)
     square: Tensor = offset @ inverse @ offset

@@ -107,7 +107,8 @@ def _st_lpips(name: str, net: Net) -> Metric:
 
 
 def _load_niqe(files: Files, device: torch.device) -> Measure:
-    return Measure(lambda images, _: niqe(images, PIRM.shave), f"{OURS}, official model")
+    # On a GPU its fits would wait for the host, and torch compiles lgamma there.
+    return Measure(lambda images, _: niqe(images.cpu(), PIRM.shave), f"{OURS}, official model")
 
 
 def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor]) -> Callable[[Files, torch.device], Measure]:
