@@ -5,6 +5,7 @@ A stage yields cases; what a case measures is appended to LINES as it ends, as a
 """
 
 import argparse
+import inspect
 import json
 import subprocess
 import sys
@@ -25,6 +26,20 @@ CHUNKS = (6, 16, 32, 64, 128, 256)
 STUDENT_STEPS, BATCH = 20_000, 32
 
 
+def interpret_with_any_numpy() -> None:
+    """Let Triton 3.6 interpret with NumPy 2.4 and later, for which an array of one element is no number."""
+    from triton.runtime import interpreter
+
+    patched = interpreter._patch_lang_tensor
+
+    def patch(tensor: Any, scope: Any) -> None:  # noqa: ANN401
+        patched(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
+
+    if len(inspect.signature(patched).parameters) == 2:  # Triton 3.4 has NumPy's own conversions, and no scope
+        interpreter._patch_lang_tensor = patch
+
+
 class Machine:
     """Where a stage runs, and how large it is."""
 
@@ -32,6 +47,8 @@ class Machine:
         self.dry, self._photos = dry, photos
         self.device = torch.device("cpu" if dry else "cuda")
         self.backend = "triton"
+        if dry:
+            interpret_with_any_numpy()
 
     def milliseconds(self, work: Callable[[], object], least: int = 3) -> float:
         """Time work that is warm: on a GPU what the device takes, launches behind each other; median."""
@@ -185,7 +202,8 @@ def compress(where: Machine) -> Iterator[Case]:
 
 def _command(*words: object) -> Found:
     began = time.perf_counter()
-    command = [sys.executable, "-m", "gsdd", *map(str, words), "--json"]
+    # -P: beside the tree lies a folder gsdd that is not the whole package.
+    command = [sys.executable, "-P", "-m", "gsdd", *map(str, words), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])

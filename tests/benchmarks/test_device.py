@@ -29,7 +29,7 @@ def started(tree: Path, *words: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, tree / "benchmarks" / "device.py", *words]
     where = environment | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command, env=where, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=tree, env=where, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
