@@ -45,7 +45,7 @@ class Printer:
         if not is_first():
             return
         if self.as_json:
-            click.echo(json.dumps(facts, indent=2))
+            click.echo(json.dumps(facts, indent=2, allow_nan=False))
         else:
             click.echo(text if quietly is None or not self.quiet else quietly)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from gsdd.errors import RecipeError
+from gsdd.errors import DivergedError, RecipeError
 from gsdd.formats.tensors import Layout
 
 LATENTS = "latents"
@@ -14,6 +14,8 @@ SCALE = "latents.scale"
 OFFSET = "latents.offset"
 LENGTHS = "latents.lengths"
 ALL = slice(None)
+# Latents are about [0, 1]. No network makes a sound image of what is far beyond this, and of huge ones none at all.
+LARGEST = 2.0**20
 
 Shape = tuple[int, int, int, int]
 Tensors = Mapping[str, np.ndarray]
@@ -26,11 +28,9 @@ class Codec(ABC):
 
     Attributes:
         since: the minor version of the format that brought it.
-        has_streams: whether tensors that pass `check` may still be refused when they are decoded.
     """
 
     since: ClassVar[int] = 0
-    has_streams: ClassVar[bool] = False
 
     @abstractmethod
     def layouts(self, shape: Shape) -> dict[str, Layout]:
@@ -38,7 +38,7 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
-        """Turn finite float32 latents into tensors; RecipeError if a value cannot be stored."""
+        """Turn float32 latents into tensors; DivergedError if one is not finite, RecipeError if it is too large."""
 
     @abstractmethod
     def decode(self, tensors: Tensors, shape: Shape, which: slice = ALL) -> np.ndarray:
@@ -59,9 +59,9 @@ class Codec(ABC):
 
 
 def refuse_non_finite(latents: np.ndarray) -> None:
-    """Refuse latents with NaN or infinity; RecipeError."""
+    """Refuse latents with NaN or infinity; DivergedError."""
     if (index := _first_not_finite(latents)) is not None:
-        raise RecipeError(
+        raise DivergedError(
             f"latent {index} of {len(latents)} holds NaN or infinity: the run diverged; use a lower learning rate"
         )
 
@@ -73,6 +73,12 @@ def refuse_overflow(latents: np.ndarray, stored: np.ndarray, codec: str, first: 
             f"latent {first + index} reaches {np.abs(latents[index]).max():.6g}, "
             f"more than {codec} can hold; use the codec fp32"
         )
+
+
+def first_beyond(latents: np.ndarray) -> int | None:
+    """Find the first of latents, all finite, that leaves -LARGEST to LARGEST; None if none does."""
+    largest = np.maximum(latents.max((1, 2, 3)), -latents.min((1, 2, 3)))
+    return next(iter(np.flatnonzero(largest > LARGEST).tolist()), None)
 
 
 def _first_not_finite(values: np.ndarray) -> int | None:

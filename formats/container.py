@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import safetensors
 
-from gsdd.errors import FormatError, SourceError
+from gsdd.errors import DivergedError, FormatError, SourceError
 from gsdd.formats.atomic import check_not_source, written_whole
-from gsdd.formats.codec import ALL, Codec
+from gsdd.formats.codec import ALL, LARGEST, Codec, first_beyond
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
@@ -96,6 +96,7 @@ def write(
     Raises:
         FormatError: arrays and manifest do not fit together.
         RecipeError: the codec cannot hold a latent, or there is no such container.
+        DivergedError: a latent is not finite, or far from [0, 1].
         OutputError: the file exists, or cannot be written.
     """
     check_place(path, force=force)
@@ -205,23 +206,26 @@ def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
         float32 `[n, 3, h, w]`, about [0, 1], not clipped; a new array.
 
     Raises:
-        FormatError: a stream that no encoder writes.
+        FormatError: a stream that no encoder writes, or a latent far from [0, 1].
     """
     manifest = contents.manifest
-    return CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
+    latents = CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
+    if (beyond := first_beyond(latents)) is not None:
+        number = range(manifest.latents)[which][beyond]
+        raise FormatError(f"latent {number} leaves -{LARGEST:g} to {LARGEST:g}: no image can be made of it")
+    return latents
 
 
-def check_streams(contents: Contents) -> None:
-    """Decode every stream of a file, a few at a time; what has no streams is whole once it was read.
+def check_latents(contents: Contents) -> None:
+    """Decode every latent of a file, a few at a time.
 
     Args:
         contents: a file that was read.
 
     Raises:
-        FormatError: a stream that no encoder writes.
+        FormatError: as for `latents_of`.
     """
-    count = contents.manifest.latents if CODECS[contents.manifest.codec].has_streams else 0
-    for first in range(0, count, _LOOKED_AT):
+    for first in range(0, contents.manifest.latents, _LOOKED_AT):
         latents_of(contents, slice(first, first + _LOOKED_AT))
 
 
@@ -257,6 +261,11 @@ def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[st
     _check_array(SOURCE_INDEX, arrays.source_index, np.int32, (manifest.latents,))
     _check_array(SIGNATURES, arrays.signatures, np.uint8, manifest.signature_shape)
     tensors = (codec or CODECS[manifest.codec]).encode(arrays.latents)
+    if (beyond := first_beyond(arrays.latents)) is not None:
+        raise DivergedError(
+            f"latent {beyond} of {manifest.latents} leaves -{LARGEST:g} to {LARGEST:g}: the run diverged; lower the "
+            "learning rate"
+        )
     index = {CLASS_INDEX: class_index(manifest), SOURCE_INDEX: arrays.source_index}
     return {**tensors, **index, SIGNATURES: arrays.signatures}
 

@@ -47,7 +47,6 @@ class DctCodec(Codec):
     step: float = DEFAULT_STEP
     steps: tuple[float, ...] = ()
     since: ClassVar[int] = 3
-    has_streams: ClassVar[bool] = True
 
     def at(self, step: float) -> "DctCodec":
         """Give the codec of another step.

@@ -14,6 +14,7 @@ GsddError
 ├── MetricError            weights of a metric that cannot be read
 │   └── MissingWeightsError      they are not on this machine: the metric is missing, and has no number
 ├── MissingExtraError      an optional package is needed and not installed
+├── DivergedError          a search, a training or a network came to numbers that are not finite
 ├── DeviceMemoryError      a job needs more memory than its device has
 ├── ProcessLostError       another process of a run under torchrun is gone
 └── Interrupted            a run was asked to stop, and its checkpoint is written
@@ -78,6 +79,10 @@ class MissingWeightsError(MetricError, FileNotFoundError):
 
 class MissingExtraError(GsddError, ImportError):
     """An optional package is needed and not installed; the text names it."""
+
+
+class DivergedError(GsddError, ArithmeticError):
+    """A search, a training or a network came to numbers that are not finite; the text says at which step, and why."""
 
 
 class DeviceMemoryError(GsddError, MemoryError):

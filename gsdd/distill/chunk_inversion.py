@@ -67,6 +67,11 @@ class ChunkInversion:
         return self._pace.loss
 
     @property
+    def diverged(self) -> bool:
+        """Whether a step that has ended had a loss that is not finite."""
+        return self._pace.diverged
+
+    @property
     def behind(self) -> int:
         """Steps that were begun and may not have ended."""
         return self._pace.behind

@@ -16,6 +16,7 @@ from gsdd.distill.budget import Budget
 from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
 from gsdd.distill.coding import Coding
 from gsdd.distill.criterion import Criterion
+from gsdd.distill.finite import check_going, check_latents
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.parallel.chunks import chunk_indices
@@ -137,6 +138,7 @@ def invert(
     Raises:
         ProcessLostError: another process is gone.
         Interrupted: the journal was asked to stop.
+        DivergedError: a loss, or a latent, is not finite.
 
     Source: GSDD paper, Eq. 3-5; Creswell and Bharath 2019.
     """
@@ -154,11 +156,13 @@ def invert(
         work = _Round(members, partial(_begin, crops, criterion, run, budget, numbers), begun, run)
         while work.steps < wanted and not workers.agree(deadline.passed(work.finishing_steps * work.step_seconds)):
             loss = work.step(wanted)
+            check_going("inversion", work.steps, work.diverged, run)
             run.monitor.progress(
                 "inversion", first * wanted + work.chunk_steps, len(chunks) * wanted, loss, len(crops) / len(chunks)
             )
             run.journal.keep(partial(_state, done, wanted, work))
         done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
+        check_latents("inversion", work.steps, done[-1].latents, run)
         wanted, begun = work.steps, work.waiting
         give_back_free_memory(run.generator.device)
     return _joined(done)
@@ -212,6 +216,11 @@ class _Round:
     def chunk_steps(self) -> int:
         """Steps that the members have made together."""
         return sum(self._steps)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a chunk of this process had a loss that is not finite."""
+        return any(search.diverged for search in self._mine)
 
     @property
     def finishing_steps(self) -> float:

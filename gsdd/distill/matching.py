@@ -14,6 +14,7 @@ from gsdd.distill.arithmetic import Arithmetic
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.budget import Budget
 from gsdd.distill.coefficients import Coefficients
+from gsdd.distill.finite import check_going, check_latents
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.moving import Moving, most_moving
 from gsdd.distill.pace import Pace
@@ -91,6 +92,7 @@ def match(
         ProcessLostError: another process is gone.
         OutputError: the run's directory has no room.
         Interrupted: the journal was asked to stop.
+        DivergedError: a loss, or a latent, is not finite.
 
     Source: GSDD paper, Eq. 7-9.
     """
@@ -103,10 +105,13 @@ def match(
         loop.begin()
         began = time.monotonic()
         loop.step()
+        check_going("matching", loop.steps, loop.pace.diverged, run)
         slowest = max(slowest, time.monotonic() - began)
         run.monitor.progress("matching", loop.steps, total, loop.pace.loss, loop.moving)
         run.journal.keep(loop.state)
-    return loop.state()
+    state = loop.state()
+    check_latents("matching", loop.steps, state.latents, run)
+    return state
 
 
 def betas_of(recipe: Matching) -> tuple[float, float]:

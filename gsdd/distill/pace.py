@@ -20,11 +20,12 @@ class Pace:
 
     Attributes:
         loss: of the last step that has ended; NaN before.
+        diverged: whether one that has ended had a loss that is not finite.
         behind: steps that were begun and may not have ended.
     """
 
     def __init__(self) -> None:
-        self.loss = math.nan
+        self.loss, self.diverged = math.nan, False
         self._begun: deque[tuple[Tensor, torch.cuda.Event]] = deque()
 
     @property
@@ -39,7 +40,7 @@ class Pace:
             loss: that it leads to, a number where it is computed.
         """
         if not loss.is_cuda:
-            self.loss = float(loss)
+            self._take(loss)
             return
         event = torch.cuda.Event()
         kept = torch.empty((), dtype=loss.dtype, pin_memory=True).copy_(loss.detach(), non_blocking=True)
@@ -57,5 +58,9 @@ class Pace:
             # Asked, not waited for: a wait would hold Python's other threads too.
             while not event.query():
                 time.sleep(POLL_SECONDS)
-            self.loss = float(loss)
+            self._take(loss)
             self._begun.popleft()
+
+    def _take(self, loss: Tensor) -> None:
+        self.loss = float(loss)
+        self.diverged = self.diverged or not math.isfinite(self.loss)

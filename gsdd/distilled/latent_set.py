@@ -3,6 +3,7 @@
 import glob
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gsdd.data.names import class_folders
-from gsdd.distilled.decode import decode
+from gsdd.distilled.decode import ImageNotFiniteError, decode
 from gsdd.distilled.signature import Comparison, compare, decode_signatures, signed_latents, thinned
 from gsdd.errors import (
     FingerprintError,
@@ -94,8 +95,13 @@ class LatentSet:
 
         Returns:
             uint8 RGB `[len(indices), 3, H, W]`, on the CPU.
+
+        Raises:
+            FormatError: the image of a latent is not finite.
         """
-        return decode(generator, self.latents[indices if isinstance(indices, slice) else list(indices)])
+        numbers = range(len(self))[indices] if isinstance(indices, slice) else list(indices)
+        with self._naming(numbers):
+            return decode(generator, self.latents[indices if isinstance(indices, slice) else list(indices)])
 
     def load_generator(
         self, name: str | None = None, *, device: str = "cpu", force: bool = False
@@ -133,6 +139,7 @@ class LatentSet:
 
         Raises:
             NoSignaturesError: the file is of format 1.0.
+            FormatError: the image of a latent is not finite.
         """
         if self.signatures is None:
             raise NoSignaturesError(
@@ -140,8 +147,22 @@ class LatentSet:
                 "compress the photos again for a file that does"
             )
         signed = signed_latents(self.manifest, self.class_index)
-        got = decode_signatures(generator, self.latents[signed], progress)
+        with self._naming(signed.tolist()):
+            got = decode_signatures(generator, self.latents[signed], progress)
         return compare(thinned(got, self.manifest), self.signatures, self.manifest.hr_size)
+
+    @contextmanager
+    def _naming(self, numbers: Sequence[int]) -> Iterator[None]:
+        """Name the latent of the file whose image is not finite."""
+        try:
+            yield
+        except ImageNotFiniteError as error:
+            number = numbers[error.number]
+            name = self.class_names[int(self.class_index[number])]
+            raise FormatError(
+                f"{self.path}: latent {number} (class {name}): the image that the generator makes of it is not finite; "
+                "the file is damaged, or made to harm"
+            ) from error
 
     def _own_generator(self, device: str) -> Generator:
         if self.weights is not None:

@@ -80,17 +80,20 @@ def decode_signatures(
 
     Returns:
         uint8 `[N, 8, 8]`, on the CPU.
+
+    Raises:
+        ImageNotFiniteError: an image is not finite.
     """
     parts: list[Tensor] = []
-    for several in latents.split(CHUNK * workers.size):
-        parts.append(mapped(partial(_signatures_of, generator, several), len(several), CHUNK, workers))
+    for index in torch.arange(len(latents)).split(CHUNK * workers.size):
+        parts.append(mapped(partial(_signatures_of, generator, latents, index), len(index), CHUNK, workers))
         if progress is not None:
             progress(sum(map(len, parts)), len(latents))
     return torch.cat(parts)
 
 
-def _signatures_of(generator: Generator, latents: Tensor, index: Tensor) -> Tensor:
-    return signatures(decode(generator, latents[index]))
+def _signatures_of(generator: Generator, latents: Tensor, several: Tensor, index: Tensor) -> Tensor:
+    return signatures(decode(generator, latents[several[index]], several[index].tolist()))
 
 
 def signed_latents(manifest: Manifest, class_index: Tensor) -> Tensor:

@@ -136,6 +136,8 @@ def _probe(found: Identified, path: Place) -> None:
     got = list(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
     if got != wanted:
         raise GeneratorError(f"{path}: {found.architecture} gave {got} for a latent; wanted {wanted}")
+    if not bool(image.isfinite().all()):
+        raise GeneratorError(f"{path}: {found.architecture} gave NaN or infinity for a latent; get the file again")
 
 
 def _unpacked_bytes(path: Path) -> int:

@@ -6,7 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from gsdd.errors import FormatError
-from gsdd.formats.container import Contents, check_streams, read
+from gsdd.formats.container import Contents, check_latents, read
 from gsdd.formats.place import Place, place_of
 from gsdd.monitor import SILENT, Monitor
 
@@ -108,7 +108,7 @@ def verify(
     place = place_of(path)
     contents = read(place)
     try:
-        check_streams(contents)
+        check_latents(contents)
     except FormatError as error:
         raise FormatError(f"{place}: {error}") from error
     decoding = _decode(place, contents, generator, device, force_generator, monitor) if decode else None

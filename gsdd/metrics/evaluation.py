@@ -10,13 +10,13 @@ from torch import Tensor
 from gsdd.data.catalog import PhotoRecord, scan
 from gsdd.data.degradation import low_resolution, to_float, to_uint8
 from gsdd.data.images import read_photo
-from gsdd.errors import KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
+from gsdd.errors import DivergedError, KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
 from gsdd.generators.generator import SCALE
 from gsdd.kernels.upload import uploaded
 from gsdd.metrics.measure import CPU, Measure
 from gsdd.metrics.outputs import Outputs, Pictures
 from gsdd.metrics.registry import Files, Metric, find_metrics
-from gsdd.metrics.scores import Evaluation, PhotoScores, score
+from gsdd.metrics.scores import Evaluation, PhotoScores, not_finite, score
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import place_of_float64
 from gsdd.parallel.exact import exact_fp32
@@ -73,13 +73,14 @@ def score_folder(
 
     Returns:
         The scores. A metric whose weights are not here is in it with the reason, and without a number; a photo that
-        is too small for a metric is left out of its mean, and named.
+        is too small for a metric, or has no finite value, is left out of its mean, and named.
 
     Raises:
         RecipeError: a metric has no such name, or the model does not give images of the right size.
         SourceError: there are no photos, or one is bad.
         MetricError: weights that were given, or installed, are damaged.
         OutputError: an output exists already, or cannot be written.
+        DivergedError: the model makes NaN or infinity of a photo.
     """
     wanted, written = find_metrics(metrics), outputs or Outputs()
     place = place_of_float64(torch.device(device))
@@ -120,6 +121,10 @@ def _upscaled(
             raise RecipeError(
                 f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; wanted {wanted}"
             )
+        if not bool(image.isfinite().all()):
+            raise DivergedError(
+                f"{record.path}: the image that the model makes of it is not finite; get the model again"
+            )
         output = to_uint8(image.cpu())
         yield record, Pictures(small, output, output if reference is None else reference)
 
@@ -132,9 +137,14 @@ def _photo_scores(
     with exact_fp32(device.type):
         for name, measure in loaded.items():
             try:
-                values[name] = float(measure(output, reference))
+                value = float(measure(output, reference))
             except KernelInputError as error:  # too small, or too flat, for this metric
                 left_out[name] = str(error)
+                continue
+            if reason := not_finite(value):
+                left_out[name] = reason
+            else:
+                values[name] = value
     height, width = shown.reference.shape[2:]
     cropped = (width, height) != (record.width, record.height)
     return PhotoScores(record.path, width, height, cropped, values, left_out)

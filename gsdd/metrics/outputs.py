@@ -61,11 +61,11 @@ class Outputs:
                 raise OutputError(f"{path}: exists already; `force=True` replaces it")
 
     def write_table(self, evaluation: Evaluation) -> None:
-        """Write a row a photo and a column a metric; the column of a metric that is missing is empty."""
+        """Write a row a photo and a column a metric; what is missing is empty, what is not finite says so."""
         if self.table is None:
             return
         names = [score.metric.name for score in evaluation.scores]
-        rows = [photo.to_dict() for photo in evaluation.photos]
+        rows = [photo.cells() for photo in evaluation.photos]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, ["path", "width", "height", "cropped", *names], lineterminator="\n")
         writer.writeheader()

@@ -10,6 +10,12 @@ from gsdd.generators.generator import SCALE
 from gsdd.metrics.measure import Measure
 from gsdd.metrics.registry import Metric
 
+# By what a table says.
+NOT_FINITE = {
+    "inf": "is infinite: the image equals the photo, as a flat one may; it counts in no mean",
+    "nan": "is no number; it counts in no mean",
+}
+
 
 @dataclass(frozen=True)
 class PhotoScores:
@@ -20,8 +26,8 @@ class PhotoScores:
         width: as compared, in pixels; a multiple of the scale.
         height: likewise.
         cropped: whether pixels were cut off at the right or the bottom for that, as BasicSR's mod_crop does.
-        values: by the metric's name.
-        left_out: why a metric has no value here, by its name: the photo is too small for it.
+        values: by the metric's name; all are finite.
+        left_out: why a metric has no value here, by its name: the photo is too small for it, or the value is infinite.
     """
 
     path: str
@@ -32,9 +38,17 @@ class PhotoScores:
     left_out: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the photo's facts and values; None stands for a value that is infinite or NaN."""
-        facts = {"path": self.path, "width": self.width, "height": self.height, "cropped": self.cropped}
-        return facts | {name: _finite(value) for name, value in self.values.items()}
+        """Give the photo's facts and values, and why others are left out."""
+        return {**self._facts(), **self.values, "left_out": dict(self.left_out)}
+
+    def cells(self) -> dict[str, Any]:
+        """Give a row of a table: facts and values, and "inf" or "nan" where a value is that."""
+        marks = {reason: mark for mark, reason in NOT_FINITE.items()}
+        left_out = {name: marks.get(reason, "") for name, reason in self.left_out.items()}
+        return {**self._facts(), **self.values, **left_out}
+
+    def _facts(self) -> dict[str, Any]:
+        return {"path": self.path, "width": self.width, "height": self.height, "cropped": self.cropped}
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Score:
         convention = self.metric.convention
         return {
             "metric": self.metric.name,
-            "mean": None if self.mean is None else _finite(self.mean),
+            "mean": self.mean,
             "images": self.images,
             "missing": self.missing,
             "unit": self.metric.unit,
@@ -103,7 +117,7 @@ class Evaluation:
         return next(score.mean for score in self.scores if score.metric.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the whole evaluation as JSON values; None stands for what is missing, infinite or NaN."""
+        """Give the whole evaluation as JSON values; None stands for what is missing."""
         return {
             "model": self.model,
             "about": self.about,
@@ -136,6 +150,6 @@ def score(metric: Metric, measure: Measure | str, photos: Sequence[PhotoScores])
     return Score(metric, measure.implementation, sum(values) / len(values), len(values), None)
 
 
-def _finite(value: float) -> float | None:
-    """JSON has no infinity, which is the PSNR of equal images."""
-    return value if math.isfinite(value) else None
+def not_finite(value: float) -> str:
+    """Say why a value counts in no mean; empty where it is a number."""
+    return "" if math.isfinite(value) else NOT_FINITE[str(abs(value))]

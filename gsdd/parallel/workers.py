@@ -88,6 +88,19 @@ class Workers:
         self._together("broadcast", told, 0)
         return bool(told)
 
+    def any_of(self, flag: bool) -> bool:
+        """Return, in every process, whether any has the flag. Every process calls this.
+
+        Args:
+            flag: this process's own.
+
+        Raises:
+            ProcessLostError: another process is gone.
+        """
+        if self.size == 1:
+            return flag
+        return any(bool(told) for told in self.gather([torch.tensor([flag], dtype=torch.uint8)], self.size))
+
     def meet(self) -> None:
         """Return when every process has called this.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gsdd.distill.run import State
-from gsdd.errors import FormatError, GsddError, Interrupted, OutputError
+from gsdd.errors import DivergedError, FormatError, GsddError, Interrupted, OutputError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import written_whole
 from gsdd.formats.canonical import dumps
@@ -129,10 +129,11 @@ class Journal:
         Raises:
             Interrupted: the run is to stop; the checkpoint is written.
             OutputError: it cannot be written; those before are untouched.
+            DivergedError: the state is not finite; those before are untouched.
         """
         stopped = self._workers.agree(self._monitor.should_stop())
         if self._workers.agree(stopped or time.monotonic() - self._written >= self._seconds):
-            self._write(Checkpoint(self._identity, state()))
+            self._write(Checkpoint(self._identity, _finite(state())))
         if stopped:
             raise Interrupted(f"interrupted; where it stands is kept in {self.path}")
 
@@ -148,6 +149,14 @@ class Journal:
         """Remove the checkpoints: the output is there."""
         for path in (self.path, self._previous):
             path.unlink(missing_ok=True)
+
+
+def _finite(state: State) -> State:
+    """Refuse a state from which nothing good could come, before it takes the place of one that is sound."""
+    for name, tensor in state.parts()[0].items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise DivergedError(f"the run diverged: {name} is not finite; lower the learning rate")
+    return state
 
 
 def _read_or_tell_why_not(path: Path, kinds: Kinds) -> Checkpoint | str:

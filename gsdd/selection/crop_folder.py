@@ -37,7 +37,7 @@ def folder_files(
     for name, crop in zip(crop_names(catalog, crops), pixels, strict=True):
         yield name, encode(crop, "png")
     yield LIST, to_csv(listed(catalog, crops, pixels.shape[-1]))
-    yield FACTS, (json.dumps(facts, indent=2) + "\n").encode()
+    yield FACTS, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()
 
 
 def crop_names(catalog: Catalog, crops: Sequence[Crop]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def save(
         raise OutputError(f"{path}: students are written as {SAFETENSORS}; got the suffix {path.suffix!r}")
     facts = {"student": find_student(name).name, "scale": SCALE, "training": dict(training or {})}
     tensors = {key: plain(value) for key, value in official_keys(module.state_dict()).items()}
-    metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"))}
+    metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)}
     write_atomically(path, as_bytes(tensors, metadata), force=force)
 
 

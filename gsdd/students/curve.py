@@ -23,17 +23,19 @@ class Curve:
         self._sums: dict[str, float] = {}
         self._count = 0
 
-    def add(self, step: int, terms: Mapping[str, Tensor], lr: float) -> None:
-        """Take in the terms of a step, from 0."""
+    def add(self, step: int, terms: Mapping[str, Tensor], lr: float) -> dict[str, float]:
+        """Take in the terms of a step, from 0, and give their values."""
         # One transfer a step, where the terms lie on a GPU.
         values = torch.stack([term.detach().float() for term in terms.values()]).tolist()
-        for name, value in zip(terms, values, strict=True):
+        of_step = dict(zip(terms, values, strict=True))
+        for name, value in of_step.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
         if (step + 1) % self._every == 0 or step + 1 == self._steps:
             means = {name: total / self._count for name, total in self._sums.items()}
             self.points.append({"step": step + 1, "lr": lr, **means})
             self._sums, self._count = {}, 0
+        return of_step
 
     @property
     def last(self) -> float | None:

@@ -191,7 +191,9 @@ def _write(
     """Write the model last: where it is, all is. The files beside it may be a killed run's."""
     points = {name: result.curve[name] for name in ("points", "validations")}
     facts = {"training": {**identity}, "perceptual": result.perceptual, **points}
-    write_atomically(files.log, (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode(), force=True)
+    write_atomically(
+        files.log, (json.dumps(facts, indent=2, sort_keys=True, allow_nan=False) + "\n").encode(), force=True
+    )
     drawn = is_drawable()
     if drawn:
         write_atomically(files.curve, draw_curve(result.curve, f"{recipe.student}, {recipe.steps} steps"), force=True)

@@ -1,6 +1,7 @@
 """Student, averaged weights, discriminator and their optimisers: one step, and where they stand."""
 
 import copy
+import math
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsdd.errors import RecipeError
+from gsdd.errors import DivergedError, RecipeError
 from gsdd.parallel.device import multiplies_bf16
 from gsdd.parallel.exact import exact_fp32
 from gsdd.parallel.memory_error import advising
@@ -91,6 +92,7 @@ class Trainer:
 
         Raises:
             DeviceMemoryError: the device has too little memory for it.
+            DivergedError: a term of its loss is not finite.
         """
         began = time.monotonic()
         with self._arithmetic(), advising("a training step", self.device, "lower `batch` or `crop`"):
@@ -99,8 +101,10 @@ class Trainer:
                 images = self.enlarge(self.student, batch)
             terms = self._move(images.float(), batch, lr)
             self._average()
-        self.curve.add(self.step, terms, lr)
+        values = self.curve.add(self.step, terms, lr)
         self.step += 1
+        if lost := [name for name, value in values.items() if not math.isfinite(value)]:
+            raise self._diverged(f"its loss ({', '.join(lost)}) is not finite")
         self.seconds.append(time.monotonic() - began)
 
     def enlarge(self, network: nn.Module, batch: Batch) -> Tensor:
@@ -108,6 +112,16 @@ class Trainer:
         condition = (batch.condition(self.device),) if self._conditioned else ()
         images: Tensor = network(batch.lr, *condition)
         return images
+
+    def check_weights(self) -> None:
+        """Refuse weights that are not finite: a step's loss is of the weights before it.
+
+        Raises:
+            DivergedError: some are not.
+        """
+        for part, network in self._networks().items():
+            if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+                raise self._diverged(f"weights of the {part} network are not finite")
 
     def state(self) -> TrainingState:
         """Tell where the training stands; tensors are those that go on changing."""
@@ -139,6 +153,13 @@ class Trainer:
             judged = discriminator_loss(self._discriminator, images, batch.hr)
         self._judge_adam.step(judged, lr)
         return {**terms.parts, "discriminator": judged}
+
+    def _diverged(self, cause: str) -> DivergedError:
+        rate = "gan_lr" if self.step > self.recipe.iterations else "lr"
+        return DivergedError(
+            f"the training diverged at step {self.step} of {self.recipe.steps}: {cause}; nothing is written but the "
+            f"checkpoints from before; lower `TrainingRecipe.{rate}`, which is {getattr(self.recipe, rate):g}"
+        )
 
     def _gan_terms(self, images: Tensor, batch: Batch) -> Terms:
         return gan_terms(images, batch.hr, self._discriminator, self._perceptual, self.recipe)

@@ -152,6 +152,7 @@ def train_resumably(
 
 
 def trained(trainer: Trainer, features: Found) -> Trained:
-    """Take the result out of a trainer that has done all its steps."""
+    """Take the result out of a trainer that has done all its steps; DivergedError where it is not finite."""
+    trainer.check_weights()
     network = trainer.averaged.eval().cpu().to(memory_format=torch.contiguous_format)
     return Trained(network, trainer.curve.to_dict(), features.note)

@@ -1,5 +1,6 @@
 """How good a student is while it trains: PSNR-Y on photos that it does not see, and a few pictures."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_float, to_uint8
+from gsdd.errors import DivergedError
 from gsdd.generators.generator import SCALE
 from gsdd.metrics.conventions import Convention
 from gsdd.metrics.outputs import Outputs, Pictures
@@ -38,7 +40,10 @@ class Validation:
         """Validate if it is time, and put the mean PSNR into the trainer's curve."""
         if trainer.step % self.every == 0 or trainer.step == trainer.recipe.steps:
             scores = [self._score(trainer, number) for number in range(len(self.pairs))]
-            trainer.curve.validations.append({"step": trainer.step, "psnr_y": sum(scores) / len(scores)})
+            # Of equal images the PSNR is infinite: those count in no mean.
+            counted = [score for score in scores if math.isfinite(score)]
+            if counted:
+                trainer.curve.validations.append({"step": trainer.step, "psnr_y": sum(counted) / len(counted)})
 
     @cached_property
     def _shown(self) -> range:
@@ -46,7 +51,11 @@ class Validation:
 
     def _score(self, trainer: Trainer, number: int) -> float:
         low, high = _batch(self.pairs.lr[number]), _batch(self.pairs.hr[number])
-        image = to_uint8(_enlarged(trainer, low, high, self.pairs.classes[number])).cpu()
+        made = _enlarged(trainer, low, high, self.pairs.classes[number])
+        if not bool(made.isfinite().all()):
+            name = self.pairs.names[number]
+            raise DivergedError(f"the training diverged at step {trainer.step}: what it makes of {name} is not finite")
+        image = to_uint8(made).cpu()
         if self.pictures is not None and number in self._shown:
             shown = Pictures(low, image, high)
             Outputs(pictures=self.pictures, force=True).write_pictures(self.pairs.names[number], shown)

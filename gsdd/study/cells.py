@@ -187,7 +187,8 @@ def _claim_and_run(cell: Cell, left: int, total: int, workshop: Workshop) -> boo
 
 
 def _write(cell: Cell, result: Result, workshop: Workshop) -> None:
-    text = json.dumps({"cell": cell.name, "identity": cell.identity, "result": result}, indent=1, sort_keys=True)
+    document = {"cell": cell.name, "identity": cell.identity, "result": result}
+    text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
     write_atomically(workshop.result_file(cell), f"{text}\n".encode(), force=True)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsdd.errors import RecipeError
+from gsdd.errors import DivergedError, RecipeError
 from gsdd.formats.codecs import CODECS
 
 ULP = np.finfo(np.float32).eps
@@ -78,7 +78,7 @@ def test_uint8_of_already_dequantised_latents_changes_them_by_rounding_alone():
 def test_no_codec_takes_nan_or_infinity_and_the_message_names_the_latent(codec, value):
     z = latents()
     z[3, 1, 0, 0] = value
-    with pytest.raises(RecipeError, match="latent 3 of 5 holds NaN or infinity"):
+    with pytest.raises(DivergedError, match="latent 3 of 5 holds NaN or infinity"):
         CODECS[codec].encode(z)
 
 

@@ -15,7 +15,7 @@ from states import random_states_kept
 from torch.nn import functional as F
 
 from gsdd.data.catalog import scan
-from gsdd.errors import OutputError, RecipeError, SourceError
+from gsdd.errors import DivergedError, OutputError, RecipeError, SourceError
 from gsdd.metrics.evaluation import score_folder
 from gsdd.metrics.niqe import niqe
 from gsdd.metrics.nrqm import nrqm, perceptual_index
@@ -104,13 +104,33 @@ def test_a_photo_that_is_too_small_for_a_metric_is_left_out_of_its_mean_and_name
     assert ["NIQE" in photo.left_out["niqe"] for photo in found.photos] == [True] * 3
 
 
-def test_equal_images_have_a_psnr_that_json_does_not_hold(tmp_path):
-    Image.new("RGB", (40, 40), (90, 120, 30)).save(tmp_path / "flat.png")
-    found = score_folder(enlarge, tmp_path, ["psnr-y", "ssim-y"])
-    assert found.mean("psnr-y") == float("inf")
+def test_an_infinite_psnr_counts_in_no_mean_and_is_named_in_json_and_in_the_table(folder, tmp_path):
+    for photo in folder.iterdir():
+        (tmp_path / photo.name).symlink_to(photo)
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (40, 40), (90, 120, 30)).save(tmp_path / "flat" / "flat.png")
+    outputs = Outputs(tmp_path.parent / f"{tmp_path.name}.csv")
+    found = score_folder(enlarge, tmp_path, ["psnr-y", "ssim-y"], outputs=outputs)
+    assert found.mean("psnr-y") == score_folder(enlarge, folder, ["psnr-y"]).mean("psnr-y")
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert (document["metrics"][0]["mean"], document["photos"][0]["psnr-y"]) == (None, None)
-    assert document["metrics"][1]["mean"] == pytest.approx(1)
+    (flat,) = (photo for photo in document["photos"] if photo["path"] == "flat/flat.png")
+    assert flat["left_out"]["psnr-y"].startswith("is infinite: the image equals the photo")
+    assert flat["ssim-y"] == pytest.approx(1)
+    assert [each["images"] for each in document["metrics"]] == [len(document["photos"]) - 1, len(document["photos"])]
+    rows = {row["path"]: row["psnr-y"] for row in csv.DictReader(outputs.table.read_text().splitlines())}
+    assert [path for path, cell in rows.items() if cell == "inf"] == ["flat/flat.png"]
+
+
+def test_where_every_psnr_is_infinite_the_metric_is_missing_with_the_reason(tmp_path):
+    Image.new("RGB", (40, 40), (90, 120, 30)).save(tmp_path / "flat.png")
+    (score,) = score_folder(enlarge, tmp_path, ["psnr-y"]).scores
+    assert (score.mean, score.images) == (None, 0)
+    assert score.missing.startswith("is infinite")
+
+
+def test_a_model_that_makes_nan_is_refused_by_the_photos_name(folder):
+    with pytest.raises(DivergedError, match=r"the image that the model makes of it is not finite"):
+        score_folder(lambda small: enlarge(small) * float("nan"), folder, ["psnr-y"])
 
 
 def test_the_document_says_all_that_a_number_depends_on(folder, evaluation):
