@@ -10,12 +10,16 @@ import click
 
 from gsdd.cli.options import OUTPUT, PATH, are_given, device_option, files_argument, force_option, generator_option
 from gsdd.cli.printer import Printer, printing, table
-from gsdd.formats.container import SIGNATURES, Contents, read
+from gsdd.formats.container import SIGNATURES, Head, read_head
 from gsdd.formats.manifest import DEGRADATION, Manifest
 from gsdd.formats.origins import origins_of
 from gsdd.formats.place import Place
+from gsdd.formats.text import shown
 
 COLUMNS = ("file", "latents", "classes", "HR", "codec", "bytes", "generator")
+# Of a name that stands in a column, and of a setting; --json has all of it.
+WIDEST = 60
+LONGEST_VALUE = 400
 
 
 @click.command()
@@ -46,19 +50,18 @@ def info(files: tuple[Place, ...], contact_sheet: Path | None, printer: Printer,
             raise click.UsageError(f"--contact-sheet is of one FILE, got {len(files)}.")
         printer.show(*_told_together(files))
         return
-    contents = read(files[0])
+    head = read_head(files[0])
     if contact_sheet:
-        _draw(files[0], contents, contact_sheet, printer, drawing)
-    text = "\n".join(f"{name:12}{_plain(value)}" for name, value in _rows(files[0], contents))
-    printer.show(_document(files[0], contents), text)
+        _draw(files[0], contact_sheet, printer, drawing)
+    text = "\n".join(f"{name:12}{value}" for name, value in _rows(files[0], head))
+    printer.show(_document(files[0], head), text)
 
 
-def _draw(file: Place, contents: Contents, output: Path, printer: Printer, options: dict[str, Any]) -> None:
-    from gsdd.distilled.latent_set import from_contents
+def _draw(file: Place, output: Path, printer: Printer, options: dict[str, Any]) -> None:
     from gsdd.inspect.contact_sheet import contact_sheet as draw
 
     with printer.progress() as monitor:
-        draw(from_contents(file, contents), output, monitor=monitor, **options)
+        draw(file, output, monitor=monitor, **options)
     printer.note(f"contact sheet: {output}")
 
 
@@ -66,10 +69,10 @@ def _told_together(files: Sequence[Place]) -> tuple[dict[str, Any], str]:
     """Give the facts of files and of the set that they are, and the same as a table."""
     documents, rows, classes = list[dict[str, Any]](), list[tuple[str, ...]](), Counter[str]()
     for file in files:
-        contents = read(file)
-        documents.append(_document(file, contents))
-        rows.append(_row(documents[-1], contents.manifest))
-        classes.update({each.name: each.latents for each in contents.manifest.classes})
+        head = read_head(file)
+        documents.append(_document(file, head))
+        rows.append(_row(documents[-1], head.manifest))
+        classes.update({each.name: each.latents for each in head.manifest.classes})
     latents, size = (sum(document[name] for document in documents) for name in ("latents", "bytes"))
     rows.append((f"{len(files)} files", f"{latents:,}", f"{len(classes)}", "", "", f"{size:,}", ""))
     return {"files": documents, "latents": latents, "bytes": size, "classes": dict(classes)}, table([COLUMNS, *rows])
@@ -77,38 +80,38 @@ def _told_together(files: Sequence[Place]) -> tuple[dict[str, Any], str]:
 
 def _row(document: Mapping[str, Any], manifest: Manifest) -> tuple[str, ...]:
     counts = f"{manifest.latents:,}", f"{len(manifest.classes)}", f"{manifest.hr_size}"
-    names = _plain(document["path"]), manifest.codec, _plain(manifest.generator.name)
+    names = shown(document["path"]), manifest.codec, shown(manifest.generator.name, WIDEST)
     return names[0], *counts, names[1], f"{document['bytes']:,}", names[2]
 
 
-def _document(file: Place, contents: Contents) -> dict[str, Any]:
+def _document(file: Place, head: Head) -> dict[str, Any]:
     """Everything that the manifest says, after what only the file can tell."""
     own = {
         "path": str(file),
-        "container": contents.container,
-        "bytes": contents.size,
-        "latents": contents.manifest.latents,
-        "latent_shape": list(contents.manifest.latent_shape[1:]),
+        "container": head.container,
+        "bytes": head.size,
+        "latents": head.manifest.latents,
+        "latent_shape": list(head.manifest.latent_shape[1:]),
     }
-    return {**own, **json.loads(contents.document.text)}
+    return {**own, **json.loads(head.document.text)}
 
 
-def _rows(file: Place, contents: Contents) -> list[tuple[str, str]]:
-    manifest, document = contents.manifest, contents.document
+def _rows(file: Place, head: Head) -> list[tuple[str, str]]:
+    manifest, document = head.manifest, head.document
     shape = "x".join(map(str, manifest.latent_shape[1:]))
     return [
-        ("file", f"{file} ({contents.container}, format {document.version}, {contents.size:,} bytes)"),
+        ("file", f"{file} ({head.container}, format {document.version}, {head.size:,} bytes)"),
         ("digest", document.digest),
         ("latents", f"{manifest.latents} of {shape}, codec {manifest.codec}"),
         ("pairs", _pairs(manifest)),
-        ("signatures", _signatures(contents)),
+        ("signatures", _signatures(head)),
         *_class_rows(manifest),
         *_generator_rows(manifest),
         *_source_rows(manifest),
         ("recipe", _options(manifest.recipe)),
         *_run_rows(file, manifest),
         ("training", _options(manifest.training)),
-        ("privacy", manifest.privacy),
+        ("privacy", shown(manifest.privacy)),
     ]
 
 
@@ -117,27 +120,28 @@ def _pairs(manifest: Manifest) -> str:
     return f"HR {high}x{high}, LR {low}x{low} by {DEGRADATION['method']} with antialiasing"
 
 
-def _signatures(contents: Contents) -> str:
-    if SIGNATURES not in contents.tensors:
-        return f"none in format {contents.document.version}"
-    side = "x".join(map(str, contents.tensors[SIGNATURES].shape[1:]))
-    whose = "of one HR image a class" if contents.manifest.signs_classes else "for each HR image"
+def _signatures(head: Head) -> str:
+    if SIGNATURES not in head.document.tensors:
+        return f"none in format {head.document.version}"
+    side = "x".join(map(str, head.document.tensors[SIGNATURES].layout.shape[1:]))
+    whose = "of one HR image a class" if head.manifest.signs_classes else "for each HR image"
     return f"{side} {whose}; gsdd verify --decode compares"
 
 
 def _class_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    width = max(len(each.name) for each in manifest.classes)
-    rows = [f"{each.name:{width}}  {each.latents:>6}" for each in manifest.classes]
+    names = [shown(each.name, WIDEST) for each in manifest.classes]
+    width = max(map(len, names))
+    rows = [f"{name:{width}}  {each.latents:>6}" for name, each in zip(names, manifest.classes, strict=True)]
     return [("classes", f"{len(rows)}"), *(("", row) for row in rows)]
 
 
 def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
     generator = manifest.generator
-    what = f"{generator.name} ({generator.architecture}, x{generator.scale}, {generator.parameters:,} parameters)"
+    kind = f"{shown(generator.architecture)}, x{generator.scale}, {generator.parameters:,} parameters"
     return [
-        ("generator", what),
+        ("generator", f"{shown(generator.name)} ({kind})"),
         ("", f"fingerprint {generator.fingerprint}"),
-        ("", f"licence {generator.licence}; from {generator.origin}"),
+        ("", f"licence {shown(generator.licence)}; from {shown(generator.origin)}"),
         *([("", "its weights are in the file")] if generator.embedded else []),
     ]
 
@@ -145,7 +149,7 @@ def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
 def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
     source = manifest.source
     what = f"{source.images:,} photos, {source.bytes:,} bytes; {source.skipped} skipped, {source.ignored} ignored"
-    return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {source.licence}")]
+    return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {shown(source.licence)}")]
 
 
 def _run_rows(file: Place, manifest: Manifest) -> list[tuple[str, str]]:
@@ -155,15 +159,12 @@ def _run_rows(file: Place, manifest: Manifest) -> list[tuple[str, str]]:
         return [("run", _options(origins[0].run))]
     for origin in origins:
         differing = {name: value for name, value in origin.recipe.items() if name not in manifest.recipe}
-        rows.append(("run", f"of {', '.join(origin.classes)}: {_options({**differing, **origin.run})}"))
+        rows.append(("run", f"of {shown(', '.join(origin.classes))}: {_options({**differing, **origin.run})}"))
         rows.append(("", f"{origin.source.images:,} photos, sha256 {origin.source.sha256}"))
     return rows
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items()) or "-"
-
-
-def _plain(text: str) -> str:
-    """Keep a file's text from steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return (
+        ", ".join(f"{shown(name)}={shown(json.dumps(value), LONGEST_VALUE)}" for name, value in options.items()) or "-"
+    )

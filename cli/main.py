@@ -10,12 +10,14 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import suppress
 from subprocess import list2cmdline
 from typing import Any
 
 import click
 
 from gsdd.cli.processes import may_complain
+from gsdd.cli.streams import tell
 from gsdd.cli.wording import worded
 from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 from gsdd.formats.place import Url, place_of
@@ -64,7 +66,7 @@ def complain(text: str) -> str:
     """Tell what is wrong on stderr, in one line and by one process; return the line."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in worded(text)).split())
     if may_complain():
-        click.echo(f"gsdd: {line}", err=True)
+        tell(f"gsdd: {line}")
     return line
 
 
@@ -73,7 +75,7 @@ def _tell_how_to_continue(arguments: list[str]) -> None:
     if arguments[:1] and arguments[0] in CONTINUING and may_complain():
         words = [str(place) if isinstance(place := place_of(word), Url) else word for word in arguments]
         join = list2cmdline if sys.platform == "win32" else shlex.join
-        click.echo(os.fsencode(f"to continue: {join(['gsdd', *words])}"), err=True)
+        tell(os.fsencode(f"to continue: {join(['gsdd', *words])}"))
 
 
 def code_of(error: GsddError) -> int:
@@ -95,6 +97,16 @@ def _print_any_name() -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
+def _forget_what_does_not_arrive() -> None:
+    """Lead streams that fail to nowhere: Python would try them once more at its end, with an exit code of its own."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code.
 
@@ -102,7 +114,9 @@ def run(arguments: list[str] | None = None) -> None:
         arguments: words after `gsdd`; None takes them from the process.
     """
     _print_any_name()
-    sys.exit(exit_code(arguments))
+    code = exit_code(arguments)
+    _forget_what_does_not_arrive()
+    sys.exit(code)
 
 
 def exit_code(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import click
 from gsdd.cli.options import Command, dry_run_option, force_option
 from gsdd.cli.processes import is_first
 from gsdd.cli.progress import Progress
+from gsdd.cli.streams import show, tell
 from gsdd.cli.wording import worded
 
 
@@ -32,7 +33,7 @@ class Printer:
     def note(self, text: str | None) -> None:
         """Tell the user something on stderr, if there is something."""
         if text and not self.quiet:
-            click.echo(worded(text), err=True)
+            tell(worded(text))
 
     def show(self, facts: Mapping[str, Any], text: str, quietly: object = None) -> None:
         """Print a result; of several processes the first does.
@@ -45,9 +46,9 @@ class Printer:
         if not is_first():
             return
         if self.as_json:
-            click.echo(json.dumps(facts, indent=2, allow_nan=False))
+            show(json.dumps(facts, indent=2, allow_nan=False))
         else:
-            click.echo(text if quietly is None or not self.quiet else quietly)
+            show(text if quietly is None or not self.quiet else str(quietly))
 
     def show_written(self, facts: Mapping[str, Any], what: str, dry_run: bool = False) -> None:
         """Print the path of what was written, and on stderr what it is.

@@ -4,11 +4,11 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, Self, TextIO
 
-import click
 from tqdm import tqdm
 
 from gsdd.cli.processes import is_first, is_one_of_several
 from gsdd.cli.signals import StopOnSignal
+from gsdd.cli.streams import Unfailing, tell
 from gsdd.cli.wording import worded
 from gsdd.monitor import Monitor
 
@@ -25,7 +25,7 @@ class _Lines:
     """What a bar draws over itself, as lines one below the other."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = Unfailing(stream)
 
     def write(self, text: str) -> None:
         if line := text.strip():
@@ -87,7 +87,7 @@ class Progress(Monitor):
         """Tell the user a line between two stages."""
         self._close()
         if not self.hidden:
-            click.echo(worded(text), err=True)
+            tell(worded(text))
 
     def should_stop(self) -> bool:
         """Tell whether a signal has come."""
@@ -95,7 +95,7 @@ class Progress(Monitor):
 
     def _open(self, stage: str, done: int, total: int) -> _Bar:
         where: dict[str, Any] = {
-            "file": sys.stderr,
+            "file": Unfailing(sys.stderr),
             "mininterval": TERMINAL_INTERVAL,
             "leave": False,
             "bar_format": TERMINAL_LINE,

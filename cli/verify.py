@@ -7,6 +7,7 @@ import click
 from gsdd.cli.main import EXIT_FORMAT, code_of, complain
 from gsdd.cli.options import are_given, decoding_options, files_argument
 from gsdd.cli.printer import Printer, printing
+from gsdd.cli.streams import show
 from gsdd.errors import GsddError
 from gsdd.formats.place import Place
 from gsdd.inspect.verification import verify as verify_file
@@ -37,7 +38,7 @@ def verify(files: tuple[Place, ...], decode: bool, printer: Printer, **options: 
         codes.append(code)
         results.append({"path": str(file), "ok": code == 0, **facts})
         if not printer.as_json and code == 0:
-            click.echo(_line(facts))
+            show(_line(facts))
     if printer.as_json:
         printer.show({"ok": not any(codes), "files": results}, "")
     return max(codes)

@@ -15,6 +15,7 @@ from typing import IO
 from filelock import lock_descriptor
 
 from gsdd.errors import OutputError
+from gsdd.formats.opening import NotAFileError, opened
 from gsdd.formats.place import Place, Url
 
 # Windows neither removes nor renames what is open, and replaces nothing that is mapped.
@@ -154,7 +155,7 @@ def remove_orphans(folder: Path, name: str | None = None) -> None:
         for part in list(folder.iterdir()):
             match = _UNFINISHED.fullmatch(part.name)
             if match and name in (None, match[1]):
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError, NotAFileError):
                     _remove_orphan(part)
 
 
@@ -176,7 +177,7 @@ def reserve(file: IO[bytes], folder: Path, size: int) -> None:
 
 
 def _remove_orphan(part: Path) -> None:
-    with part.open("rb") as file:
+    with opened(part) as file:
         if not lock_descriptor(file.fileno(), blocking=False):
             return
         if not HOLDS_OPEN_FILES:

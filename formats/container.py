@@ -1,19 +1,17 @@
 """Write, read and convert .gsdd files. FORMAT.md is the specification."""
 
 import hashlib
-import stat
+import math
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 import safetensors
 
-from gsdd.errors import DivergedError, FormatError, SourceError
+from gsdd.errors import DivergedError, FormatError
 from gsdd.formats.atomic import check_not_source, written_whole
 from gsdd.formats.codec import ALL, LARGEST, Codec, first_beyond
 from gsdd.formats.codecs import CODECS
@@ -21,15 +19,17 @@ from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
 from gsdd.formats.endings import check_place
 from gsdd.formats.manifest import GENERATOR, Manifest
-from gsdd.formats.place import Place, Url, place_of
+from gsdd.formats.opening import bytes_in, rest_of
+from gsdd.formats.place import Place, place_of
+from gsdd.formats.source import open_source
 from gsdd.formats.tensors import DTYPES, TensorEntry, check_tensor, describe
 
 ContainerName = Literal["safetensors", "hdf5", "deflated"]
 CLASS_INDEX = "class_index"
 SOURCE_INDEX = "source_index"
 SIGNATURES = "signatures"
-# Latents that are decoded at once where they are only looked at.
-_LOOKED_AT = 96
+# Values of latents that are decoded at once where they are only looked at.
+_LOOKED_AT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,26 @@ class Contents:
     container: str
     size: int
     sha256: str
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the file says of itself."""
+        return self.document.manifest
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a file says of itself, without its tensors.
+
+    Args:
+        document: as in `Contents`, and so are the rest.
+        container: a name of `CONTAINERS`.
+        size: bytes of the file.
+    """
+
+    document: Document
+    container: str
+    size: int
 
     @property
     def manifest(self) -> Manifest:
@@ -184,15 +204,33 @@ def read(path: str | PathLike[str]) -> Contents:
         MissingExtraError: the URL's protocol needs a package that is not installed.
     """
     place = place_of(path)
-    try:
-        name, data = _read_bytes(place)
+    with open_source(place) as file:
+        name = recognise(file.read(HEAD))
+        file.seek(0)
+        data = rest_of(file)
         document, tensors = CONTAINERS[name].load(data)
         for each, entry in document.tensors.items():
             check_tensor(each, tensors[each], entry)
         _check_values(document.manifest, tensors)
-    except FormatError as error:
-        raise FormatError(f"{place}: {error}") from error
-    return Contents(document, MappingProxyType(tensors), name, len(data), hashlib.sha256(data).hexdigest())
+    return Contents(document, tensors, name, len(data), hashlib.sha256(data).hexdigest())
+
+
+def read_head(path: str | PathLike[str]) -> Head:
+    """Read what a file says of itself, in little memory whatever its size.
+
+    Args:
+        path: the file, or its URL.
+
+    Returns:
+        Its manifest, checked as by `read`; the bytes of its tensors are not.
+
+    Raises:
+        FormatError: as for `read`, and so are the rest.
+    """
+    with open_source(place_of(path)) as file:
+        name, size = recognise(file.read(HEAD)), bytes_in(file)
+        file.seek(0)
+        return Head(CONTAINERS[name].head(file, size), name, size)
 
 
 def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
@@ -225,8 +263,9 @@ def check_latents(contents: Contents) -> None:
     Raises:
         FormatError: as for `latents_of`.
     """
-    for first in range(0, contents.manifest.latents, _LOOKED_AT):
-        latents_of(contents, slice(first, first + _LOOKED_AT))
+    step = max(1, _LOOKED_AT // math.prod(contents.manifest.latent_shape[1:]))
+    for first in range(0, contents.manifest.latents, step):
+        latents_of(contents, slice(first, first + step))
 
 
 def convert(
@@ -283,36 +322,6 @@ def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry
         with written_whole(path, force=force) as file:
             file.writelines(pieces)
     return sum(map(len, pieces))
-
-
-def _read_bytes(path: Place) -> tuple[str, bytes]:
-    """Read a file whole, once its first bytes have shown that it is worth it."""
-    if isinstance(path, Url):
-        return _fetched(path)
-    try:
-        # Opening a pipe would wait for its other end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FormatError("is not a file; wanted a .gsdd file")
-        with path.open("rb") as handle:
-            name = recognise(handle.read(HEAD))
-            handle.seek(0)
-            return name, handle.read()
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: no such file") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _fetched(url: Url) -> tuple[str, bytes]:
-    from gsdd.formats.remote import fetch  # imports HTTP, for longer than most files take to read
-
-    data = bytearray()
-    with closing(fetch(url)) as chunks:
-        for chunk in chunks:
-            data += chunk
-            if len(data) - len(chunk) < HEAD <= len(data):
-                recognise(bytes(data[:HEAD]))
-    return recognise(bytes(data[:HEAD])), bytes(data)
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
 from gsdd.errors import FormatError, RecipeError
 from gsdd.formats import deflated_container, hdf5_container, safetensors_container
 from gsdd.formats.document import Document
+from gsdd.formats.opening import not_the_file
 
 # Bytes of a file that `recognise` looks at.
 HEAD = 64
@@ -32,6 +33,23 @@ class Container(Protocol):
         Raises:
             RecipeError: a file that this container does not take.
         """
+
+    def head(self, file: IO[bytes], size: int) -> Document:
+        """Read the manifest alone.
+
+        Args:
+            file: of unknown origin, at its start.
+            size: its bytes.
+
+        Returns:
+            The document; bytes of tensors are not looked at, but for HDF5, which digests all that libhdf5 sees.
+
+        Raises:
+            FormatError: it is not laid out as the format says, or has another size than it calls for.
+        """
+
+    def declared(self, start: bytes) -> int | None:
+        """Tell how many bytes a file has that begins so, at most; None until enough of it is there, or FormatError."""
 
     def load(self, data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
         """Take a file apart.
@@ -61,6 +79,8 @@ def find_container(name: str) -> Container:
 
 def recognise(head: bytes) -> str:
     """Tell the container of a file by its first bytes; FormatError where there is none."""
+    if reason := not_the_file(head):
+        raise FormatError(reason)
     if head.startswith(hdf5_container.START):
         return "hdf5"
     if head[8:].startswith(safetensors_container.START):
@@ -70,3 +90,18 @@ def recognise(head: bytes) -> str:
     if head.startswith(_SHARDS):
         raise FormatError("an index of shards is no longer read; gsdd 0.1.0 was the last version that reads it")
     raise FormatError("is not a .gsdd file: it starts as none of gsdd's containers does")
+
+
+def most_bytes(start: bytes) -> int | None:
+    """Tell how many bytes a file has that begins so, at most.
+
+    Args:
+        start: of a file of unknown origin, as far as it has come.
+
+    Returns:
+        The number; None until enough of it is there.
+
+    Raises:
+        FormatError: no container begins so.
+    """
+    return CONTAINERS[recognise(start[:HEAD])].declared(start) if len(start) >= HEAD else None

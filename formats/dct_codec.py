@@ -27,6 +27,8 @@ HEAD = cosines.CHANNELS
 _MOST_CODES = 800
 # Latents that are encoded at once, and values of a plane that are decoded at once: these stay in the processor's cache.
 _TOGETHER = 64
+# Codes of one latent, which is decoded in one piece: of an HR image of 4,700 pixels a side, beyond what any G makes.
+_MOST_OF_ONE = 1 << 22
 _DECODED_TOGETHER = 96 * 1024
 _CENTRE = np.float32(0.5)
 # Bits that a coefficient of a photo often takes at a step of 1/16.
@@ -117,6 +119,8 @@ class DctCodec(Codec):
 
     def check(self, tensors: Tensors, shape: Shape) -> None:
         """Refuse streams that no encoder cuts so, and scales that lead to infinity."""
+        if math.prod(shape[1:]) > _MOST_OF_ONE:
+            raise FormatError(f"latents of {list(shape[1:])} have more than the {_MOST_OF_ONE} values of a stream")
         lengths, scale = tensors[LENGTHS].astype(np.int64), tensors[SCALE]
         least = max(HEAD, -(-math.prod(shape[1:]) // _MOST_CODES))
         if (lengths < least).any() or lengths.sum() != len(tensors[LATENTS]):

@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from gsdd.formats.opening import opened
+
 
 def file_digest(path: Path) -> str:
     """Compute the sha256 of a file's bytes.
@@ -12,6 +14,9 @@ def file_digest(path: Path) -> str:
 
     Returns:
         64 hexadecimal digits.
+
+    Raises:
+        OSError: as for `opened`.
     """
-    with path.open("rb") as handle:
+    with opened(path) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -4,65 +4,65 @@ The header follows from the manifest alone, to the byte. The reader renders it a
 for holes, overlaps, extra tensors or hidden metadata; only then does the safetensors library see the bytes.
 """
 
+import io
 from collections.abc import Mapping
+from typing import IO
 
 import numpy as np
 import safetensors.numpy
 
 from gsdd.errors import FormatError
-from gsdd.formats.canonical import loads
 from gsdd.formats.document import MAX_TEXT, Document, parse
-from gsdd.formats.safetensors_header import Placed, render
+from gsdd.formats.safetensors_header import LENGTH, Placed, read_header, render, text_of
 from gsdd.formats.tensors import DTYPES, TensorEntry
 
 KEY = "gsdd"
 START = b'{"__metadata__":{"gsdd":"'
 # Escaping doubles the manifest's text at most; the rest is a line a tensor.
 MAX_HEADER = 4 * MAX_TEXT
-_LENGTH = 8
 
 
 def dump(document: Document, tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
     """Lay out a file: as `safetensors.numpy.save` of any version does, without copying the tensors; see `Container`."""
     header = _header(document)
     payload = [tensors[name].ravel().data.cast("B") for name in _order(document.tensors)]
-    return [len(header).to_bytes(_LENGTH, "little"), header, *payload]
+    return [len(header).to_bytes(LENGTH, "little"), header, *payload]
+
+
+def head(file: IO[bytes], size: int) -> Document:
+    """Read the manifest alone; FormatError if the header is damaged, or does not account for every byte."""
+    document, wanted = _parsed(read_header(file, size, MAX_HEADER))
+    if size != wanted:
+        raise FormatError(f"the file has {size} bytes; its header accounts for {wanted}")
+    return document
+
+
+def declared(start: bytes) -> int | None:
+    """Tell how many bytes a file has that begins so; see `Container`."""
+    length = int.from_bytes(start[:LENGTH], "little")
+    if length <= MAX_HEADER and len(start) < LENGTH + length:
+        return None
+    return _parsed(read_header(io.BytesIO(start), len(start), MAX_HEADER))[1]
 
 
 def load(data: bytes) -> tuple[Document, dict[str, np.ndarray]]:
-    """Take a file apart; FormatError if its header is damaged, or does not account for every byte."""
-    header = _cut_header(data)
-    document = parse(_text(header))
-    if header != _header(document):
-        raise FormatError("the safetensors header is not the one that its manifest calls for")
-    wanted = _LENGTH + len(header) + sum(entry.layout.nbytes for entry in document.tensors.values())
-    if len(data) != wanted:
-        raise FormatError(f"the file has {len(data)} bytes; its header accounts for {wanted}")
+    """Take a file apart; FormatError as for `head`."""
+    document = head(io.BytesIO(data), len(data))
     try:
         return document, safetensors.numpy.load(data)
     except safetensors.SafetensorError as error:
         raise FormatError(f"safetensors refuses the file: {error}") from error
 
 
-def _cut_header(data: bytes) -> bytes:
-    length = int.from_bytes(data[:_LENGTH], "little")
-    if length > MAX_HEADER:
-        raise FormatError(f"the safetensors header claims {length} bytes; at most {MAX_HEADER} are allowed")
-    if _LENGTH + length > len(data):
-        raise FormatError(f"the file has {len(data)} bytes; its header alone claims {length}: it is cut off")
-    return data[_LENGTH : _LENGTH + length]
-
-
-def _text(header: bytes) -> str:
-    try:
-        fields = loads(header.decode("ascii"))
-    except UnicodeDecodeError as error:
-        raise FormatError(f"the safetensors header is not ASCII: {error.reason} at byte {error.start}") from error
-    metadata = fields.get("__metadata__") if isinstance(fields, dict) else None
-    text = metadata.get(KEY) if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
+def _parsed(header: bytes) -> tuple[Document, int]:
+    """Give what a header says, and the bytes of the whole file that it accounts for."""
+    text = text_of(header, KEY)
+    if text is None:
         raise FormatError(f"the safetensors header has no text under __metadata__.{KEY}")
-    return text
+    document = parse(text)
+    if header != _header(document):
+        raise FormatError("the safetensors header is not the one that its manifest calls for")
+    return document, LENGTH + len(header) + sum(entry.layout.nbytes for entry in document.tensors.values())
 
 
 def _order(tensors: Mapping[str, TensorEntry]) -> list[str]:

@@ -27,6 +27,10 @@ from typing import (
 )
 
 from gsdd.errors import RecipeError
+from gsdd.formats.opening import read_whole
+
+# Of a TOML file.
+MOST_BYTES = 1 << 20
 
 Group = TypeVar("Group")
 
@@ -149,8 +153,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         RecipeError: the file cannot be read, or is no TOML.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(read_whole(path, MOST_BYTES).decode())
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

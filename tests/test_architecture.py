@@ -25,7 +25,7 @@ LOOSE = {
     "errors": set(),
     "randomness": set(),
     "monitor": set(),
-    "configuration": {"errors"},
+    "configuration": {"errors", "formats"},
     "recipe": {"errors", "configuration", "formats"},
     "api": {"*"},
     "__init__": {"*"},

@@ -15,6 +15,7 @@ from gsdd.data.images import BadImage, Photo, decode
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import SourceError
+from gsdd.formats.opening import opened
 from gsdd.monitor import SILENT, Monitor
 from gsdd.recipe import LEAST_HR_SIZE, OnBadImage
 
@@ -128,7 +129,7 @@ def decode_with_digest(path: Path, name: str) -> Decoded:
         BadImage: when it cannot be read, with the reason.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.tell()
             file.seek(0)

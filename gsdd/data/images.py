@@ -14,6 +14,7 @@ from gsdd.data.colour import to_srgb
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored
 from gsdd.errors import SourceError
+from gsdd.formats.opening import opened
 
 ImageFormat = Literal["png", "webp"]
 
@@ -149,7 +150,7 @@ def read_photo(path: Path) -> Photo:
     """
     name = printable(path)
     try:
-        with decoder_warnings_ignored(), path.open("rb") as file:
+        with decoder_warnings_ignored(), opened(path) as file:
             return decode(file, name)
     except OSError as error:
         raise BadImage(name, _reason(error)) from error

@@ -36,19 +36,22 @@ def class_folders(class_names: Iterable[str]) -> tuple[str, ...]:
     """
     folders: list[str] = []
     taken: set[str] = set()
+    # Of each base, the last number that was given: to count from 1 each time would be quadratic.
+    numbers: dict[str, int] = {}
     for name in class_names:
-        folder = _unused(slug(name), taken)
+        folder = _unused(slug(name), taken, numbers)
         taken.add(folder.casefold())
         folders.append(folder)
     return tuple(folders)
 
 
-def _unused(base: str, taken: set[str]) -> str:
-    candidate, number = base, 1
+def _unused(base: str, taken: set[str], numbers: dict[str, int]) -> str:
+    candidate, number = base, numbers.get(base.casefold(), 1)
     while candidate.casefold() in taken:
         number += 1
         suffix = f"_{number}"
         candidate = base[: MAX_SLUG - len(suffix)] + suffix
+    numbers[base.casefold()] = number
     return candidate
 
 

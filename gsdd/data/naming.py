@@ -1,27 +1,26 @@
 """File names as text that can be printed, logged and stored, whatever bytes the file system holds."""
 
+import os
 from pathlib import PurePath
 
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    if character == "\\":
-        return "\\\\"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+from gsdd.formats.text import escaped
 
 
 def printable(name: str | PurePath) -> str:
     """Write a file name so that it is one line, has no control characters and encodes as UTF-8.
 
     Args:
-        name: as Python reads it from the file system: bytes that are not UTF-8 are surrogate escapes. The folders of
-            a path are told apart by slashes, on Windows too.
+        name: as Python reads it from the file system. The folders of a path are told apart by slashes, on Windows too.
 
     Returns:
-        The name itself when it is plain; else with `\\xff` for such a byte, `\\u000a` for a character that does not
-        print and two backslashes for one, so that different names stay different.
+        The name as UTF-8, whatever the locale calls its bytes, and as `escaped` writes it.
     """
     text = name if isinstance(name, str) else name.as_posix()
-    return "".join(c if c.isprintable() and c != "\\" else _escape(c) for c in text)
+    return escaped(_as_utf8(text))
+
+
+def _as_utf8(text: str) -> str:
+    try:
+        return os.fsencode(text).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # of no file of this machine
+        return text

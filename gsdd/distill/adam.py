@@ -1,11 +1,12 @@
 """Adam on a stack of latents that move in turns, and its state: taken out of a search in the middle, and put back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gsdd.distill.parts import tensor_of
 from gsdd.kernels.upload import uploaded
 
 EPSILON = 1e-8
@@ -33,8 +34,12 @@ class AdamState:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "AdamState":
-        """Put the state together from what `tensors` named, among others."""
-        return cls(*(tensors[f"adam.{each.name}"] for each in fields(cls)))
+        """Put the state together from what `tensors` named, among others; ValueError if that is none."""
+        shape = tuple(tensors["adam.latents"].shape)
+        latents, first, second = (
+            tensor_of(tensors, f"adam.{name}", torch.float32, shape) for name in ("latents", "first", "second")
+        )
+        return cls(latents, first, second, tensor_of(tensors, "adam.steps", torch.int64, shape[:1]))
 
 
 class StackedAdam:

@@ -17,6 +17,7 @@ from gsdd.distill.chunk_inversion import BegunChunk, ChunkInversion
 from gsdd.distill.coding import Coding
 from gsdd.distill.criterion import Criterion
 from gsdd.distill.finite import check_going, check_latents
+from gsdd.distill.parts import number_of, tensor_of
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.features.extractor import FeatureExtractor
 from gsdd.parallel.chunks import chunk_indices
@@ -60,9 +61,12 @@ class Inverted:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "Inverted":
-        """Put together what `parts` took apart."""
-        latents, start, end = (tensors[f"inverted.{name}"] for name in ("latents", "error_start", "error"))
-        return cls(latents, facts["inverted.steps"], start, end)
+        """Put together what `parts` took apart; ValueError if that is no such state."""
+        latents = tensor_of(tensors, "inverted.latents", torch.float32, (-1, 3, -1, -1))
+        start, end = (
+            tensor_of(tensors, f"inverted.{name}", torch.float64, (len(latents),)) for name in ("error_start", "error")
+        )
+        return cls(latents, number_of(facts, "inverted.steps"), start, end)
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,16 @@ class InversionState:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "InversionState":
-        """Put together what `parts` took apart."""
+        """Put together what `parts` took apart; ValueError if that is no such state."""
         done = Inverted.of(tensors, facts) if "inverted.steps" in facts else None
-        return cls(done, facts["wanted"], AdamState.of(tensors), tensors["error_start"])
+        adam = AdamState.of(tensors)
+        chunks = tuple(tensor_of(tensors, "adam.latents", torch.float32, (-1, -1, 3, -1, -1)).shape[:2])
+        return cls(done, number_of(facts, "wanted"), adam, tensor_of(tensors, "error_start", torch.float64, chunks))
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of a latent."""
+        return tuple(self.adam.latents.shape[2:])
 
 
 def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequence[int] | None = None) -> Tensor:

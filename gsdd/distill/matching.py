@@ -18,6 +18,7 @@ from gsdd.distill.finite import check_going, check_latents
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.moving import Moving, most_moving
 from gsdd.distill.pace import Pace
+from gsdd.distill.parts import number_of, tensor_of
 from gsdd.distill.pictures import Pictures
 from gsdd.distill.run import Facts, Run, Tensors
 from gsdd.distill.schedule import share_of_rate
@@ -62,9 +63,17 @@ class Distillation:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "Distillation":
-        """Put together what `parts` took apart."""
+        """Put together what `parts` took apart; ValueError if that is no such state."""
         inverted = Inverted.of(tensors, facts)
-        return cls(AdamState.of(tensors), facts["iterations"], inverted, tensors.get("pictured"))
+        shape = tuple(inverted.latents.shape)
+        tensor_of(tensors, "adam.latents", torch.float32, shape)
+        pictured = tensor_of(tensors, "pictured", torch.float32, shape) if "pictured" in tensors else None
+        return cls(AdamState.of(tensors), number_of(facts, "iterations"), inverted, pictured)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of a latent."""
+        return tuple(self.adam.latents.shape[1:])
 
 
 def match(

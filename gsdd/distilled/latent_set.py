@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ from gsdd.generators.generator import Generator
 from gsdd.generators.load import check_fingerprint, load_generator
 from gsdd.generators.named import NAMED
 
+# Up to so many values, all latents are decoded at the first use and kept; beyond, so many latents at a time.
+FEW_VALUES = 1 << 24
+TOGETHER = 1024
+
 Files = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -43,7 +48,7 @@ class LatentSet:
         path: the file it was read from, or its URL.
         sha256: of the file.
         manifest: everything about it but the tensors.
-        latents: z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped.
+        contents: of the file, as it stores them: latents are decoded when they are asked for.
         class_index: int64 `[N]`, into `class_names`.
         source_index: int64 `[N]`, the photo within its class whose crop a latent started from.
         signatures: uint8 `[N, 8, 8]`, of the HR images as the author of the file decoded them, or `[classes, 4, 4]`, of
@@ -54,14 +59,14 @@ class LatentSet:
     path: Place
     sha256: str
     manifest: Manifest
-    latents: Tensor
+    contents: container.Contents
     class_index: Tensor
     source_index: Tensor
     signatures: Tensor | None
     weights: bytes | None = None
 
     def __len__(self) -> int:
-        return len(self.latents)
+        return len(self.class_index)
 
     def __repr__(self) -> str:
         return f"LatentSet({self.path.name!r}, {len(self)} latents, {len(self.class_names)} classes)"
@@ -77,9 +82,37 @@ class LatentSet:
         return class_folders(self.class_names)
 
     @cached_property
+    def latents(self) -> Tensor:
+        """All of z, float32 `[N, C, h, w]`, image-like, about [0, 1], not clipped."""
+        return torch.from_numpy(container.latents_of(self.contents))
+
+    @property
+    def _are_few(self) -> bool:
+        return math.prod(self.manifest.latent_shape) <= FEW_VALUES
+
+    def check(self) -> None:
+        """Decode all latents, and keep them where they are few; FormatError if a stream is not sound."""
+        if self._are_few:
+            _ = self.latents
+        else:
+            container.check_latents(self.contents)
+
+    def some(self, indices: Sequence[int] | slice) -> Tensor:
+        """Give some of the latents; where all of them would take much more than the file, no others are decoded."""
+        if isinstance(indices, slice):
+            indices = range(len(self))[indices]
+        if self._are_few:
+            return self.latents[list(indices)]
+        runs = [*_runs([range(len(self))[number] for number in indices])] or [slice(0)]
+        return torch.from_numpy(np.concatenate([container.latents_of(self.contents, run) for run in runs]))
+
+    @cached_property
     def latents_sha256(self) -> str:
         """The sha256 of the latents as a reader decodes them, the same in either container."""
-        return hashlib.sha256(self.latents.numpy().tobytes()).hexdigest()
+        digest = hashlib.sha256()
+        for first in range(0, len(self), TOGETHER):
+            digest.update(self.some(slice(first, first + TOGETHER)).numpy().tobytes())
+        return digest.hexdigest()
 
     def name(self, number: int) -> str:
         """Name a latent for logs and trainers: `ost.gsdd::sky/000012`."""
@@ -101,7 +134,7 @@ class LatentSet:
         """
         numbers = range(len(self))[indices] if isinstance(indices, slice) else list(indices)
         with self._naming(numbers):
-            return decode(generator, self.latents[indices if isinstance(indices, slice) else list(indices)])
+            return decode(generator, self.some(indices))
 
     def load_generator(
         self, name: str | None = None, *, device: str = "cpu", force: bool = False
@@ -148,7 +181,7 @@ class LatentSet:
             )
         signed = signed_latents(self.manifest, self.class_index)
         with self._naming(signed.tolist()):
-            got = decode_signatures(generator, self.latents[signed], progress)
+            got = decode_signatures(generator, self.some(signed.tolist()), progress)
         return compare(thinned(got, self.manifest), self.signatures, self.manifest.hr_size)
 
     @contextmanager
@@ -189,12 +222,21 @@ class LatentSet:
 
     def _check_shape(self, generator: Generator) -> None:
         wanted = tuple(generator.latent_shape(self.manifest.hr_size))
-        if tuple(self.latents.shape[1:]) != wanted or generator.scale != self.manifest.generator.scale:
+        if self.manifest.latent_shape[1:] != wanted or generator.scale != self.manifest.generator.scale:
             raise GeneratorError(
                 f"{self.path}: generator {generator.reference.name} (x{generator.scale}) takes latents {list(wanted)} "
-                f"for {self.manifest.hr_size} px images, the file holds {list(self.latents.shape[1:])} for "
+                f"for {self.manifest.hr_size} px images, the file holds {list(self.manifest.latent_shape[1:])} for "
                 f"x{self.manifest.generator.scale}; use the generator {self.manifest.generator.name}"
             )
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[slice]:
+    """Cut numbers into pieces that count up by one."""
+    first = 0
+    for place in range(1, len(numbers) + 1):
+        if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
+            yield slice(numbers[first], numbers[place - 1] + 1)
+            first = place
 
 
 def read_latents(path: str | PathLike[str]) -> LatentSet:
@@ -274,17 +316,18 @@ def from_contents(path: str | PathLike[str], contents: container.Contents) -> La
         FormatError: a stream of latents that no encoder writes.
     """
     tensors, place = contents.tensors, place_of(path)
-    try:
-        latents = container.latents_of(contents)
-    except FormatError as error:
-        raise FormatError(f"{place}: {error}") from error
-    return LatentSet(
+    latents = LatentSet(
         path=place,
         sha256=contents.sha256,
         manifest=contents.manifest,
-        latents=torch.from_numpy(latents),
+        contents=contents,
         class_index=torch.from_numpy(tensors[container.CLASS_INDEX].astype(np.int64)),
         source_index=torch.from_numpy(tensors[container.SOURCE_INDEX].astype(np.int64)),
         signatures=torch.from_numpy(tensors[container.SIGNATURES].copy()) if container.SIGNATURES in tensors else None,
         weights=tensors[GENERATOR].tobytes() if contents.manifest.generator.embedded else None,
     )
+    try:
+        latents.check()
+    except FormatError as error:
+        raise FormatError(f"{place}: {error}") from error
+    return latents

@@ -14,7 +14,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from gsdd.errors import GeneratorError, RecipeError
 from gsdd.features.normalisation import MEAN, STD
-from gsdd.generators.weights import read_state_dict
+from gsdd.generators.tensor_files import read_state_dict
 from gsdd.kernels.augment import augment
 from gsdd.kernels.augment.plan import Planned
 from gsdd.kernels.augmentation import Augmentation
@@ -175,6 +175,8 @@ def load_resnet18(weights: Path, layers: tuple[str, ...], device: torch.device, 
     try:
         state = {key: value for key, value in read_state_dict(weights).items() if not key.startswith("fc.")}
         network.load_state_dict(state, strict=True)
+        if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+            raise GeneratorError("some weights are NaN or infinite")
     except (GeneratorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f"feature weights {weights}: {reason}; wanted torchvision's resnet18") from error

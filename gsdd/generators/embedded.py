@@ -1,12 +1,10 @@
 """A generator's weights inside a .gsdd file: a safetensors file under the names that spandrel gives them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import torch
 from safetensors.torch import load, save
-from torch.overrides import TorchFunctionMode
 
 from gsdd.errors import FingerprintError, FormatError, GeneratorError
 from gsdd.formats.manifest import ManifestGenerator
@@ -19,35 +17,6 @@ from gsdd.generators.weights import identify
 
 FORM = "safetensors"
 DTYPES = (torch.float16, torch.float32, torch.int64)
-# Beside the weights, a network builds masks and indices of its own.
-ROOM = 1 << 20
-
-
-class BoundedBuilding(TorchFunctionMode):
-    """While entered, layers that would hold many times what the file holds are refused before they are made.
-
-    A network is built from the shapes of a few tensors before the others are looked at: some bytes could ask for all
-    memory of the machine.
-
-    Args:
-        most: numbers that may be allocated by `torch.empty` and its like.
-    """
-
-    BUILDERS = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._left = most
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> object:
-        if func in self.BUILDERS:
-            # Made without memory first: the arguments say the size in a dozen ways.
-            self._left -= func(*args, **{**(kwargs or {}), "device": "meta"}).numel()
-            if self._left < 0:
-                raise MemoryError("its layers are many times as large as its weights")
-        return func(*args, **(kwargs or {}))
 
 
 def pack(generator: Generator) -> bytes:
@@ -85,8 +54,7 @@ def unpack(data: bytes, made_with: ManifestGenerator, path: Place) -> Generator:
     """
     try:
         weights = _tensors(data)
-        with BoundedBuilding(2 * sum(map(torch.Tensor.numel, weights.values())) + ROOM):
-            found = identify(weights, path)
+        found = identify(weights, path)
     except GeneratorError as error:
         raise FormatError(f"{path}: its generator cannot be used: {error}") from error
     generator = assemble(found, (), made_with.name, made_with.origin, made_with.licence)

@@ -10,7 +10,8 @@ from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.named import NAMED, NamedGenerator, find_named
 from gsdd.generators.ncnn import read_ncnn
 from gsdd.generators.places import find_weights
-from gsdd.generators.weights import SUFFIXES, Identified, identify, read_state_dict
+from gsdd.generators.tensor_files import SUFFIXES, read_state_dict
+from gsdd.generators.weights import Identified, identify
 from gsdd.parallel.device import pick_device
 
 UNKNOWN_LICENCE = "unknown"

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from gsdd.errors import GeneratorError
+from gsdd.formats.opening import read_whole
 
 MAGIC = "7767517"
 TAG_FLOAT32 = 0
@@ -148,9 +149,7 @@ class _Weights:
 
 def _bytes_of(path: Path, limit: int) -> bytes:
     try:
-        if path.stat().st_size > limit:
-            raise GeneratorError(f"{path}: {path.stat().st_size} bytes; an ncnn file has at most {limit}")
-        return path.read_bytes()
+        return read_whole(path, limit)
     except OSError as error:
         raise GeneratorError(f"{path}: cannot be read: {error.strerror}") from error
 

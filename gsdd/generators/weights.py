@@ -1,27 +1,19 @@
-"""Files of weights -> a super-resolution network, without running anything that a file brings along."""
+"""Tensors by name -> the super-resolution network that they are of, built and tried in bounds."""
 
-import pickle
-import warnings
-import zipfile
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from gsdd.errors import GeneratorError, GeneratorNotFoundError
+from gsdd.errors import GeneratorError
 from gsdd.formats.place import Place
+from gsdd.generators.bounded import MemoryBound
 from gsdd.generators.generator import CHANNELS, SCALE
+from gsdd.generators.tensor_files import cause_of, quietly, tensors_in
 from gsdd.networks.own import recognise
 
-SAFETENSORS = ".safetensors"
-PICKLED = (".pth", ".pt", ".ckpt")
-SUFFIXES = (SAFETENSORS, *PICKLED)
-MAX_BYTES = 2 << 30
 PROBE_SIDE = 16
-MAX_REASON = 160
 
 
 @dataclass(frozen=True)
@@ -41,34 +33,6 @@ class Identified:
     minimum: int
 
 
-def read_state_dict(path: Path) -> dict[str, Any]:
-    """Read the tensors of a weights file.
-
-    Args:
-        path: a .safetensors file, or a .pth, .pt or .ckpt file, of which only tensors and plain containers are read.
-
-    Returns:
-        The file's content as it is, still wrapped in "params_ema", "params" or the like if it came so.
-
-    Raises:
-        GeneratorNotFoundError: there is no such file.
-        GeneratorError: the file is not of a kind that is read, too large, damaged, or holds code.
-    """
-    if not path.is_file():
-        raise GeneratorNotFoundError(
-            f"{path}: no such file of generator weights; give the right one with `generator=PATH`"
-        )
-    if path.suffix.lower() not in SUFFIXES:
-        raise GeneratorError(f"{path}: weights have the suffix {path.suffix!r}; wanted one of {', '.join(SUFFIXES)}")
-    size = _unpacked_bytes(path)
-    if size > MAX_BYTES:
-        raise GeneratorError(f"{path}: {size} bytes of weights; wanted at most {MAX_BYTES}")
-    content = _read_safetensors(path) if path.suffix.lower() == SAFETENSORS else _read_pickled(path)
-    if not isinstance(content, Mapping) or not content:
-        raise GeneratorError(f"{path}: holds a {type(content).__name__}; wanted a dictionary of tensors")
-    return dict(content)
-
-
 def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
     """Find the network that a state dict belongs to, and load it.
 
@@ -80,18 +44,15 @@ def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
         The network, on the CPU in float32.
 
     Raises:
-        GeneratorError: nothing recognises it, or it is not x4 super-resolution of RGB images.
+        GeneratorError: nothing recognises it, it is not x4 super-resolution of RGB images, or it takes many times the
+            memory of its weights.
     """
-    found = _recognised(state_dict, path)
-    if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
-        raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
-    _probe(found, path)
+    with MemoryBound(sum(tensor.nbytes for tensor in tensors_in(state_dict))):
+        found = _recognised(state_dict, path)
+        if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
+            raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
+        _probe(found, path)
     return found
-
-
-def quietly() -> AbstractContextManager[object]:
-    """Keep the warnings of torch, torchvision and spandrel about their own insides from the user."""
-    return warnings.catch_warnings(action="ignore")
 
 
 def _recognised(state_dict: Mapping[str, Any], path: Place) -> Identified:
@@ -105,7 +66,7 @@ def _recognised(state_dict: Mapping[str, Any], path: Place) -> Identified:
             descriptor = None if own else ModelLoader().load_from_state_dict(dict(state_dict))
         except Exception as error:  # whatever a detector or a constructor of some forty architectures trips over
             raise GeneratorError(
-                f"{path}: not a network that spandrel recognises ({type(error).__name__}: {_cause(error)}); "
+                f"{path}: not a network that spandrel recognises ({type(error).__name__}: {cause_of(error)}); "
                 "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
             ) from error
     return Identified(*own, multiple_of=1, minimum=2) if own else _checked(descriptor, path)
@@ -132,52 +93,9 @@ def _probe(found: Identified, path: Place) -> None:
         with torch.no_grad():
             image = found.network.eval()(torch.zeros(1, CHANNELS, side, side, dtype=torch.float32, device="cpu"))
     except Exception as error:  # as in _recognised
-        raise GeneratorError(f"{path}: {found.architecture} fails on a latent: {_cause(error)}") from error
+        raise GeneratorError(f"{path}: {found.architecture} fails on a latent: {cause_of(error)}") from error
     got = list(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
     if got != wanted:
         raise GeneratorError(f"{path}: {found.architecture} gave {got} for a latent; wanted {wanted}")
     if not bool(image.isfinite().all()):
         raise GeneratorError(f"{path}: {found.architecture} gave NaN or infinity for a latent; get the file again")
-
-
-def _unpacked_bytes(path: Path) -> int:
-    # A .pth file is a zip archive, and torch.load unpacks compressed entries: a small file can claim terabytes.
-    size = path.stat().st_size
-    if path.suffix.lower() == SAFETENSORS or not zipfile.is_zipfile(path):
-        return size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return max(size, sum(entry.file_size for entry in archive.infolist()))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise GeneratorError(f"{path}: damaged: {error}; get the file again") from error
-
-
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise GeneratorError(f"{path}: not a sound safetensors file: {error}") from error
-
-
-def _read_pickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    try:
-        with quietly():
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise GeneratorError(
-            f"{path}: refused: it holds more than tensors, or is damaged ({_cause(error)}); "
-            "wanted a plain state dict; ask its author for .safetensors"
-        ) from error
-    except Exception as error:  # the formats that torch still reads fail in a dozen ways
-        raise GeneratorError(f"{path}: damaged, or not weights saved by torch ({_cause(error)})") from error
-
-
-def _cause(error: Exception) -> str:
-    # torch wraps the reason in advice on turning weights_only off, which is the last thing to do.
-    reason = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2]
-    for advice in (" Please ", " Check the documentation"):
-        reason = reason.partition(advice)[0]
-    return reason[:MAX_REASON] or type(error).__name__

@@ -216,7 +216,7 @@ def _compared(heading: str, images: Images, earlier: Sequence[_Column]) -> _Colu
 
 def _facts(distilled: LatentSet, columns: Sequence[_Column]) -> list[str]:
     manifest = distilled.manifest
-    latent = "x".join(str(length) for length in distilled.latents.shape[1:])
+    latent = "x".join(str(length) for length in manifest.latent_shape[1:])
     facts = (
         f"{len(manifest.classes)} classes, {len(distilled)} latents of {latent}, "
         f"HR {manifest.hr_size}x{manifest.hr_size} by {manifest.generator.name}"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsdd.errors import MetricError, MissingExtraError
 from gsdd.formats.digest import file_digest
-from gsdd.generators.weights import quietly
+from gsdd.generators.tensor_files import quietly
 from gsdd.metrics.conventions import Convention, compared
 from gsdd.metrics.measure import CPU, Measure, read_weights
 from gsdd.metrics.trunk import cached_by_torchvision

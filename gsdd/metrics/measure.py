@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gsdd.errors import GeneratorError, GeneratorNotFoundError, MetricError, MissingWeightsError
-from gsdd.generators.weights import read_state_dict
+from gsdd.generators.tensor_files import read_state_dict
 
 CPU = torch.device("cpu")
 

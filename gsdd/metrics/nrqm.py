@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gsdd.errors import KernelInputError, MetricError, MissingExtraError, MissingWeightsError
+from gsdd.formats.opening import read_whole
 from gsdd.metrics.global_frequency import global_frequency
 from gsdd.metrics.local_frequency import local_frequency
 from gsdd.metrics.matlab import blur, luma
@@ -23,6 +24,8 @@ from gsdd.metrics.niqe import niqe
 from gsdd.metrics.regression_forest import RegressionForest
 
 LEVELS = 3
+# Of the model's file.
+MOST_BYTES = 1 << 27
 # As wide as the scale.
 PIRM_SHAVE = 4
 BLOCK = 5
@@ -167,7 +170,7 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
     except ImportError as error:
         raise MissingExtraError("NRQM's model.mat is read with scipy; pip install scipy") from error
     try:
-        content = loadmat(io.BytesIO(model_file.read_bytes()), variable_names=["model"], simplify_cells=True)
+        content = loadmat(io.BytesIO(read_whole(model_file, MOST_BYTES)), variable_names=["model"], simplify_cells=True)
         struct = content["model"]
         pairs = zip(struct["rf"], FEATURES, strict=True)
         forests = tuple(RegressionForest.of_arrays(arrays, features) for arrays, features in pairs)

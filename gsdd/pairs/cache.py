@@ -1,5 +1,6 @@
 """Decoded pairs in files that every process maps by their path."""
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -12,8 +13,13 @@ import numpy as np
 from gsdd.distilled.latent_set import LatentSet
 from gsdd.errors import GsddError, OutputError
 from gsdd.formats.atomic import remove_orphans, reserve, told_as_output_error, written_whole
+from gsdd.formats.opening import bytes_in, opened
 from gsdd.pairs.decoder import SCALE, Decoder, Pixels, chunks
 from gsdd.pairs.temporary import TemporaryFolder
+
+# Bytes of the sha256 of the pairs, behind them.
+DIGEST = hashlib.sha256().digest_size
+_CHUNK = 1 << 20
 
 
 class PairFile:
@@ -30,19 +36,33 @@ class PairFile:
 
     def __init__(self, path: Path, pairs: int, hr_size: int) -> None:
         self._made_from = path, pairs, hr_size
+        self._end = pairs * record(hr_size).itemsize + DIGEST
         try:
-            records = np.asarray(np.memmap(path, record(hr_size), "r", shape=(pairs,)))
+            self._file = opened(path)
+            self._check_end()
+            records = np.asarray(np.memmap(self._file, record(hr_size), "r", shape=(pairs,)))
         except FileNotFoundError as error:
             raise GsddError(
                 f"{path}: the decoded pairs are gone with the process that made them; make the dataset anew, or with "
                 "`cache=DIR`, which keeps them"
             ) from error
+        except OSError as error:
+            raise GsddError(f"{path}: cannot be read: {error.strerror or error}; make the dataset anew") from error
         self._hr, self._lr = records["hr"], records["lr"]
         _open_files[self._made_from] = self
 
     def pair(self, number: int) -> tuple[Pixels, Pixels]:
-        """Return LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied, not to be written."""
+        """Return LR and HR, uint8 RGB `[3, h, w]` and `[3, H, W]`; not copied, not to be written.
+
+        Raises:
+            GsddError: the file was cut short: to look at what is mapped and gone would end the process.
+        """
+        self._check_end()
         return self._lr[number], self._hr[number]
+
+    def _check_end(self) -> None:
+        if bytes_in(self._file) != self._end:
+            raise GsddError(f"{self._made_from[0]}: the decoded pairs were cut short; make the dataset anew")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, self._made_from
@@ -141,11 +161,14 @@ class PairCache:
         remove_orphans(path.parent, path.name)
         with written_whole(path, force=True) as file:
             _reserve(file, path.parent, _size(latents))
+            digest = hashlib.sha256()
             for members in chunks(latents):
                 pairs = np.empty(len(members), record(latents.manifest.hr_size))
                 pairs["hr"], pairs["lr"] = decoder.pairs(latents, members)
+                digest.update(pairs.tobytes())
                 file.write(pairs.tobytes())
                 decoder.tell("decode", start + members.stop, len(self))
+            file.write(digest.digest())
 
 
 def _path(folder: Path, latents: LatentSet, fingerprint: str) -> Path:
@@ -153,15 +176,25 @@ def _path(folder: Path, latents: LatentSet, fingerprint: str) -> Path:
 
 
 def _size(latents: LatentSet) -> int:
-    return len(latents) * record(latents.manifest.hr_size).itemsize
+    return len(latents) * record(latents.manifest.hr_size).itemsize + DIGEST
 
 
 def _is_whole(path: Path, latents: LatentSet) -> bool:
+    """Tell whether the pairs of a file are there, to the byte: what is kept for another run may have been changed."""
     with told_as_output_error(path.parent):
         try:
-            return path.stat().st_size == _size(latents)
+            with opened(path) as file:
+                return bytes_in(file) == _size(latents) and _holds(file, _size(latents) - DIGEST)
         except FileNotFoundError:
             return False
+
+
+def _holds(file: IO[bytes], size: int) -> bool:
+    """Tell whether the first bytes of a file have the digest that follows them."""
+    digest = hashlib.sha256()
+    for first in range(0, size, _CHUNK):
+        digest.update(file.read(min(_CHUNK, size - first)))
+    return digest.digest() == file.read()
 
 
 def _reserve(file: IO[bytes], folder: Path, size: int) -> None:

@@ -6,7 +6,7 @@ Every file appears under its name only when it is whole. A marker tells whose im
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from gsdd.data.images import ImageFormat, encode
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import is_unfinished, remove_orphans, write_atomically
+from gsdd.formats.opening import read_whole
 
 MARKER = ".gsdd-expand.json"
+MOST_MARKED = 1 << 16
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
 
 
@@ -122,9 +124,10 @@ class PairTree:
 def read_marker(root: Path) -> Marker | None:
     """Read whose images a folder holds; None if it has no marker that can be read."""
     try:
-        return Marker(**json.loads((root / MARKER).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        marker = Marker(**json.loads(read_whole(root / MARKER, MOST_MARKED)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return marker if all(type(getattr(marker, each.name)) is each.type for each in fields(Marker)) else None
 
 
 def write_marker(root: Path, marker: Marker) -> None:

@@ -1,27 +1,30 @@
 """The checkpoint of a run as a file: safetensors with one JSON text, whole or refused."""
 
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load
 from torch import Tensor
 
 from gsdd.distill.inversion import InversionState
 from gsdd.distill.matching import Distillation
 from gsdd.distill.run import State
 from gsdd.errors import FormatError
-from gsdd.formats.atomic import HOLDS_OPEN_FILES
 from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest
+from gsdd.formats.opening import read_whole
 from gsdd.formats.origins import crops_of
-from gsdd.formats.safetensors_header import Placed, render
+from gsdd.formats.safetensors_header import Placed, read_header, render, text_of
 
 FORMAT = 3
 KEY = "gsdd_checkpoint"
+MAX_HEADER = 16 << 20
+MAX_BYTES = 1 << 36
 # By their names in safetensors.
 _DTYPES = {
     torch.float64: "F64",
@@ -107,35 +110,38 @@ def read(path: Path, kinds: Kinds = STAGES) -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        path: a file that may be anything. Its tensors stay mapped where what is mapped can be replaced, so it is
-            replaced, never written to.
+        path: a file that may be anything. It is read, not mapped: being cut short meanwhile would end the process.
         kinds: as for `write`.
 
     Returns:
         Exactly what was written.
 
     Raises:
-        FormatError: damaged, no checkpoint, or one of another version.
+        FormatError: damaged, no checkpoint, one of another version, or of a state that no run has.
         OSError: it cannot be read.
     """
-    fields, tensors = _parts(path)
+    fields, tensors = _parts(read_whole(path, MAX_BYTES))
     if fields.get("format") != FORMAT:
         raise FormatError(f"it has format {quote(fields.get('format'))}; this gsdd continues format {FORMAT}")
     digest = fields.pop("digest", None)
     if digest != _digest(fields, tensors):
         raise FormatError("it is damaged: its digest does not hold")
-    if fields["kind"] not in kinds:
-        raise FormatError(f"it is of another kind of job, {quote(fields['kind'])}")
-    return Checkpoint(fields["identity"], kinds[fields["kind"]].of(tensors, fields["facts"]), digest)
-
-
-def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    kind, identity, facts = (fields.get(name) for name in ("kind", "identity", "facts"))
+    if not isinstance(kind, str) or kind not in kinds:
+        raise FormatError(f"it is of another kind of job, {quote(kind)}")
+    if not isinstance(identity, dict) or not isinstance(facts, dict):
+        raise FormatError("it does not say whose it is, or where that stands")
     try:
-        with safe_open(path, framework="pt") as file:
-            fields = {**loads((file.metadata() or {})[KEY])}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return fields, {name: each.clone() for name, each in tensors.items()} if HOLDS_OPEN_FILES else tensors
-    except (SafetensorError, LookupError, TypeError, FormatError) as error:
+        return Checkpoint(identity, kinds[kind].of(tensors, facts), digest)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"it holds no state of a job ({type(error).__name__}: {quote(str(error))})") from error
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        text = text_of(read_header(io.BytesIO(data), len(data), MAX_HEADER), KEY)
+        return {**loads(text or "")}, load(data)
+    except Exception as error:  # the library trips over hostile shapes and dtypes in half a dozen ways
         raise FormatError(f"it is damaged, or no checkpoint ({quote(str(error))})") from error
 
 

@@ -19,6 +19,7 @@ from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import CHUNK, decode
 from gsdd.distilled.signature import signed_latents
+from gsdd.errors import OutputError
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.parallel.chunks import CHUNK as USUAL_CHUNK
 from gsdd.parallel.chunks import even
@@ -107,6 +108,7 @@ def invert(chosen: Chosen, run: Run) -> Found:
     """
     state = run.journal.begin(identity_of(chosen.manifest))
     if state is not None:
+        _check_fits(state, chosen, run)
         run.monitor.note(f"continuing {place(state, run.recipe)}")
     starts = stored_crops(chosen.catalog, chosen.crops, run.recipe.crops.hr_size, run.directory)
     source = DistillationSource(chosen.class_names, chosen.counts, starts, real_crops(chosen.catalog, run.recipe))
@@ -167,6 +169,20 @@ def place(state: InversionState | Distillation, recipe: Recipe) -> str:
         return f"the matching at step {state.iterations} of {recipe.matching.iterations}"
     first = len(state.done.latents) if state.done else 0
     return f"the inversion from latent {first} on, at step {int(state.adam.steps[0])} of {state.wanted}"
+
+
+def _check_fits(state: InversionState | Distillation, chosen: Chosen, run: Run) -> None:
+    """Refuse a checkpoint that says it is of this run, and holds other latents."""
+    done = state.latents if isinstance(state, Distillation) else state.done.latents if state.done else None
+    count = 0 if done is None else len(done)
+    whole = isinstance(state, Distillation)
+    if state.latent_shape != tuple(run.generator.latent_shape(run.recipe.crops.hr_size)) or (
+        count != len(chosen.crops) if whole else count >= len(chosen.crops)
+    ):
+        raise OutputError(
+            f"the checkpoint holds {count} latents of {list(state.latent_shape)}, which are not those of this run; "
+            "remove it to start anew"
+        )
 
 
 def _searching(chosen: Chosen, run: Run, spent: float) -> Run:

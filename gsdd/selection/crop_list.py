@@ -10,8 +10,10 @@ from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
+from gsdd.formats.opening import read_whole
 
-MOST_BYTES = 1 << 28
+# Half a million crops; rows take many times the bytes of their lines.
+MOST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,9 @@ def read_list(path: Path) -> tuple[ListedCrop, ...]:
 
 def _text(path: Path, name: str) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise SourceError(f"{name}: {path.stat().st_size} bytes are no list of crops")
-        return path.read_bytes().decode("utf-8-sig")  # a spreadsheet may have put a byte order mark before it
+        return read_whole(path, MOST_BYTES).decode(
+            "utf-8-sig"
+        )  # a spreadsheet may have put a byte order mark before it
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -7,11 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from gsdd.errors import GeneratorError, OutputError
+from gsdd.errors import FormatError, GeneratorError, OutputError
 from gsdd.formats.atomic import write_atomically
+from gsdd.formats.opening import bytes_in, opened
+from gsdd.formats.safetensors_header import read_header, text_of
 from gsdd.generators.export import plain
 from gsdd.generators.generator import SCALE
-from gsdd.generators.weights import SAFETENSORS
+from gsdd.generators.tensor_files import MAX_HEADER, SAFETENSORS
 from gsdd.students.named import find_student, students
 from gsdd.students.official_keys import official_keys
 
@@ -61,14 +63,12 @@ def facts_of(path: Path) -> dict[str, Any] | None:
     Raises:
         GeneratorError: the file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     if path.suffix.lower() != SAFETENSORS:
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-    except (SafetensorError, OSError) as error:
+        with opened(path) as file:
+            text = text_of(read_header(file, bytes_in(file), MAX_HEADER), METADATA_KEY)
+    except (FormatError, OSError) as error:
         raise GeneratorError(f"{path}: not a sound safetensors file: {error}") from error
     return None if text is None else _parsed(text, path)
 

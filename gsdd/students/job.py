@@ -13,7 +13,7 @@ from gsdd.distilled.latent_set import Files, listed
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
 from gsdd.formats.place import Place, place_of
-from gsdd.generators.weights import SAFETENSORS
+from gsdd.generators.tensor_files import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.waiting import note_of_waiting

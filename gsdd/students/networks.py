@@ -7,7 +7,7 @@ from types import MappingProxyType
 from torch import nn
 
 from gsdd.generators.generator import SCALE
-from gsdd.generators.weights import quietly
+from gsdd.generators.tensor_files import quietly
 from gsdd.networks.sftgan import SFTGAN
 from gsdd.networks.small import SmallNetwork
 from gsdd.networks.srresnet import SRResNet

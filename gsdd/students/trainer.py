@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gsdd.distill.parts import number_of
 from gsdd.errors import DivergedError, RecipeError
 from gsdd.parallel.device import multiplies_bf16
 from gsdd.parallel.exact import exact_fp32
@@ -48,8 +49,12 @@ class TrainingState:
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "TrainingState":
-        """Put together what `parts` took apart."""
-        return cls(facts["step"], tensors, facts["curve"])
+        """Put together what `parts` took apart; ValueError if that is no such state."""
+        curve = facts["curve"]
+        kinds = {"points": list, "validations": list, "sums": dict, "count": int}
+        if not isinstance(curve, dict) or any(type(curve.get(name)) is not kind for name, kind in kinds.items()):
+            raise ValueError("its curve is none")
+        return cls(number_of(facts, "step"), tensors, curve)
 
 
 class Trainer:

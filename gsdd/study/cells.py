@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from gsdd.errors import Interrupted, OutputError
 from gsdd.formats.atomic import remove_orphans, write_atomically
+from gsdd.formats.opening import read_whole
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.monitor import SILENT, Monitor
@@ -17,6 +18,8 @@ from gsdd.parallel.device import announcing, pick_device
 from gsdd.study.claims import claimed
 
 DIGITS = 10
+# Of a result.
+MOST_BYTES = 1 << 26
 CELLS, MADE, MODELS, CLAIMS = "cells", "made", "models", "claims"
 # Between two looks whether another process has come further, where this one can do nothing.
 WAIT_SECONDS = 0.5
@@ -121,7 +124,7 @@ def read_result(cell: Cell, workshop: Workshop) -> Result | None:
     """
     path = workshop.result_file(cell)
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_whole(path, MOST_BYTES))
         same = document["identity"] == json.loads(json.dumps(cell.identity))
         result: Result = document["result"]
     except FileNotFoundError:

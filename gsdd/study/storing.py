@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_crops
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import write_atomically
+from gsdd.formats.opening import read_whole
 from gsdd.recipe import DEFAULT_IPC
 from gsdd.study.avif import Stored, fitting
 from gsdd.study.cells import Cell, Result, Workshop
@@ -23,6 +24,7 @@ from gsdd.study.making import DistillationCell
 OFFERS = (2, 8, 32)
 # Steps of quality where no crop fits.
 WORSE = 5
+MOST_BYTES = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class StoredCell:
         """
         path = workshop.made_file(self, self.SUFFIX)
         try:
-            tensors = load(path.read_bytes())
+            tensors = load(read_whole(path, MOST_BYTES))
             return tensors["images"], tensors["classes"].tolist(), int(tensors["bytes"][0])
         except (OSError, SafetensorError, KeyError) as error:
             raise OutputError(

@@ -99,7 +99,7 @@ def test_a_small_archive_that_says_it_unpacks_to_gigabytes_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data/0", b"small")
         archive.filelist[0].file_size = 3 << 30
-    with pytest.raises(GeneratorError, match=r"3221225472 bytes of weights; wanted at most 2147483648"):
+    with pytest.raises(GeneratorError, match="claims to unpack to 3221225472 bytes"):
         load_generator(str(path))
 
 
