@@ -2,8 +2,6 @@
 
 import errno
 import os
-import re
-import secrets
 import shutil
 import stat
 import sys
@@ -15,12 +13,12 @@ from typing import IO
 from filelock import lock_descriptor
 
 from gsdd.errors import OutputError
+from gsdd.formats.helper_names import is_helper, new_hidden
 from gsdd.formats.opening import NotAFileError, opened
 from gsdd.formats.place import Place, Url
 
 # Windows neither removes nor renames what is open, and replaces nothing that is mapped.
 HOLDS_OPEN_FILES = sys.platform == "win32"
-_UNFINISHED = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 # What file systems without hard links answer (exFAT, some network and FUSE mounts).
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -73,14 +71,19 @@ def check_outside(path: Path, folder: Path) -> None:
 
 
 @contextmanager
-def written_whole(path: Path, *, force: bool = False, previous: Path | None = None) -> Iterator[IO[bytes]]:
+def written_whole(
+    path: Path, *, force: bool = False, previous: Path | None = None, follow: bool = False
+) -> Iterator[IO[bytes]]:
     """Open a file beside its place that takes its name when the block ends well, and vanishes otherwise.
+
+    A file that is replaced hands on its mode and, where the system lets it, its owner.
 
     Args:
         path: the file to be written.
         force: whether to replace a file of that name.
         previous: in the same folder; the name that a replaced file gets, itself replaced. A process that is killed
             leaves a whole file under at least one of the two names. None replaces the file for good.
+        follow: whether to write through a symbolic link of that name, as for what a user names; else it is replaced.
 
     Yields:
         The file, open for writing bytes.
@@ -90,11 +93,15 @@ def written_whole(path: Path, *, force: bool = False, previous: Path | None = No
     """
     with told_as_output_error(path):
         _refuse(path, force)
-        descriptor, part = begin_unfinished(path)
+        path = Path(os.path.realpath(path)) if follow and force and path.is_symlink() else path
+        before = path.lstat() if force and path.is_file() and not path.is_symlink() else None
+        descriptor, part = begin_unfinished(path, 0o600 if before else 0o666)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123
                 yield file
                 file.flush()
+                if before:
+                    _hand_on(before, file.fileno())
                 os.fsync(file.fileno())
                 if HOLDS_OPEN_FILES:
                     file.close()
@@ -105,31 +112,36 @@ def written_whole(path: Path, *, force: bool = False, previous: Path | None = No
             part.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, data: bytes, *, force: bool = False) -> None:
+def write_atomically(path: Path, data: bytes, *, force: bool = False, follow: bool = False) -> None:
     """Write a file whole or not at all.
 
     Args:
         path: the file to be written.
         data: all its bytes.
         force: whether to replace a file of that name.
+        follow: as for `written_whole`.
 
     Raises:
         OutputError: as for `written_whole`.
     """
-    with written_whole(path, force=force) as file:
+    with written_whole(path, force=force, follow=follow) as file:
         file.write(data)
 
 
-def begin_unfinished(path: Path) -> tuple[int, Path]:
+def begin_unfinished(path: Path, mode: int = 0o666) -> tuple[int, Path]:
     """Make the file that is written until it is whole and takes the name `path`.
+
+    Args:
+        path: the name.
+        mode: of the file, before the umask.
 
     Returns:
         A descriptor to read and write by, locked: that keeps `remove_orphans` away, and ends with the process, however
         it ends. And the name.
     """
     while True:
-        part = path.with_name(f".{path.name}.{secrets.randbits(32)}.part")
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        part = new_hidden(path, "part")
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         try:
             ours = lock_descriptor(descriptor, blocking=False)
         except OSError:  # a file system without locks, where `remove_orphans` removes nothing
@@ -140,8 +152,8 @@ def begin_unfinished(path: Path) -> tuple[int, Path]:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Tell whether a file has a name that `begin_unfinished` gives."""
-    return _UNFINISHED.fullmatch(path.name) is not None
+    """Tell whether a file has a name that gsdd gives to what it is at work on."""
+    return is_helper(path.name)
 
 
 def remove_orphans(folder: Path, name: str | None = None) -> None:
@@ -153,8 +165,7 @@ def remove_orphans(folder: Path, name: str | None = None) -> None:
     """
     with suppress(OSError):
         for part in list(folder.iterdir()):
-            match = _UNFINISHED.fullmatch(part.name)
-            if match and name in (None, match[1]):
+            if is_helper(part.name, None if name is None else folder / name):
                 with suppress(FileNotFoundError, NotAFileError):
                     _remove_orphan(part)
 
@@ -199,6 +210,16 @@ def _refuse(path: Path, force: bool) -> None:
         raise OutputError(f"{path}: the folder {path.parent} may not be written to; choose another")
     if not force and os.path.lexists(path):
         raise _exists(path)
+
+
+def _hand_on(before: os.stat_result, descriptor: int) -> None:
+    """Give a file the mode and owner of the one that it replaces, as far as the system lets it."""
+    with suppress(OSError):
+        if hasattr(os, "fchown"):
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    # After the owner: to change that takes bits away.
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
 def _give_name(part: Path, path: Path, force: bool, previous: Path | None) -> None:

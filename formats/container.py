@@ -319,7 +319,7 @@ def _pieces(manifest: Manifest, tensors: Mapping[str, np.ndarray], container: st
 
 def _write_pieces(path: Path, pieces: list[bytes | memoryview], force: bool, dry_run: bool) -> int:
     if not dry_run:
-        with written_whole(path, force=force) as file:
+        with written_whole(path, force=force, follow=True) as file:
             file.writelines(pieces)
     return sum(map(len, pieces))
 

@@ -31,7 +31,7 @@ def export(generator: Generator, path: Path, *, force: bool = False, dry_run: bo
     check_output(path, force=force)
     data = save({name: plain(value) for name, value in generator.network.state_dict().items()})
     if not dry_run:
-        write_atomically(path, data, force=force)
+        write_atomically(path, data, force=force, follow=True)
     return len(data)
 
 

@@ -116,7 +116,7 @@ def contact_sheet(
     )
     buffer = BytesIO()
     sheet.save(buffer, "png", optimize=True)
-    write_atomically(Path(output), buffer.getvalue(), force=force)
+    write_atomically(Path(output), buffer.getvalue(), force=force, follow=True)
     return ContactSheet(Path(output), sheet.width, sheet.height)
 
 

@@ -70,7 +70,7 @@ class Outputs:
         writer = csv.DictWriter(text, ["path", "width", "height", "cropped", *names], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_atomically(self.table, text.getvalue().encode(), force=self.force)
+        write_atomically(self.table, text.getvalue().encode(), force=self.force, follow=True)
 
     def write_pictures(self, photo: str, shown: Pictures) -> None:
         """Write the PNG of one photo, by its path relative to the source."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class PairFile:
         self._end = pairs * record(hr_size).itemsize + DIGEST
         try:
             self._file = opened(path)
+            finalize(self, self._file.close)
             self._check_end()
             records = np.asarray(np.memmap(self._file, record(hr_size), "r", shape=(pairs,)))
         except FileNotFoundError as error:

@@ -11,10 +11,14 @@ from gsdd.data.images import ImageFormat
 from gsdd.data.names import class_folders, image_stems
 from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
 from gsdd.errors import OutputError
+from gsdd.formats.lock import working_on
 from gsdd.monitor import SILENT, Monitor
 from gsdd.pairs.decoder import SCALE, Decoder, chunks
 from gsdd.pairs.trainers import configurations
 from gsdd.pairs.tree import Marker, PairTree, is_free, read_marker, remove_images, write_marker
+
+# In the folder: what a run that works on it holds a lock beside.
+WORK = "pairs"
 
 
 @dataclass(frozen=True)
@@ -95,14 +99,16 @@ def expand(
     report = _report(tree, len(missing))
     if dry_run:
         return report
+    tree.make_root()
     made_with = joint_sha256([latents.manifest.generator.fingerprint for latents in sets])
-    if missing or generator or found is None or found.generator != made_with:
-        decoder = Decoder(generator, device, force_generator, monitor)
-        weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets])
-        _take(tree, found, replace(claim, generator=weights), force)
-        _write_pairs(sets, decoder, tree, missing)
-    tree.tidy()
-    tree.write_meta_info()
+    with working_on(tree.root / WORK):
+        if missing or generator or found is None or found.generator != made_with:
+            decoder = Decoder(generator, device, force_generator, monitor)
+            weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets])
+            _take(tree, found, replace(claim, generator=weights), force)
+            _write_pairs(sets, decoder, tree, missing)
+        tree.tidy()
+        tree.write_meta_info()
     return report
 
 
@@ -110,8 +116,10 @@ def _tree_of(
     sets: Sequence[LatentSet], output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
 ) -> PairTree:
     root = Path(f"{sets[0].path.stem}_expanded") if output is None else Path(output)
-    names = list(dict.fromkeys(name for latents in sets for name in latents.class_names))
-    classes = [names.index(latents.class_names[number]) for latents in sets for number in latents.class_index.tolist()]
+    names = dict.fromkeys(name for latents in sets for name in latents.class_names)
+    places = {name: place for place, name in enumerate(names)}
+    of_each = [[places[name] for name in latents.class_names] for latents in sets]
+    classes = [own[k] for own, latents in zip(of_each, sets, strict=True) for k in latents.class_index.tolist()]
     stems = image_stems(class_folders(names), classes, by_class=by_class)
     return PairTree(root, stems, image_format, sets[0].manifest.hr_size, SCALE)
 

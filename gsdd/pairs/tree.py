@@ -1,11 +1,13 @@
 """The folder that SR trainers read: `HR/`, `LR_x4/`, `meta_info.txt`, written so that a killed run can go on.
 
-Every file appears under its name only when it is whole. A marker tells whose images they are.
+Every file appears under its name only when it is whole. A marker tells whose images they are, a record their digests.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
@@ -15,11 +17,15 @@ from numpy.typing import NDArray
 
 from gsdd.data.images import ImageFormat, encode
 from gsdd.errors import OutputError, RecipeError
-from gsdd.formats.atomic import is_unfinished, remove_orphans, write_atomically
+from gsdd.formats.atomic import is_unfinished, remove_orphans, told_as_output_error, write_atomically
+from gsdd.formats.digest import file_digest
 from gsdd.formats.opening import read_whole
 
 MARKER = ".gsdd-expand.json"
 MOST_MARKED = 1 << 16
+RECORD = ".gsdd-expand.sums"
+MOST_RECORDED = 1 << 28
+_RECORDED = re.compile(r"(\d+ [0-9a-f]{64}) (\S+)")
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
 
 
@@ -77,15 +83,35 @@ class PairTree:
         hr, lr = (side / f"{self.stems[number]}.{self.image_format}" for side in self.sides)
         return hr, lr
 
+    @property
+    def record(self) -> Path:
+        """The list of sizes and digests of the images that were written."""
+        return self.root / RECORD
+
     def missing(self) -> tuple[int, ...]:
-        """Number the latents whose pair is not whole on disk."""
-        return tuple(n for n in range(len(self.stems)) if not all(map(_is_there, self.pair(n))))
+        """Number the latents whose pair is not on disk as it was written, byte for byte."""
+        written = read_record(self.record)
+        numbers = range(len(self.stems))
+        return tuple(n for n in numbers if not all(self._is_as_written(path, written) for path in self.pair(n)))
+
+    def _is_as_written(self, path: Path, written: Mapping[str, str]) -> bool:
+        wanted = written.get(path.relative_to(self.root).as_posix())
+        if wanted is None or path.is_symlink() or not _is_there(path):
+            return False
+        with suppress(OSError):
+            return f"{path.stat().st_size} {file_digest(path)}" == wanted
+        return False
 
     def folders(self) -> Iterator[Path]:
         """List every folder inside the root that holds images."""
         for side in self.sides:
             yield side
             yield from sorted({(side / stem).parent for stem in self.stems} - {side})
+
+    def make_root(self) -> None:
+        """Make the folder itself; OutputError as for `make_folders`."""
+        if not self.root.is_dir():
+            _make_folder(self.root)
 
     def make_folders(self) -> None:
         """Make the folders that are not there.
@@ -102,16 +128,21 @@ class PairTree:
             remove_orphans(folder)
 
     def write_pair(self, number: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8]) -> None:
-        """Store the images of a pair that are not there yet.
+        """Store the images of a pair, and then their sizes and digests.
 
         Args:
             number: which latent.
             hr: uint8 RGB `[3, H, W]`.
             lr: uint8 RGB `[3, H/scale, W/scale]`.
         """
+        lines = []
         for path, image in zip(self.pair(number), (hr, lr), strict=True):
-            if not _is_there(path):
-                write_atomically(path, encode(image, self.image_format), force=True)
+            data = encode(image, self.image_format)
+            write_atomically(path, data, force=True)
+            name = path.relative_to(self.root).as_posix()
+            lines.append(f"{len(data)} {hashlib.sha256(data).hexdigest()} {name}\n")
+        with told_as_output_error(self.record), self.record.open("ab") as record:
+            record.write("".join(lines).encode())
 
     def write_meta_info(self) -> None:
         """Store one line an image, `sky_000012.png (128,128,3)`, as BasicSR's scripts do; an existing list is kept."""
@@ -128,6 +159,18 @@ def read_marker(root: Path) -> Marker | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return marker if all(type(getattr(marker, each.name)) is each.type for each in fields(Marker)) else None
+
+
+def read_record(path: Path) -> dict[str, str]:
+    """Read sizes and digests of images by their place in a folder; what a killed run wrote of a line is passed over.
+
+    Args:
+        path: the record, which may be anything.
+    """
+    with suppress(OSError, UnicodeDecodeError):
+        lines = read_whole(path, MOST_RECORDED).decode().splitlines()
+        return {match[2]: match[1] for match in map(_RECORDED.fullmatch, lines) if match}
+    return {}
 
 
 def write_marker(root: Path, marker: Marker) -> None:
@@ -149,7 +192,7 @@ def remove_images(tree: PairTree, *, earlier: bool) -> None:
         tree: what the run will write; its folders are made.
         earlier: the folder carries a marker, so all images in it named as ours are ours.
     """
-    doomed = {path for number in range(len(tree.stems)) for path in tree.pair(number)} | {tree.meta_info}
+    doomed = {path for number in range(len(tree.stems)) for path in tree.pair(number)} | {tree.meta_info, tree.record}
     if earlier:
         doomed |= {path for side in _sides_of(tree.root) for path in _images_below(side)}
     for path in doomed:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gsdd.distill.run import Run
 from gsdd.formats import container as files
+from gsdd.formats.lock import working_on
 from gsdd.monitor import SILENT, Monitor
 from gsdd.recipe import Recipe
 from gsdd.run.choose import choose, scan
@@ -92,14 +94,21 @@ def compress(
     Source: GSDD paper, Eq. 3-9.
     """
     folder, target = Path(source), Path(output)
-    run = _begin(folder, target, recipe, device, monitor, execution)
-    with searching(run) as unordered:
-        catalog = scan(folder, run)
-        chosen = choose(catalog, run)
-        inverted = invert(chosen, run)
-        matched = match(inverted, run)
-    fitted = fit(replace(matched, unordered=unordered.names), run)
-    return write(fitted, target, run, force=execution.force)
+    with _alone(folder, target, execution):
+        run = _begin(folder, target, recipe, device, monitor, execution)
+        with searching(run) as unordered:
+            catalog = scan(folder, run)
+            chosen = choose(catalog, run)
+            inverted = invert(chosen, run)
+            matched = match(inverted, run)
+        fitted = fit(replace(matched, unordered=unordered.names), run)
+        return write(fitted, target, run, force=execution.force)
+
+
+def _alone(source: Path, output: Path, execution: Execution) -> AbstractContextManager[None]:
+    """Keep other runs from the output; of the processes of one run the first does."""
+    check_target(output, source, force=True)
+    return working_on(output) if execution.workers.rank == 0 else nullcontext()
 
 
 def _begin(source: Path, output: Path, recipe: Recipe, device: str, monitor: Monitor, execution: Execution) -> Run:

@@ -12,6 +12,7 @@ from gsdd.errors import DivergedError, FormatError, GsddError, Interrupted, Outp
 from gsdd.formats import container as files
 from gsdd.formats.atomic import written_whole
 from gsdd.formats.canonical import dumps
+from gsdd.formats.helper_names import hidden
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.workers import ALONE, Workers
 from gsdd.run.checkpoint import STAGES, Checkpoint, Kinds, differences, identity_of, read, write
@@ -21,13 +22,12 @@ MOST_NAMED = 8
 
 def checkpoint_path(output: Path) -> Path:
     """Name the checkpoint of a run: hidden, beside its output."""
-    return output.parent / f".{output.name}.checkpoint"
+    return hidden(output, ".checkpoint")
 
 
 def checkpoint_paths(output: Path) -> tuple[Path, Path]:
     """Name both checkpoints of a run: the newest, and the one before it."""
-    newest = checkpoint_path(output)
-    return newest, newest.with_name(f"{newest.name}.previous")
+    return checkpoint_path(output), hidden(output, ".checkpoint.previous")
 
 
 class Journal:
@@ -146,9 +146,12 @@ class Journal:
         self._written, self._newest_is_sound = time.monotonic(), True
 
     def end(self) -> None:
-        """Remove the checkpoints: the output is there."""
+        """Remove the checkpoints: the output is there. One that stays is told of, and takes nothing from that."""
         for path in (self.path, self._previous):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self._monitor.note(f"{path}: the checkpoint cannot be removed: {error.strerror or error}")
 
 
 def _finite(state: State) -> State:

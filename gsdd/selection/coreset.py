@@ -198,7 +198,7 @@ def _write(
 ) -> int:
     if _is_list(target):
         data = to_csv(listed(catalog, chosen, hr_size))
-        write_atomically(target, data, force=force)
+        write_atomically(target, data, force=force, follow=True)
         return len(data)
     pixels = read_crops(catalog, chosen, hr_size)
     return write_folder(target, folder_files(catalog, chosen, pixels, facts), is_of_a_coreset, force=force)

@@ -1,8 +1,6 @@
 """Output folders that appear whole or not at all, and replace nothing but their own kind."""
 
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +11,7 @@ from filelock import lock_descriptor
 from gsdd.data.naming import printable
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import HOLDS_OPEN_FILES, told_as_output_error
+from gsdd.formats.helper_names import is_helper, new_hidden
 
 IsOurs = Callable[[Path, Path], bool]
 # In a hidden folder beside the output: the folder to be, the one that it replaces, and what a living process locks.
@@ -116,7 +115,7 @@ def _unfinished(path: Path) -> Iterator[Path]:
 def _begin(path: Path) -> tuple[Path, int]:
     """Make the hidden folder, and open the file in it that is locked; the lock ends with the process."""
     while True:
-        room = path.with_name(f".{path.name}.{secrets.randbits(32)}.unfinished")
+        room = new_hidden(path, "unfinished")
         room.mkdir()
         try:
             descriptor = os.open(room / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -131,8 +130,8 @@ def _begin(path: Path) -> tuple[Path, int]:
 
 
 def _remove_orphans(path: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.unfinished", re.DOTALL)
-    for room in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name) and not entry.is_symlink()]:
+    rooms = [entry for entry in path.parent.iterdir() if is_helper(entry.name, path) and not entry.is_symlink()]
+    for room in filter(Path.is_dir, rooms):
         with suppress(OSError):
             _remove_orphan(room, path)
 

@@ -48,7 +48,7 @@ def save(
     facts = {"student": find_student(name).name, "scale": SCALE, "training": dict(training or {})}
     tensors = {key: plain(value) for key, value in official_keys(module.state_dict()).items()}
     metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)}
-    write_atomically(path, as_bytes(tensors, metadata), force=force)
+    write_atomically(path, as_bytes(tensors, metadata), force=force, follow=True)
 
 
 def facts_of(path: Path) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import torch
 from gsdd.distilled.latent_set import Files, listed
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
+from gsdd.formats.lock import working_on
 from gsdd.formats.place import Place, place_of
 from gsdd.generators.tensor_files import SAFETENSORS
 from gsdd.monitor import SILENT, Monitor
@@ -155,25 +156,27 @@ def train(
     files, judged = TrainingFiles(Path(output)), None if validation is None else Path(validation)
     read = [*map(place_of, listed(data)), *([judged] if judged else [])]
     files.check(read, force, continues=any(path.exists() for path in checkpoint_paths(files.model)))
-    features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
-    if features.note:
-        monitor.note(features.note)
-    where = pick_device(device)
-    monitor = announcing(monitor, device, where)
-    if where == "cpu":
-        note_of_waiting(monitor)
-    pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
-    trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
-    identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}
-    validate = _validate(judged, validate_every, files, recipe, monitor)
-    keeping = Keeping(checkpoint_seconds, force, monitor)
-    journal = train_resumably(trainer, files.model, identity, validate, keeping)
-    result = trained(trainer, features)
-    drawn = _write(files, result, recipe, identity, force)
-    if not drawn:
-        monitor.note("no curve is drawn: matplotlib is not installed; pip install matplotlib")
-    journal.end()
-    return _report(files, result, recipe, len(pairs), drawn)
+    with working_on(files.model):
+        check_output(files.model, force=force)
+        features = find_features(recipe, None if perceptual_trunk is None else Path(perceptual_trunk))
+        if features.note:
+            monitor.note(features.note)
+        where = pick_device(device)
+        monitor = announcing(monitor, device, where)
+        if where == "cpu":
+            note_of_waiting(monitor)
+        pairs = read_pairs(data, recipe, reading, device=where, monitor=monitor)
+        trainer = Trainer(Batches(pairs, recipe), recipe, features.perceptual, torch.device(where))
+        identity = {**recipe.to_dict(), **features.facts(pairs.sha256)}
+        validate = _validate(judged, validate_every, files, recipe, monitor)
+        keeping = Keeping(checkpoint_seconds, force, monitor)
+        journal = train_resumably(trainer, files.model, identity, validate, keeping)
+        result = trained(trainer, features)
+        drawn = _write(files, result, recipe, identity, force)
+        if not drawn:
+            monitor.note("no curve is drawn: matplotlib is not installed; pip install matplotlib")
+        journal.end()
+        return _report(files, result, recipe, len(pairs), drawn)
 
 
 def _validate(

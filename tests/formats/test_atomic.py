@@ -10,7 +10,8 @@ import pytest
 
 from gsdd.errors import OutputError
 from gsdd.formats import atomic
-from gsdd.formats.atomic import check_output, check_outside, write_atomically, written_whole
+from gsdd.formats.atomic import begin_unfinished, check_output, check_outside, write_atomically, written_whole
+from gsdd.formats.helper_names import hidden
 
 
 def test_the_bytes_are_there_and_nothing_else_is(tmp_path):
@@ -150,21 +151,25 @@ def test_a_file_system_without_locks_is_written_to_and_nothing_is_removed_there(
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
     monkeypatch.setattr(atomic, "lock_descriptor", no_locks)
-    (tmp_path / ".a.gsdd.1.part").write_bytes(b"perhaps of a living process")
+    (tmp_path / ".a.gsdd.gsdd-0123456789abcdef.part").write_bytes(b"perhaps of a living process")
     check_output(tmp_path / "a.gsdd")
     write_atomically(tmp_path / "a.gsdd", b"abc")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.gsdd", ".a.gsdd.1.part"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gsdd", ".a.gsdd.gsdd-0123456789abcdef.part"}
 
 
 def test_what_killed_processes_left_goes_and_what_a_living_one_writes_stays(tmp_path):
-    (tmp_path / ".a.gsdd.1.part").write_bytes(b"half")
-    (tmp_path / ".b.gsdd.1.part").write_bytes(b"of another file")
+    (tmp_path / ".a.gsdd.gsdd-0123456789abcdef.part").write_bytes(b"half")
+    (tmp_path / ".b.gsdd.gsdd-0123456789abcdef.part").write_bytes(b"of another file")
     (tmp_path / ".a.gsdd.old.part").write_bytes(b"not ours")
     with written_whole(tmp_path / "a.gsdd") as file:
         file.write(b"abc")
         script = "import sys; from gsdd.formats import atomic; atomic.check_output(atomic.Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", script, tmp_path / "a.gsdd"], check=True)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.gsdd", ".b.gsdd.1.part", ".a.gsdd.old.part"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a.gsdd",
+        ".b.gsdd.gsdd-0123456789abcdef.part",
+        ".a.gsdd.old.part",
+    }
     assert (tmp_path / "a.gsdd").read_bytes() == b"abc"
 
 
@@ -202,3 +207,61 @@ def test_a_place_inside_a_folder_is_known_however_it_is_named(tmp_path, path):
         check_outside(tmp_path / path, tmp_path / "photos")
     check_outside(tmp_path / "photos.gsdd", tmp_path / "photos")
     check_outside(tmp_path / "photos2" / "a.gsdd", tmp_path / "photos")
+
+
+def test_a_users_own_file_that_looks_like_a_leftover_stays(tmp_path):
+    own = [tmp_path / ".a.gsdd.12.part", tmp_path / ".a.gsdd.part", tmp_path / ".a.gsdd.gsdd-12.part"]
+    for path in own:
+        path.write_text("mine")
+    check_output(tmp_path / "a.gsdd")
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert all(path.read_text() == "mine" for path in own)
+
+
+def test_a_pipe_that_is_named_like_a_leftover_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / ".a.gsdd.gsdd-0123456789abcdef.part")
+    check_output(tmp_path / "a.gsdd")
+    write_atomically(tmp_path / "a.gsdd", b"abc")
+    assert (tmp_path / "a.gsdd").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_what_is_replaced_hands_on_its_mode_and_is_never_open_to_more_meanwhile(tmp_path, mode):
+    path = tmp_path / "a.gsdd"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with written_whole(path, force=True) as file:
+        file.write(b"new")
+        assert os.fstat(file.fileno()).st_mode & 0o777 & ~mode & 0o077 == 0
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", mode)
+
+
+def test_a_link_that_a_user_names_is_written_through_and_others_are_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "t", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to("there/t")
+    write_atomically(link, b"new", force=True, follow=True)
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    write_atomically(link, b"newer", force=True)
+    assert not link.is_symlink() and (link.read_bytes(), target.read_bytes()) == (b"newer", b"new")
+    assert [each.name for each in (tmp_path / "there").iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "ü" * 125, "n" * 200 + ".gsdd"])
+def test_a_name_of_any_length_that_a_file_may_have_can_be_written(tmp_path, name):
+    write_atomically(tmp_path / name, b"abc")
+    write_atomically(tmp_path / name, b"abcd", force=True)
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(name, b"abcd")]
+    names = [hidden(tmp_path / name, ending).name for ending in (".checkpoint", ".checkpoint.previous", ".gsdd-lock")]
+    assert len(set(names)) == 3
+    assert all(len(os.fsencode(each)) <= 255 for each in names)
+    assert hidden(tmp_path / f"{name[:-1]}x", "").name != hidden(tmp_path / name, "").name
+
+
+def test_what_killed_processes_left_of_a_long_name_goes(tmp_path):
+    path = tmp_path / ("n" * 250)
+    descriptor, part = begin_unfinished(path)
+    os.close(descriptor)
+    check_output(path)
+    assert not part.exists()

@@ -11,7 +11,8 @@ from gsdd.formats import container
 
 WORDS = [*quick(**SMALL | {"inversion_steps": 3, "ipc": 3, "checkpoint_seconds": 0}), "-q"]
 CHECKPOINT, PREVIOUS = ".o.gsdd.checkpoint", ".o.gsdd.checkpoint.previous"
-ON_THE_WAY = re.compile(rf"o\.gsdd|\.o\.gsdd\.\d+\.part|{CHECKPOINT}|{PREVIOUS}|\.{CHECKPOINT}\.\d+\.part")
+PART = r"gsdd-\w+\.part"
+ON_THE_WAY = re.compile(rf"o\.gsdd|\.o\.gsdd\.({PART}|gsdd-lock)|{CHECKPOINT}|{PREVIOUS}|\.{CHECKPOINT}\.{PART}")
 # The first checkpoint takes one, each further one two: the newest becomes the previous, the new one the newest.
 NAMED = {"event": "os.rename", "path": r"\.checkpoint$"}
 # Just before the first checkpoint of the matching becomes the newest; and a size that the images of nine crops, which
@@ -70,14 +71,14 @@ def test_again_and_again_until_it_ends(compress, target, whole, seed, hurt):
 
 
 MOMENTS = {
-    "before a checkpoint is written": ("open", r"\.checkpoint\.\d+\.part$", 1),
+    "before a checkpoint is written": ("open", r"\.checkpoint\.gsdd-\w+\.part$", 1),
     "before the first checkpoint gets its name": ("os.rename", r"\.checkpoint$", 1),
     "after a checkpoint got its name": ("open", r"/out$", 2),
     "before a checkpoint becomes the previous one": ("os.rename", r"\.checkpoint$", 6),
     "before a checkpoint takes the name of the previous one": ("os.rename", r"\.checkpoint$", 7),
-    "before the output is written": ("open", r"/\.o\.gsdd\.\d+\.part$", 1),
+    "before the output is written": ("open", r"/\.o\.gsdd\.gsdd-\w+\.part$", 1),
     "before the output gets its name": ("os.link", r"/o\.gsdd$", 1),
-    "after the output got its name": ("os.remove", r"/\.o\.gsdd\.\d+\.part$", 1),
+    "after the output got its name": ("os.remove", r"/\.o\.gsdd\.gsdd-\w+\.part$", 1),
     "before the checkpoints are removed": ("os.remove", r"\.checkpoint$", 1),
     "before the previous checkpoint is removed": ("os.remove", r"\.previous$", 1),
 }

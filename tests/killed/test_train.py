@@ -22,11 +22,11 @@ def train(ask, source):
 @pytest.mark.parametrize(
     ("path", "nth"),
     [
-        (r"\.checkpoint\.\d+\.part$", 1),
-        (r"\.checkpoint\.\d+\.part$", 3),
+        (r"\.checkpoint\.gsdd-\w+\.part$", 1),
+        (r"\.checkpoint\.gsdd-\w+\.part$", 3),
         (r"-validation/.*\.part$", 2),
-        (r"/\.m\.json\.\d+\.part$", 1),
-        (r"/\.m\.png\.\d+\.part$", 1),
+        (r"/\.m\.json\.gsdd-\w+\.part$", 1),
+        (r"/\.m\.png\.gsdd-\w+\.part$", 1),
     ],
     ids=["the first checkpoint", "a later one", "a picture", "the log", "the curve"],
 )

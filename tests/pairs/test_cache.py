@@ -163,7 +163,10 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(l
     filled(latents, tmp_path)
     (kept,) = tmp_path.iterdir()
     kept.unlink()
-    dead, foreign = tmp_path / f".{kept.name}.1.part", tmp_path / ".theirs.3.part"
+    dead, foreign = (
+        tmp_path / f".{kept.name}.gsdd-0123456789abcdef.part",
+        tmp_path / ".theirs.gsdd-0123456789abcdef.part",
+    )
     dead.write_bytes(b"half")
     foreign.write_bytes(b"whole")
     descriptor, living = begin_unfinished(kept)

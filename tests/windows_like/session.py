@@ -54,9 +54,9 @@ def run(*words):
 
 
 def leave_what_killed_processes_leave(folder):
-    (folder / ".a.gsdd.1.part").write_bytes(b"half")
-    (folder / ".coreset.1.unfinished").mkdir()
-    (folder / ".coreset.1.unfinished" / "lock").write_bytes(b"")
+    (folder / ".a.gsdd.gsdd-0123456789abcdef.part").write_bytes(b"half")
+    (folder / ".coreset.gsdd-0123456789abcdef.unfinished").mkdir()
+    (folder / ".coreset.gsdd-0123456789abcdef.unfinished" / "lock").write_bytes(b"")
 
 
 def claim(place):
