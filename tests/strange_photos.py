@@ -27,6 +27,7 @@ SKIPPED = {
     "20000x1.png": "too small: 20000x1 pixels, wanted 32 a side",
     "bomb.png": "Image size (400000000 pixels) exceeds limit of 178956970 pixels, "
     "could be decompression bomb DOS attack.",
+    "clip.mpg": "is a video; extract frames first, such as with ffmpeg -i FILE -vf fps=1 %06d.png",
     "good_copy.png": "same bytes as strange/good.png",
     "float.tif": "floating-point pixels have no defined white; save it with 8 or 16 bits",
     "text.png": "not an image that Pillow can read",
@@ -37,7 +38,6 @@ IGNORED = {
     ".hidden.png": "hidden",
     "Thumbs.db": "not an image",
     "broken.png": "broken symlink",
-    "clip.mpg": "a video",
     "deeper": "a folder inside a class",
     "loop.png": "symlink loop",
     "pipe.png": "not a regular file",

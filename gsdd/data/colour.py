@@ -38,6 +38,8 @@ def _split_deep_grey(image: Image.Image, bits: int) -> Layers:
 
 
 def _split(image: Image.Image) -> Layers:
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined white; save it with 8 or 16 bits")
     grey = image.mode in ("1", "L", "LA")

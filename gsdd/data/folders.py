@@ -9,7 +9,16 @@ from pathlib import Path
 from gsdd.data.images import photo_suffixes
 from gsdd.data.layout import VIDEO, VIDEO_SUFFIXES, check_no_pairs, only_videos
 from gsdd.data.naming import printable
+from gsdd.data.undecoded import may_be_a_photo
 from gsdd.errors import SourceError
+
+# What systems put into the root of a volume and into folders that are copied; it may be unreadable.
+SYSTEM_FOLDERS = frozenset(
+    {
+        "#recycle", "$recycle.bin", "@eadir", "@recycle", "__macosx", "lost+found", "recycler",
+        "system volume information",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def _kind(path: Path, suffixes: frozenset[str]) -> str:
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return VIDEO
-    return "file" if suffix in suffixes else "not an image"
+    return "file" if suffix in suffixes or may_be_a_photo(suffix) else "not an image"
 
 
 def _names(folder: Path) -> list[Path]:
@@ -88,6 +97,12 @@ def _entries(folder: Path, suffixes: frozenset[str]) -> _Entries:
         else:
             found.ignored.append((path, kind))
     return found
+
+
+def _with_videos(entries: _Entries) -> tuple[Path, ...]:
+    """List the candidates of a class: a video beside photos is skipped by name, as what cannot be decoded is."""
+    videos = [path for path, why in entries.ignored if why == VIDEO]
+    return tuple(sorted([*entries.files, *videos], key=lambda path: os.fsencode(path.name)))
 
 
 def _leads_back(folder: Path, root: Path) -> bool:
@@ -150,6 +165,9 @@ def list_photos(root: Path) -> Listing:
     ignored = list(top.ignored)
     classes = []
     for folder in top.folders:
+        if folder.name.lower() in SYSTEM_FOLDERS:
+            ignored.append((folder, "a system folder"))
+            continue
         if _leads_back(folder, root):
             ignored.append((folder, "symlink loop"))
             continue
@@ -158,13 +176,16 @@ def list_photos(root: Path) -> Listing:
             ignored.append((folder, "a folder without photos"))
             ignored += [entry for entry in inner.ignored if entry[1] == VIDEO]
             continue
-        classes.append(ClassFolder(printable(folder.name), tuple(inner.files)))
-        ignored += inner.ignored + [(path, "a folder inside a class") for path in inner.folders]
+        classes.append(ClassFolder(printable(folder.name), _with_videos(inner)))
+        ignored += [entry for entry in inner.ignored if entry[1] != VIDEO] + [
+            (path, "a folder inside a class") for path in inner.folders
+        ]
     check_no_pairs(root, [folder.name for folder in top.folders], [each.name for each in classes])
     if classes:
         ignored += [(path, "beside the class folders") for path in top.files]
     elif top.files:
-        classes.append(ClassFolder(printable(root.resolve().name) or "photos", tuple(top.files)))
+        classes.append(ClassFolder(printable(root.resolve().name) or "photos", _with_videos(top)))
+        ignored = [entry for entry in ignored if entry[1] != VIDEO]
     else:
         raise _no_photos(root, top, ignored, suffixes)
     return Listing(tuple(classes), tuple(Ignored(relative_name(path, root), why) for path, why in ignored))

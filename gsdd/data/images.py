@@ -1,25 +1,32 @@
 """One photo: a file of any format that Pillow decodes -> upright 8-bit sRGB pixels, or the reason why not."""
 
 import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from gsdd.data import tiff
 from gsdd.data.colour import to_srgb
+from gsdd.data.colour_tags import ignored_tags
 from gsdd.data.naming import printable
-from gsdd.data.threads import decoder_warnings_ignored
+from gsdd.data.threads import ROOM, decoder_warnings_ignored
+from gsdd.data.undecoded import load_plugins, what_helps
 from gsdd.errors import SourceError
-from gsdd.formats.opening import opened
+from gsdd.formats.opening import HEAD, not_the_file, opened
 
 ImageFormat = Literal["png", "webp"]
 
 # Twice the size at which Pillow warns of a decompression bomb: the size at which it refuses one.
 MAX_PIXELS = 2 * (1024**3 // 4 // 3)
+# Pixels that a file of any size may have, and further ones for each of its bytes: a quarter of a bit, as no photo has.
+FREE_PIXELS = 24 * 10**6
+PIXELS_A_BYTE = 32
 
 # Pillow knows these by their first bytes and does not decode them itself (EPS would start Ghostscript).
 NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
@@ -58,6 +65,7 @@ class Photo:
 
 def readable_formats() -> list[str]:
     """Name the formats that this Pillow decodes, in the order in which it tries them."""
+    load_plugins()
     Image.init()
     return [name for name in Image.ID if name not in NOT_DECODED]
 
@@ -94,16 +102,55 @@ def _raw_mode(tiles: Iterable[tuple[object, ...]]) -> str:
 
 def _convert(file: IO[bytes]) -> Photo:
     with Image.open(file, formats=readable_formats()) as image:
-        if image.width * image.height > MAX_PIXELS:
-            size = f"{image.width}x{image.height}"
-            raise ValueError(f"{size} pixels may be a decompression bomb; at most {MAX_PIXELS} pixels are read")
-        names = ["first of several frames"] if getattr(image, "is_animated", False) else []
-        turned = _orientation(image) if image.format == "TIFF" else 1
-        raw_mode = _raw_mode(getattr(image, "tile", ()))
-        image.load()
-        upright, turn_names = _upright(image, turned)
-        rgb, colour_names = to_srgb(upright, raw_mode)
-    return Photo(np.array(rgb), (*names, *turn_names, *colour_names))
+        _check_size(image, file)
+        with ROOM.taken(image.width * image.height):
+            return _decoded(image, file)
+
+
+def _decoded(image: Image.Image, file: IO[bytes]) -> Photo:
+    names = ["first of several frames"] if getattr(image, "is_animated", False) else []
+    turned = _orientation(image) if image.format == "TIFF" else 1
+    raw_mode = _raw_mode(getattr(image, "tile", ()))
+    negative = _is_negative(image, raw_mode)
+    tags = ignored_tags(image, file)
+    image.load()
+    upright, turn_names = _upright(_positive(image) if negative else image, turned)
+    rgb, colour_names = to_srgb(upright, raw_mode)
+    return Photo(np.array(rgb), (*names, *turn_names, *tags, *colour_names))
+
+
+def _positive(image: Image.Image) -> Image.Image:
+    """Turn levels around; Pillow itself does where it has 8 bits or fewer."""
+    if not image.mode.startswith("I;16"):
+        raise ValueError("0 is white, which is read of grey levels alone; save it as RGB")
+    positive = Image.fromarray(65535 - np.asarray(image).astype(np.uint16))
+    positive.info = image.info
+    return positive
+
+
+def _check_size(image: Image.Image, file: IO[bytes]) -> None:
+    pixels, size = image.width * image.height, f"{image.width}x{image.height}"
+    if pixels > MAX_PIXELS:
+        raise ValueError(f"{size} pixels may be a decompression bomb; at most {MAX_PIXELS} pixels are read")
+    place = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    if pixels > FREE_PIXELS + PIXELS_A_BYTE * length:
+        raise ValueError(f"{size} pixels in {length} bytes may be a decompression bomb; no photo is so small")
+
+
+def _is_negative(image: Image.Image, raw_mode: str) -> bool:
+    """Look at what Pillow's modes have no room for; ValueError where that makes no photo."""
+    if image.format == "FITS" and image.mode != "L":
+        raise ValueError("levels of FITS have no defined white; save it as PNG or TIFF")
+    if raw_mode.endswith("S"):
+        raise ValueError("signed pixels have no defined white; save it with 8 or 16 bits")
+    tags = getattr(image, "tag_v2", None)
+    if image.format != "TIFF" or tags is None:
+        return False
+    if reason := tiff.refusal(tags):
+        raise ValueError(reason)
+    return tiff.is_negative(tags, raw_mode)
 
 
 def _reason(error: Exception) -> str:
@@ -126,13 +173,18 @@ def decode(file: IO[bytes], name: str) -> Photo:
     Raises:
         BadImage: whatever is wrong with the file.
     """
-    if not file.read(1):
-        raise BadImage(name, "the file is empty")
+    head = file.read(HEAD)
     file.seek(0)
+    if not head:
+        raise BadImage(name, "the file is empty")
+    if reason := not_the_file(head) or what_helps(head, PurePath(name).suffix.lower()):
+        raise BadImage(name, reason)
     try:
         return _convert(file)
     # Decoders raise anything on damaged bytes: OSError, SyntaxError, ValueError, struct.error, zlib.error, MemoryError.
     except Exception as error:
+        if isinstance(error, UnidentifiedImageError) and head.startswith(tiff.STARTS):
+            raise BadImage(name, "is a TIFF of samples that Pillow does not read; save it with 8 or 16 bits") from error
         raise BadImage(name, _reason(error)) from error
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Condition
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -12,6 +13,36 @@ Result = TypeVar("Result")
 
 # At most so many decoded photos are in memory at once.
 MAX_THREADS = 4
+
+
+class Room:
+    """Pixels that may be decoded at a time, whichever threads do it: photos are read side by side while they are small.
+
+    Args:
+        pixels: so many; a photo of more is decoded alone.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._most = self._left = pixels
+        self._changed = Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room, and hold it while the block runs."""
+        wanted = min(pixels, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= wanted)
+            self._left -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += wanted
+                self._changed.notify_all()
+
+
+# A decoded pixel takes about twelve bytes, with the copies that are made of it on the way.
+ROOM = Room(24 * 10**6)
 
 
 @contextmanager
