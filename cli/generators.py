@@ -8,6 +8,7 @@ import click
 
 from gsdd.cli.options import GENERATOR, OUTPUT, dry_run_option
 from gsdd.cli.printer import Printer, printing, table, writing
+from gsdd.formats.text import shown
 
 MEGABYTE = 1e6
 COLUMNS = ("name", "parameters", "scale", "MB", "licence", "weights from", "here")
@@ -115,7 +116,7 @@ def export(generator: str, output: Path, dry_run: bool, force: bool, printer: Pr
     reference = (loaded := load_generator(generator, device="cpu")).reference
     size = export_weights(loaded, output, force=force, dry_run=dry_run)
     facts = {"generator": reference.name, "path": str(output), "bytes": size, "fingerprint": reference.fingerprint}
-    what = f"{reference.name}, {reference.parameters:,} parameters, {reference.fingerprint}"
+    what = f"{shown(reference.name)}, {reference.parameters:,} parameters, {reference.fingerprint}"
     printer.show_written(facts, what, dry_run)
 
 

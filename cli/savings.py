@@ -8,6 +8,7 @@ import click
 from gsdd.cli.options import PATH, PLACE
 from gsdd.cli.printer import Printer, printing
 from gsdd.formats.place import Place
+from gsdd.formats.text import shown
 
 if TYPE_CHECKING:
     from gsdd.inspect.savings import Rival, Savings
@@ -47,7 +48,7 @@ def _facts(report: "Savings") -> list[str]:
         "(the paper's 93.2 % is such a count)",
         f"file         {_size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
         f"{report.latents} HR images of {side}x{side}",
-        f"generator    {_size(report.generator_bytes)} for {report.generator} "
+        f"generator    {_size(report.generator_bytes)} for {shown(report.generator)} "
         + (
             "inside the file, not counted above"
             if report.embedded

@@ -329,6 +329,17 @@ def from_record(record: Mapping[str, Any]) -> Recipe:
     Raises:
         RecipeError: a later version's recipe, or values that are not sound.
     """
+    try:
+        return _of_record(record)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(
+            f"recipe: the file has values that no run writes ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _of_record(record: Mapping[str, Any]) -> Recipe:
     known = {*FLAT, "target_size", "target_bpp", "reduction"}
     if unknown := sorted(set(record) - known):
         raise RecipeError(f"recipe: the file has {unknown}, which this gsdd does not know; get a newer gsdd")

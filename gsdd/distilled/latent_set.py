@@ -28,6 +28,7 @@ from gsdd.errors import (
 from gsdd.formats import container
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.place import Place, Url, place_of
+from gsdd.formats.text import shown
 from gsdd.generators.embedded import unpack
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import check_fingerprint, load_generator
@@ -193,8 +194,8 @@ class LatentSet:
             number = numbers[error.number]
             name = self.class_names[int(self.class_index[number])]
             raise FormatError(
-                f"{self.path}: latent {number} (class {name}): the image that the generator makes of it is not finite; "
-                "the file is damaged, or made to harm"
+                f"{self.path}: latent {number} (class {shown(name)}): the image that the generator makes of it is not "
+                "finite; the file is damaged, or made to harm"
             ) from error
 
     def _own_generator(self, device: str) -> Generator:
@@ -207,8 +208,8 @@ class LatentSet:
         # A manifest may come from anywhere: it picks a name from our table, never a path on this machine.
         if made_with.name not in NAMED:
             raise GeneratorNotFoundError(
-                f"{self.path} was made with the generator {made_with.name} ({made_with.architecture}, fingerprint "
-                f"{made_with.fingerprint[:16]}, from {made_with.origin}); give its file with `generator=PATH`"
+                f"{self.path} was made with the generator {shown(made_with.name)} ({shown(made_with.architecture)}, "
+                f"fingerprint {made_with.fingerprint[:16]}, from {shown(made_with.origin)}); give its file with `generator=PATH`"
             )
         return made_with.name
 
@@ -224,9 +225,9 @@ class LatentSet:
         wanted = tuple(generator.latent_shape(self.manifest.hr_size))
         if self.manifest.latent_shape[1:] != wanted or generator.scale != self.manifest.generator.scale:
             raise GeneratorError(
-                f"{self.path}: generator {generator.reference.name} (x{generator.scale}) takes latents {list(wanted)} "
-                f"for {self.manifest.hr_size} px images, the file holds {list(self.manifest.latent_shape[1:])} for "
-                f"x{self.manifest.generator.scale}; use the generator {self.manifest.generator.name}"
+                f"{self.path}: generator {shown(generator.reference.name)} (x{generator.scale}) takes latents "
+                f"{list(wanted)} for {self.manifest.hr_size} px images, the file holds {list(self.manifest.latent_shape[1:])} for "
+                f"x{self.manifest.generator.scale}; use the generator {shown(self.manifest.generator.name)}"
             )
 
 

@@ -11,6 +11,7 @@ from gsdd.formats.document import Document
 from gsdd.formats.manifest import GENERATOR, Manifest, ManifestSource
 from gsdd.formats.origins import ORIGINS, Origin
 from gsdd.formats.place import Place
+from gsdd.formats.text import shown
 
 # What runs did whose recipes do not tell: those of before there was the option, and those of after it.
 ABSENT: Mapping[str, str] = {"crops": "random", "reduction": "sum"}
@@ -89,7 +90,7 @@ def _check_alike(first: Piece, piece: Piece) -> None:
 
 
 def _form(manifest: Manifest) -> dict[str, object]:
-    generator = f"{manifest.generator.name} ({manifest.generator.fingerprint[:16]})"
+    generator = f"{shown(manifest.generator.name)} ({manifest.generator.fingerprint[:16]})"
     return {"generator": generator, "hr_size": manifest.hr_size, "codec": manifest.codec}
 
 

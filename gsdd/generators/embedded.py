@@ -9,6 +9,7 @@ from safetensors.torch import load, save
 from gsdd.errors import FingerprintError, FormatError, GeneratorError
 from gsdd.formats.manifest import ManifestGenerator
 from gsdd.formats.place import Place
+from gsdd.formats.text import shown
 from gsdd.generators.export import plain
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import assemble
@@ -79,6 +80,6 @@ def _check_said(generator: Generator, made_with: ManifestGenerator, path: Place)
     named = NAMED.get(made_with.name)
     if named and made_with.fingerprint_fp16 != named.fingerprint_fp16:
         raise FingerprintError(
-            f"{path}: calls its generator {made_with.name}, which has other weights; if you trust the file, give it a "
-            "generator with `generator=PATH`"
+            f"{path}: calls its generator {shown(made_with.name)}, which has other weights; if you trust the file, "
+            "give it a generator with `generator=PATH`"
         )

@@ -7,6 +7,7 @@ import torch
 
 from gsdd.errors import GeneratorError, RecipeError
 from gsdd.formats.manifest import GeneratorReference
+from gsdd.formats.text import shown
 from gsdd.generators.frozen import FrozenNetwork, Network, freeze, graph_bytes
 from gsdd.generators.half import HalfPrecision
 from gsdd.kernels.backend import Backend
@@ -130,7 +131,7 @@ class Generator:
         if rest or not self._takes(side):
             step = self.scale * self.multiple_of
             raise RecipeError(
-                f"HR size {hr_size} cannot be made by generator {self.reference.name}: "
+                f"HR size {hr_size} cannot be made by generator {shown(self.reference.name)}: "
                 f"wanted a multiple of {step}, at least {self.scale * self.minimum}; choose another `hr_size`"
             )
         return CHANNELS, side, side
@@ -188,4 +189,4 @@ class Generator:
             raise self._complaint(f"latents on {z.device}", f"{self.device}; move one to the other with .to(device)")
 
     def _complaint(self, got: str, wanted: str) -> GeneratorError:
-        return GeneratorError(f"generator {self.reference.name} got {got}; wanted {wanted}")
+        return GeneratorError(f"generator {shown(self.reference.name)} got {got}; wanted {wanted}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from gsdd.errors import FingerprintError, GeneratorNotFoundError
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import GeneratorReference
+from gsdd.formats.text import shown
 from gsdd.generators.fingerprint import fingerprint, fingerprint_fp16
 from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.named import NAMED, NamedGenerator, find_named
@@ -107,12 +108,12 @@ def check_fingerprint(generator: Generator, expected: GeneratorReference) -> str
         return None
     if reference.fingerprint_fp16 == expected.fingerprint_fp16:
         return (
-            f"generator {reference.name}: the weights at hand and those that the file was made with ({expected.name}) "
-            "are the float32 and the float16 form of one network; images may differ by a few grey levels"
+            f"generator {shown(reference.name)}: the weights at hand and those that the file was made with "
+            f"({shown(expected.name)}) are the float32 and the float16 form of one network; images may differ by a few grey levels"
         )
     raise FingerprintError(
-        f"the file was made with generator {expected.name} (fingerprint {expected.fingerprint[:16]}), and "
-        f"{reference.name} has {reference.fingerprint[:16]}; give the right one with `generator=PATH`"
+        f"the file was made with generator {shown(expected.name)} (fingerprint {expected.fingerprint[:16]}), and "
+        f"{shown(reference.name)} has {reference.fingerprint[:16]}; give the right one with `generator=PATH`"
     )
 
 

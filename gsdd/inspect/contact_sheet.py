@@ -20,6 +20,7 @@ from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
 from gsdd.formats.atomic import check_output, write_atomically
 from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import crops_of, origins_of
+from gsdd.formats.text import shown
 from gsdd.inspect.reinvert import invert_again, recipe_of
 from gsdd.inspect.sheet import Row, Tile, draw_sheet
 from gsdd.metrics.psnr import psnr
@@ -219,7 +220,7 @@ def _facts(distilled: LatentSet, columns: Sequence[_Column]) -> list[str]:
     latent = "x".join(str(length) for length in manifest.latent_shape[1:])
     facts = (
         f"{len(manifest.classes)} classes, {len(distilled)} latents of {latent}, "
-        f"HR {manifest.hr_size}x{manifest.hr_size} by {manifest.generator.name}"
+        f"HR {manifest.hr_size}x{manifest.hr_size} by {shown(manifest.generator.name)}"
     )
     if len(columns) > 1:
         return [facts, "dB: PSNR to the real crop, RGB, uint8, no border shaved"]

@@ -20,6 +20,10 @@ from gsdd.run.choose import real_crops
 
 Images = NDArray[np.uint8]
 
+# What a stranger's file may have this machine repeat: ten times what the paper's preset takes.
+MOST_STEPS = 10_000
+MOST_FILTERS = 1 << 14
+
 
 def recipe_of(manifest: Manifest, feature_weights: Path | None = None) -> Recipe:
     """Read the recipe of a file, with the inversion steps that its run made.
@@ -32,13 +36,22 @@ def recipe_of(manifest: Manifest, feature_weights: Path | None = None) -> Recipe
         The recipe.
 
     Raises:
-        RecipeError: a later version's recipe, or the weights are missing or others.
+        RecipeError: a later version's recipe, one that would take very long, or the weights are missing or others.
     """
     recipe, steps = from_record(manifest.recipe), manifest.run.get("inversion_steps")
     weights = _found(recipe.features.weights, feature_weights) if recipe.features.weights else ""
-    return recipe.changed(
-        {"features.weights": weights, "inversion.steps": recipe.inversion.steps if steps is None else steps}
-    )
+    found = recipe.changed(
+        {
+            "features.weights": weights, "crops.hr_size": manifest.hr_size,
+            "inversion.steps": recipe.inversion.steps if steps is None else steps,
+        }
+    )  # fmt: skip
+    if found.inversion.steps > MOST_STEPS or found.features.filters > MOST_FILTERS:
+        raise RecipeError(
+            f"the file says that it was made by {found.inversion.steps} steps of inversion in {found.features.filters} "
+            f"features; at most {MOST_STEPS} and {MOST_FILTERS} are repeated: give no source"
+        )
+    return found
 
 
 def _found(digest: str, weights: Path | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gsdd.errors import FormatError
 from gsdd.formats.container import Contents, check_latents, read
 from gsdd.formats.place import Place, place_of
+from gsdd.formats.text import shown
 from gsdd.monitor import SILENT, Monitor
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class Verification:
         return (
             f"{self.path}: {len(seen.differing)} of {seen.images} images are not those of the file's author: the mean "
             f"of a block differs by up to {seen.largest_difference:.3f} grey levels (modulo 1), rounding explains "
-            f"{seen.tolerance:.3f}; generator {self.decoding.generator} on {self.decoding.device} has other weights, "
-            "or computes in less than float32 (bf16, fp16, TF32)"
+            f"{seen.tolerance:.3f}; generator {shown(self.decoding.generator)} on {self.decoding.device} has other "
+            "weights, or computes in less than float32 (bf16, fp16, TF32)"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gsdd.distill.spaces import feature_spec
 from gsdd.errors import KernelInputError, RecipeError
 from gsdd.formats.atomic import check_output, check_outside
 from gsdd.formats.endings import check_place
+from gsdd.formats.text import shown
 from gsdd.generators.generator import Generator
 from gsdd.generators.load import load_generator
 from gsdd.kernels.backend import Backend, choose
@@ -132,7 +133,7 @@ def _precision(recipe: Recipe, generator: Generator) -> Precision:
         return "bf16" if multiplies_bf16(generator.device) and generator.computes_in_bf16 else "fp32"
     if recipe.precision == "bf16" and not generator.computes_in_bf16:
         raise RecipeError(
-            f"`Recipe.precision`: got 'bf16', in which generator {generator.reference.name} does not run; "
+            f"`Recipe.precision`: got 'bf16', in which generator {shown(generator.reference.name)} does not run; "
             "wanted fp32 or auto"
         )
     return recipe.precision

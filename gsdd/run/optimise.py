@@ -20,6 +20,7 @@ from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import CHUNK, decode
 from gsdd.distilled.signature import signed_latents
 from gsdd.errors import OutputError
+from gsdd.formats.text import shown
 from gsdd.metrics.psnr import psnr_of_error
 from gsdd.parallel.chunks import CHUNK as USUAL_CHUNK
 from gsdd.parallel.chunks import even
@@ -115,7 +116,7 @@ def invert(chosen: Chosen, run: Run) -> Found:
     spaces = Spaces.of(run, source.real)
     if objection := run.generator.frozen.objection:
         run.monitor.note(
-            f"generator {run.generator.reference.name}: {objection}; it runs a second time on the way back"
+            f"generator {shown(run.generator.reference.name)}: {objection}; it runs a second time on the way back"
         )
     spent = warm_up(source, spaces, run) if run.deadline.is_set else 0.0
     if isinstance(state, Distillation):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from gsdd.errors import GeneratorNotFoundError
 from gsdd.formats.digest import file_digest
+from gsdd.formats.text import shown
 from gsdd.generators.generator import SCALE, Generator
 from gsdd.generators.load import load_file, load_generator
 from gsdd.generators.named import NAMED
@@ -128,6 +129,6 @@ def _digest(path: Path, changed: int, size: int) -> str:
 
 def _of_generator(generator: Generator, student: Mapping[str, Any] | None = None) -> Model:
     reference = generator.reference
-    kind = f"student {student['student']}, {reference.architecture}" if student else reference.architecture
+    kind = f"student {student['student']}, {shown(reference.architecture)}" if student else reference.architecture
     about = f"{kind}, {reference.parameters:,} parameters, weights {reference.fingerprint[:12]}"
     return Model(reference.name, about, generator.network, generator.device, generator.multiple_of, generator.minimum)

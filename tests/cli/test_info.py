@@ -58,7 +58,7 @@ def test_what_a_file_says_cannot_steer_the_terminal(sound, gsdd):
     manifest["source"]["licence"] = "\x1b[2J\nfile        other"
     sound.write_bytes(forge(manifest, tensors))
     out = gsdd("info", sound).out
-    assert "            licence ?[2J?file        other" in out.splitlines()
+    assert "            licence \\u001b[2J\\u000afile        other" in out.splitlines()
     assert "\x1b" not in out
 
 

@@ -1,0 +1,73 @@
+"""What people are told never ends a command's work; only the result, on stdout, must arrive."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+WORDS = [sys.executable, "-m", "gsdd"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def run(*words: object, **streams):
+    return subprocess.run([*WORDS, *map(str, words)], env=ENVIRONMENT, timeout=300, **streams)
+
+
+def closed_pipe() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.mark.parametrize("stream", [closed_pipe, full_disk])
+def test_a_stderr_that_fails_costs_the_progress_alone(stream, small_file, tmp_path):
+    descriptor = stream()
+    try:
+        done = run("expand", small_file, "-o", tmp_path / "pairs", "--json", stdout=subprocess.PIPE, stderr=descriptor)
+    finally:
+        os.close(descriptor)
+    assert done.returncode == 0
+    assert len(list((tmp_path / "pairs" / "HR").iterdir())) == 12
+    assert b'"written": 12' in done.stdout
+
+
+def test_and_an_error_still_has_its_exit_code(tmp_path):
+    descriptor = full_disk()
+    try:
+        assert run("info", tmp_path / "none.gsdd", stdout=subprocess.PIPE, stderr=descriptor).returncode == 1
+    finally:
+        os.close(descriptor)
+
+
+def test_a_result_that_does_not_arrive_is_an_error_in_one_line(small_file):
+    descriptor = full_disk()
+    try:
+        done = run("info", small_file, stdout=descriptor, stderr=subprocess.PIPE)
+    finally:
+        os.close(descriptor)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "gsdd: No space left on device\n"
+
+
+def test_names_are_the_same_in_every_locale(source, tmp_path):
+    """Class names, and so the bytes of the file, where the locale calls the bytes of names no text."""
+    folder = tmp_path / "p" / "café"
+    folder.mkdir(parents=True)
+    for photo in (source / "thing").iterdir():
+        (folder / f"ü{photo.name}").symlink_to(photo)
+    script = (
+        "import sys; from pathlib import Path; from gsdd.data.catalog import scan\n"
+        "found = scan(Path(sys.argv[1]), min_size=8)\n"
+        "sys.stdout.buffer.write(repr([(c.name, [p.path for p in c.photos]) for c in found.classes]).encode())"
+    )
+    plain = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [sys.executable, "-c", script, tmp_path / "p"]
+    places = (os.environ | more for more in ({"PYTHONUTF8": "1"}, plain))
+    told = [subprocess.run(words, env=place, capture_output=True, check=True).stdout for place in places]
+    assert told[0] == told[1]
+    assert "café" in told[0].decode() and "caf\\" not in told[0].decode()
