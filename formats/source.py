@@ -51,10 +51,14 @@ def _opened(place: Place) -> IO[bytes]:
     if not isinstance(place, Url):
         return opened(place)
     file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - it goes with the last reference
-    for chunk in _fetched(place):
-        file.write(chunk)
-    file.flush()
-    file.seek(0)
+    try:
+        for chunk in _fetched(place):
+            file.write(chunk)
+        file.flush()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 

@@ -209,7 +209,8 @@ class LatentSet:
         if made_with.name not in NAMED:
             raise GeneratorNotFoundError(
                 f"{self.path} was made with the generator {shown(made_with.name)} ({shown(made_with.architecture)}, "
-                f"fingerprint {made_with.fingerprint[:16]}, from {shown(made_with.origin)}); give its file with `generator=PATH`"
+                f"fingerprint {made_with.fingerprint[:16]}, from {shown(made_with.origin)}); give its file with "
+                "`generator=PATH`"
             )
         return made_with.name
 
@@ -226,8 +227,8 @@ class LatentSet:
         if self.manifest.latent_shape[1:] != wanted or generator.scale != self.manifest.generator.scale:
             raise GeneratorError(
                 f"{self.path}: generator {shown(generator.reference.name)} (x{generator.scale}) takes latents "
-                f"{list(wanted)} for {self.manifest.hr_size} px images, the file holds {list(self.manifest.latent_shape[1:])} for "
-                f"x{self.manifest.generator.scale}; use the generator {shown(self.manifest.generator.name)}"
+                f"{list(wanted)} for {self.manifest.hr_size} px images, the file holds "
+                f"{list(self.manifest.latent_shape[1:])} for x{self.manifest.generator.scale}; use the generator {shown(self.manifest.generator.name)}"
             )
 
 

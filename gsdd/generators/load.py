@@ -109,7 +109,8 @@ def check_fingerprint(generator: Generator, expected: GeneratorReference) -> str
     if reference.fingerprint_fp16 == expected.fingerprint_fp16:
         return (
             f"generator {shown(reference.name)}: the weights at hand and those that the file was made with "
-            f"({shown(expected.name)}) are the float32 and the float16 form of one network; images may differ by a few grey levels"
+            f"({shown(expected.name)}) are the float32 and the float16 form of one network; images may differ by a few "
+            "grey levels"
         )
     raise FingerprintError(
         f"the file was made with generator {shown(expected.name)} (fingerprint {expected.fingerprint[:16]}), and "
