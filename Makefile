@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test matrix lint types bench links clean
+.PHONY: demo test matrix attack lint types bench links clean
 
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,6 +20,11 @@ test: $(INSTALLED)      ## the whole suite
 
 matrix:                 ## the whole suite on every Python of this machine, with the oldest and the newest packages
 	$(PYTHON) .ci/matrix.py
+
+CASES ?= 200000
+attack: $(INSTALLED)    ## the long form of tests/attack: damage with right digests to every kind of file that is read
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python tests/attack/attacks.py $(CASES)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python tests/attack/writes.py 300 500
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
 """Runs `gsdd` commands, each in a process that is forked from one that has imported everything, and measures them.
 
-Each line on stdin is {"arguments": [...], "seconds": limit}; each answer {"code", "text", "seconds", "peak"}: the peak is
-of resident memory, in bytes, beyond what the imports took.
+Each line on stdin is {"arguments": [...], "seconds": limit}, with "fails": [n, errno] the n-th call that writes fails,
+where attack/failing.c is loaded; each answer {"code", "text", "seconds", "peak"}. The peak
+is of resident memory, in bytes, beyond what the imports took.
 """
 
+import ctypes
 import os
 import re
 import signal
@@ -28,7 +30,9 @@ def resident(name: str) -> int:
     return 1024 * int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 
 
-def child(words: list[str], report: int) -> int:
+def child(words: list[str], report: int, fails: list[int]) -> int:
+    if fails:
+        ctypes.CDLL(None).attack_fail_at(ctypes.c_long(fails[0]), fails[1])
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
     code = exit_code(words)
@@ -40,7 +44,7 @@ def serve(request: dict) -> dict:
     reading, writing = os.pipe()
     with tempfile.TemporaryFile("w+", errors="backslashreplace") as output:
         began = time.monotonic()
-        pid = forked(output.fileno(), lambda: child(request["arguments"], writing))
+        pid = forked(output.fileno(), lambda: child(request["arguments"], writing, request.get("fails", [])))
         os.close(writing)
         while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
             if time.monotonic() - began > request.get("seconds", 60):

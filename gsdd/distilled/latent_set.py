@@ -225,10 +225,12 @@ class LatentSet:
     def _check_shape(self, generator: Generator) -> None:
         wanted = tuple(generator.latent_shape(self.manifest.hr_size))
         if self.manifest.latent_shape[1:] != wanted or generator.scale != self.manifest.generator.scale:
+            made_with = self.manifest.generator
             raise GeneratorError(
                 f"{self.path}: generator {shown(generator.reference.name)} (x{generator.scale}) takes latents "
                 f"{list(wanted)} for {self.manifest.hr_size} px images, the file holds "
-                f"{list(self.manifest.latent_shape[1:])} for x{self.manifest.generator.scale}; use the generator {shown(self.manifest.generator.name)}"
+                f"{list(self.manifest.latent_shape[1:])} for x{made_with.scale}; use the generator "
+                f"{shown(made_with.name)}"
             )
 
 

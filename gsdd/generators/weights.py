@@ -47,11 +47,17 @@ def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
         GeneratorError: nothing recognises it, it is not x4 super-resolution of RGB images, or it takes many times the
             memory of its weights.
     """
-    with MemoryBound(sum(tensor.nbytes for tensor in tensors_in(state_dict))):
-        found = _recognised(state_dict, path)
-        if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
-            raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
-        _probe(found, path)
+    try:
+        with MemoryBound(sum(tensor.nbytes for tensor in tensors_in(state_dict))):
+            return _tried(_recognised(state_dict, path), path)
+    except MemoryError as error:
+        raise GeneratorError(f"{path}: is no network for this machine: {error}") from error
+
+
+def _tried(found: Identified, path: Place) -> Identified:
+    if not all(bool(value.isfinite().all()) for value in found.network.state_dict().values()):
+        raise GeneratorError(f"{path}: {found.architecture}: some weights are NaN or infinite; get the file again")
+    _probe(found, path)
     return found
 
 

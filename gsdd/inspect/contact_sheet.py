@@ -22,7 +22,7 @@ from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import crops_of, origins_of
 from gsdd.formats.text import shown
 from gsdd.inspect.reinvert import invert_again, recipe_of
-from gsdd.inspect.sheet import Row, Tile, draw_sheet
+from gsdd.inspect.sheet import MIN_TILE, Row, Tile, draw_sheet
 from gsdd.metrics.psnr import psnr
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
@@ -31,6 +31,8 @@ from gsdd.run.execution import searching
 from gsdd.selection.starting import starting_crops
 
 PER_CLASS = 4
+# Of a sheet, about.
+MOST_PIXELS = 64 * 10**6
 CPU = torch.device("cpu")
 
 Images = NDArray[np.uint8]
@@ -100,7 +102,10 @@ def contact_sheet(
     """
     _check(Path(output), per_class, force)
     distilled = file if isinstance(file, LatentSet) else read_latents(file)
-    shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class))
+    most = _most_classes(distilled.manifest.hr_size, per_class, columns=1 if source is None else 3)
+    shown = list(_first_of_each_class(distilled.class_index.tolist(), per_class, most))
+    if most < len(distilled.class_names):
+        monitor.note(f"the sheet shows the first {most} of {len(distilled.class_names)} classes")
     place = pick_device(device)
     monitor = announcing(monitor, device, place)
     model, note = distilled.load_generator(generator, device=place, force=force_generator)
@@ -129,10 +134,17 @@ def _check(output: Path, per_class: int, force: bool) -> None:
     check_output(output, force=force)
 
 
-def _first_of_each_class(class_index: Sequence[int], per_class: int) -> Iterator[int]:
+def _most_classes(hr_size: int, per_class: int, columns: int) -> int:
+    """Say how many classes a sheet has room for: one of thousands would take all memory, and nobody look at it."""
+    tile = hr_size + MIN_TILE
+    return max(1, MOST_PIXELS // (tile * tile * per_class * columns))
+
+
+def _first_of_each_class(class_index: Sequence[int], per_class: int, most: int) -> Iterator[int]:
+    """Number the first latents of the first classes."""
     seen = Counter[int]()
     for number, index in enumerate(class_index):
-        if seen[index] < per_class:
+        if index < most and seen[index] < per_class:
             yield number
         seen[index] += 1
 
@@ -235,4 +247,5 @@ def _rows(distilled: LatentSet, shown: Sequence[int], columns: Sequence[_Column]
     return [
         Row(entry.name, f"{len(tiles)} of {entry.latents}", tuple(tiles))
         for entry, tiles in zip(distilled.manifest.classes, groups, strict=True)
+        if tiles
     ]

@@ -19,6 +19,7 @@ from gsdd.errors import KernelInputError, MetricError, MissingExtraError, Missin
 from gsdd.formats.opening import read_whole
 from gsdd.metrics.global_frequency import global_frequency
 from gsdd.metrics.local_frequency import local_frequency
+from gsdd.metrics.mat_file import inflated
 from gsdd.metrics.matlab import blur, luma
 from gsdd.metrics.niqe import niqe
 from gsdd.metrics.regression_forest import RegressionForest
@@ -170,7 +171,8 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
     except ImportError as error:
         raise MissingExtraError("NRQM's model.mat is read with scipy; pip install scipy") from error
     try:
-        content = loadmat(io.BytesIO(read_whole(model_file, MOST_BYTES)), variable_names=["model"], simplify_cells=True)
+        data = inflated(read_whole(model_file, MOST_BYTES))
+        content = loadmat(io.BytesIO(data), variable_names=["model"], simplify_cells=True)
         struct = content["model"]
         pairs = zip(struct["rf"], FEATURES, strict=True)
         forests = tuple(RegressionForest.of_arrays(arrays, features) for arrays, features in pairs)

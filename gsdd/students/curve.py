@@ -1,5 +1,6 @@
 """What a training tells of itself: the mean of each term over some steps, and the validations."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,25 @@ class Curve:
         """Return all of it, as JSON has it."""
         return {"points": self.points, "validations": self.validations, "sums": self._sums, "count": self._count}
 
+    @staticmethod
+    def checked(document: object) -> Mapping[str, Any]:
+        """Give back what `to_dict` gave; ValueError where a checkpoint holds something else."""
+        kinds = {"points": list, "validations": list, "sums": dict, "count": int}
+        if not isinstance(document, dict) or any(type(document.get(name)) is not kind for name, kind in kinds.items()):
+            raise ValueError("its curve is none")
+        rows = [*document["points"], *document["validations"], document["sums"]]
+        if not all(isinstance(row, dict) and all(map(_is_number, row.values())) for row in rows):
+            raise ValueError("its curve has something else than numbers")
+        wanted = {"points": {"step", "pixel"}, "validations": {"step", "psnr_y"}}
+        if not all(names <= row.keys() for name, names in wanted.items() for row in document[name]):
+            raise ValueError("its curve has other points")
+        return document
+
     def load(self, document: Mapping[str, Any]) -> None:
         """Go on from `to_dict()`."""
         self.points, self.validations = [*document["points"]], [*document["validations"]]
         self._sums, self._count = {**document["sums"]}, int(document["count"])
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]

@@ -50,11 +50,7 @@ class TrainingState:
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> "TrainingState":
         """Put together what `parts` took apart; ValueError if that is no such state."""
-        curve = facts["curve"]
-        kinds = {"points": list, "validations": list, "sums": dict, "count": int}
-        if not isinstance(curve, dict) or any(type(curve.get(name)) is not kind for name, kind in kinds.items()):
-            raise ValueError("its curve is none")
-        return cls(number_of(facts, "step"), tensors, curve)
+        return cls(number_of(facts, "step"), tensors, Curve.checked(facts.get("curve")))
 
 
 class Trainer:

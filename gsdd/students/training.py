@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gsdd.errors import Interrupted
+from gsdd.errors import Interrupted, OutputError
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import pick_device
 from gsdd.run.checkpoint import Kinds
@@ -140,7 +140,10 @@ def train_resumably(
     journal = Journal(output, seconds=keeping.seconds, monitor=keeping.monitor, force=keeping.force, kinds=KINDS)
     state = journal.begin(identity)
     if state is not None:
-        trainer.load(state)
+        try:
+            trainer.load(state)
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise OutputError(f"{journal.path}: holds no state of this training; remove it to start anew") from error
         keeping.monitor.note(f"continuing after step {state.step} of {trainer.recipe.steps}")
 
     def keep(trainer: Trainer) -> None:

@@ -62,7 +62,7 @@ def large_file(path: Path, parts, size: int) -> Path:
 
 
 def test_info_of_a_large_file_takes_a_few_megabytes(measured, tmp_path, parts):
-    path = large_file(tmp_path / "large.gsdd", parts, 150 * MB)
+    path = large_file(tmp_path / "large.gsdd", parts, 250 * MB)
     assert path.stat().st_size > 600 * MB
     answer = measured("info", path)
     assert answer["code"] == 0, answer["text"]
@@ -141,7 +141,7 @@ def test_a_stream_of_one_huge_latent_is_refused_by_its_declared_size(measured, t
         (lambda file: file.attrs.update(x="y"), "has attributes"),
         (lambda file: file["latents"].attrs.update(x="y"), "or has attributes"),
         (
-            lambda file: replaced(file, dtype=h5py.enum_dtype({"A": 0, "B": 1}, basetype="u1")),
+            lambda file: replaced(file, dtype=h5py.enum_dtype({"A": 0}, "u1")),
             "another type than plain",
         ),
         (lambda file: compact(file), "is not a plain contiguous dataset"),
@@ -195,7 +195,7 @@ def test_a_url_that_sends_more_than_its_header_calls_for_is_given_up(tmp_path):
     (tmp_path / "b.gsdd").write_bytes(data + bytes(3 * MB))
     for reader in (files.read, files.read_head):
         with serving(tmp_path / "b.gsdd") as server, pytest.raises(FormatError, match="that its header calls for"):
-            reader(server.url("whole"))
+            reader(server.url("good"))
 
 
 def test_what_inflates_to_much_is_refused_before_it_does(refusal):

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from heard import Heard
 from pairs.small_file import compact_generator, copy_photos, write_small_file
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
@@ -154,3 +155,32 @@ def test_psnr_below_an_image_is_that_of_skimage(file, source):
     column = _compared("distilled", noisy, [_Column("real crop", real, ("", ""))])
     assert column.captions == tuple(f"{peak_signal_noise_ratio(a, b):.1f} dB" for a, b in zip(real, noisy, strict=True))
     assert torch.is_grad_enabled()
+
+
+def test_a_sheet_of_many_classes_shows_the_first_of_them_and_says_so(tmp_path, source):
+    names = [f"class {number:03}" for number in range(12)]
+    path = write_small_file(tmp_path / "many.gsdd", source, class_names=names)
+    heard = Heard()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gsdd.inspect.contact_sheet.MOST_PIXELS", 3 * 4 * (64 + 128) ** 2)
+        sheet = contact_sheet(path, tmp_path / "sheet.png", monitor=heard)
+    assert "the sheet shows the first 3 of 12 classes" in heard.notes
+    assert sheet.height < 800
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"inversion_steps": 10**9}, "at most 10000 and 16384 are repeated"),
+        ({"feature_filters": 10**12}, "at most 10000 and 16384 are repeated"),
+        ({"lr": "x"}, "lr"),
+        ({"features": [1]}, "features"),
+        ({"target_bpp": {}, "target_size": [1]}, ""),
+        ({"feature_weights": 7}, ""),
+    ],
+)
+def test_a_recipe_of_a_file_that_no_run_wrote_is_refused_in_one_line(small_file, recipe, said):
+    manifest = read_latents(small_file).manifest
+    with pytest.raises(RecipeError, match=said) as caught:
+        recipe_of(replace(manifest, recipe={**manifest.recipe, **recipe}))
+    assert "\n" not in str(caught.value)

@@ -22,6 +22,7 @@ from pairs.counting import Counting, Watched
 from pairs.small_file import compact_generator, write_pairs
 
 import gsdd
+import gsdd.errors
 from gsdd.data.degradation import low_resolution
 from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import Interrupted, OutputError
@@ -35,6 +36,16 @@ METHODS = ("fork", "spawn", "forkserver")
 def latents(photos, tmp_path_factory):
     """60 pairs of 64x64: seven whole chunks and a half."""
     return read_latents(write_pairs(tmp_path_factory.mktemp("cache") / "a.gsdd", photos, 60))
+
+
+def holding(latents, values):
+    """The same file with other latents, all of one class."""
+    classes = (replace(latents.manifest.classes[0], latents=len(values)),)
+    manifest = replace(latents.manifest, codec="fp32", classes=classes)
+    document = replace(latents.contents.document, manifest=manifest)
+    contents = replace(latents.contents, document=document, tensors={"latents": values.numpy()})
+    index = torch.zeros(len(values), dtype=torch.int64)
+    return replace(latents, manifest=manifest, contents=contents, class_index=index)
 
 
 def filled(latents, folder, **generator):
@@ -76,7 +87,7 @@ def test_what_comes_back_from_a_worker_finds_the_file_that_is_open_here(latents,
 
 
 def test_the_monitor_hears_how_many_pairs_of_all_files_are_decoded(latents, tmp_path):
-    shorter = replace(latents, latents=latents.latents[:12].flip(0))
+    shorter = holding(latents, latents.latents[:12].flip(0))
     filled(latents, tmp_path)
     heard = Heard()
     cache = PairCache([shorter, latents, shorter], Watched(Counting(), heard), tmp_path)
@@ -112,7 +123,7 @@ def test_a_generator_that_was_asked_for_is_loaded_all_the_same(latents, tmp_path
 
 def test_other_latents_and_other_weights_have_files_of_their_own(latents, tmp_path):
     generator = Counting()
-    other = replace(latents, latents=latents.latents.flip(0))
+    other = holding(latents, latents.latents.flip(0))
     PairCache([latents, other], Watched(generator), tmp_path)
     assert generator.calls == 16
     assert len(list(tmp_path.iterdir())) == 2
@@ -230,3 +241,23 @@ def test_the_dataset_takes_the_folder(latents, tmp_path):
     again = gsdd.DistilledPairs(latents.path, cache=str(tmp_path), gt_size=32)
     assert len(list(tmp_path.iterdir())) == 1
     assert torch.equal(first.item(17, 0)["gt"], again.item(17, 0)["gt"])
+
+
+def test_pairs_that_are_cut_short_while_they_are_mapped_are_named(latents, tmp_path):
+    """To look at a page that is gone would end the process by SIGBUS."""
+    cache = filled(latents, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    os.truncate(kept, 5000)
+    with pytest.raises(gsdd.errors.GsddError, match="the decoded pairs were cut short"):
+        cache.pair(59)
+    again = filled(latents, tmp_path)
+    assert again.pair(59)[1].shape == (3, 64, 64)
+
+
+def test_pairs_of_which_a_byte_was_changed_are_decoded_again(latents, tmp_path):
+    wanted = [image.tobytes() for image in filled(latents, tmp_path).pair(7)]
+    (kept,) = tmp_path.iterdir()
+    data = bytearray(kept.read_bytes())
+    data[7 * len(data) // 60 + 100] ^= 1
+    kept.write_bytes(data)
+    assert [image.tobytes() for image in filled(latents, tmp_path).pair(7)] == wanted

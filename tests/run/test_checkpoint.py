@@ -237,3 +237,44 @@ def test_differences_name_both_values_and_what_only_one_has():
         "sea: there none, here 2",
         "sky: there 5, here none",
     )
+
+
+def forged(state, change) -> bytes:
+    """A checkpoint whose parts were changed, with the right digest."""
+
+    @dataclass(frozen=True)
+    class Changed:
+        tensors: dict
+        facts: dict
+
+        def parts(self):
+            return self.tensors, self.facts
+
+    tensors, facts = (dict(part) for part in state.parts())
+    change(tensors, facts)
+    file = io.BytesIO()
+    name = next(name for name, kind in STAGES.items() if isinstance(state, kind))
+    write(file, Checkpoint({"seed": 0}, Changed(tensors, facts)), {name: Changed})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, facts: tensors.pop("adam.first"),
+        lambda tensors, facts: tensors.update({"adam.steps": torch.zeros(99, dtype=torch.int64)}),
+        lambda tensors, facts: tensors.update({"adam.latents": torch.zeros(5)}),
+        lambda tensors, facts: tensors.update({"inverted.error": torch.zeros(5)}),
+        lambda tensors, facts: tensors["adam.latents"].fill_(float("nan")),
+        lambda tensors, facts: facts.pop("iterations"),
+        lambda tensors, facts: facts.update({"iterations": "3"}),
+        lambda tensors, facts: facts.update({"inverted.steps": [1]}),
+    ],
+)
+def test_a_checkpoint_of_no_state_is_refused_though_its_digest_holds(change):
+    latents, errors = torch.rand(5, 3, 8, 8), torch.ones(5, dtype=torch.float64)
+    adam = AdamState(latents.clone(), latents * 0, latents * 0, torch.zeros(5, dtype=torch.int64))
+    state = Distillation(adam, 2, replace(not_inverted(latents), error=errors, error_start=errors))
+    assert isinstance(from_bytes(forged(state, lambda tensors, facts: None)).state, Distillation)
+    with pytest.raises(FormatError, match="it holds no state of a job"):
+        from_bytes(forged(state, change))
