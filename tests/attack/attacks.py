@@ -169,7 +169,7 @@ def with_other_entries(data: bytes, draw: Random) -> bytes:
 def with_other_directory(data: bytes, draw: Random) -> bytes:
     """An archive whose lists of entries were changed: sizes, places, methods, names, numbers of disks."""
     changed = bytearray(data)
-    marks = [match.start() for match in re.finditer(rb"PK(\1\2|\3\4|\5\6|\6\6|\6\7)", data)]
+    marks = [match.start() for match in re.finditer(b"PK(?:\x01\x02|\x03\x04|\x05\x06|\x06\x06|\x06\x07)", data)]
     for _ in range(int(draw.integers(1, 4))):
         place = marks[draw.integers(len(marks))] + 4 + int(draw.integers(0, 44))
         if place < len(changed):

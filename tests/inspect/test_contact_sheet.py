@@ -174,9 +174,9 @@ def test_a_sheet_of_many_classes_shows_the_first_of_them_and_says_so(tmp_path, s
         ({"inversion_steps": 10**9}, "at most 10000 and 16384 are repeated"),
         ({"feature_filters": 10**12}, "at most 10000 and 16384 are repeated"),
         ({"lr": "x"}, "lr"),
-        ({"features": [1]}, "features"),
-        ({"target_bpp": {}, "target_size": [1]}, ""),
-        ({"feature_weights": 7}, ""),
+        ({"features": [1]}, "wanted|no run writes"),
+        ({"target_bpp": {}, "target_size": [1]}, "wanted|no run writes"),
+        ({"feature_weights": 7}, "wanted|no run writes"),
     ],
 )
 def test_a_recipe_of_a_file_that_no_run_wrote_is_refused_in_one_line(small_file, recipe, said):
