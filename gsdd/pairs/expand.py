@@ -99,12 +99,14 @@ def expand(
     report = _report(tree, len(missing))
     if dry_run:
         return report
-    tree.make_root()
     made_with = joint_sha256([latents.manifest.generator.fingerprint for latents in sets])
+    needed = bool(missing or generator or found is None or found.generator != made_with)
+    decoder = Decoder(generator, device, force_generator, monitor)
+    # Before the folder is made: weights that are not here leave nothing behind.
+    weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets]) if needed else ""
+    tree.make_root()
     with working_on(tree.root / WORK):
-        if missing or generator or found is None or found.generator != made_with:
-            decoder = Decoder(generator, device, force_generator, monitor)
-            weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets])
+        if needed:
             _take(tree, found, replace(claim, generator=weights), force)
             _write_pairs(sets, decoder, tree, missing)
         tree.tidy()
