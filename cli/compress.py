@@ -18,9 +18,10 @@ from gsdd.recipe import DEFAULT_PRESET, FLAT, PRESETS, Recipe
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 GROUPS = {
+    "Which photos": ("--classes", "--scores", "--keep-above", "--drop-duplicates", "--on-bad-image"),
     "What is made": ("--output", "--ipc", "--hr-size", "--target", "--codec", "--licence"),
     "How it is made": (
-        "--preset", "--generator", "--inversion-steps", "--iterations", "--seed", "--on-bad-image", "--config", "--set",
+        "--preset", "--generator", "--inversion-steps", "--iterations", "--seed", "--config", "--set",
     ),
     "How it runs": ("--device", "--time-budget", "--dry-run", "--force"),
     "What is printed": ("--json", "--quiet", "--help"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -125,6 +126,8 @@ class SettingOptions:
 
     def _option(self, entry: Setting, option: str, kind: Any) -> Decorator:  # noqa: ANN401
         shown = "" if entry.value in (None, "") else f"  [{self.unset}: {entry.value}]"
+        if entry.kind is bool:
+            return click.option(option, is_flag=True, default=None, help=entry.about.text)
         return click.option(option, type=kind or _type(entry.kind), help=entry.about.text + shown)
 
 
@@ -139,6 +142,10 @@ COMPRESS_OPTIONS = SettingOptions(
         "inversion.steps": "--inversion-steps",
         "matching.iterations": "--iterations",
         "seed": "--seed",
+        "crops.classes": "--classes",
+        "crops.scores": "--scores",
+        "crops.keep_above": "--keep-above",
+        "crops.drop_duplicates": "--drop-duplicates",
         "crops.on_bad_image": "--on-bad-image",
     },
     unset="standard",
@@ -165,4 +172,5 @@ def _type(kind: Any) -> Any:  # noqa: ANN401
     for each in (kind, *get_args(kind)):
         if get_origin(each) is Literal:
             return click.Choice(get_args(each))
-    return kind if kind in (int, float) else str
+    values = [each for each in get_args(kind) if each is not NoneType] or [kind]
+    return values[0] if values in ([int], [float]) else str

@@ -9,8 +9,8 @@ ARGUMENT = re.compile(r"(?P<name>[A-Za-z][\w.]*)(?:=(?P<value>.+))?")
 
 # Arguments whose options have their names.
 NAMESAKES = (
-    "by_class", "cache", "device", "feature_weights", "force", "force_generator", "hr_size", "ipc", "lpips_trunk",
-    "nrqm_model", "on_bad_image", "scale", "subset", "tune",
+    "by_class", "cache", "classes", "device", "drop_duplicates", "feature_weights", "force", "force_generator",
+    "hr_size", "ipc", "keep_above", "lpips_trunk", "nrqm_model", "on_bad_image", "scale", "scores", "subset", "tune",
 )  # fmt: skip
 # Of an argument, or the path of a setting, the option that it is.
 OPTIONS = {

@@ -11,7 +11,7 @@ from gsdd.formats.canonical import dumps, loads, quote
 from gsdd.formats.manifest import Manifest, check_object, from_json
 from gsdd.formats.tensors import TensorEntry, parse_entry
 
-MAJOR, MINOR = 1, 3
+MAJOR, MINOR = 1, 4
 MAX_TEXT = 4 * 2**20
 _OWN_FIELDS = ("version", "tensors", "digest")
 

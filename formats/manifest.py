@@ -8,12 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, get_origin
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import dumps, quote
 from gsdd.formats.codecs import CODECS, GIVEN_UP
 from gsdd.formats.tensors import FREE, MAX_INTEGER, Layout
+
+Record = TypeVar("Record")
 
 CHANNELS = 3
 SIGNATURE = (8, 8)
@@ -88,7 +90,10 @@ class ManifestClass:
 
 @dataclass(frozen=True)
 class ManifestSource:
-    """Summary of the photos: images used, their bytes, a digest of their list, what was left out."""
+    """Summary of the photos: images used, their bytes, a digest of their list, what was left out.
+
+    `dropped` counts, by reason, photos that could be used and that the user chose to do without.
+    """
 
     images: int = field(metadata=_FROM_ONE)
     bytes: int
@@ -96,9 +101,13 @@ class ManifestSource:
     skipped: int
     ignored: int
     licence: str
+    dropped: Mapping[str, int] = field(default_factory=dict, metadata=_OPTIONAL)
 
     def __post_init__(self) -> None:
         _check_fields("source", self)
+        for reason, count in self.dropped.items():
+            _check_text("source.dropped", reason, _ONE_LINE)
+            _check_integer(f"source.dropped.{reason}", count, 1)
 
 
 @dataclass(frozen=True)
@@ -151,8 +160,8 @@ class Manifest:
 
     @property
     def minor(self) -> int:
-        """The lowest minor version of a file with signatures that has its codec, and its generator if it holds that."""
-        return max(2 if self.generator.embedded else 1, CODECS[self.codec].since)
+        """The lowest minor version of a file with signatures that has its codec, and its optional fields."""
+        return max(2 if self.generator.embedded else 1, CODECS[self.codec].since, 4 if self.source.dropped else 1)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -189,7 +198,7 @@ class Manifest:
         """Give the manifest as JSON objects, without the fields that `Document` adds."""
         own = {name: getattr(self, name) for name in ("codec", "hr_size", "privacy")}
         plain = {name: dict(getattr(self, name)) for name in ("recipe", "run", "training")}
-        records = {name: _plain(getattr(self, name)) for name in ("generator", "source")}
+        records = {name: as_object(getattr(self, name)) for name in ("generator", "source")}
         return {**FIXED, **own, **plain, **records, "classes": [asdict(each) for each in self.classes]}
 
 
@@ -214,9 +223,9 @@ def from_json(document: object, newer: bool) -> Manifest:
     if not isinstance(known["classes"], list):
         raise FormatError(f"classes are {quote(known['classes'])}; wanted a list")
     records: dict[str, Any] = {
-        "generator": _record(ManifestGenerator, "generator", known["generator"], newer),
-        "source": _record(ManifestSource, "source", known["source"], newer),
-        "classes": tuple(_record(ManifestClass, "class", each, newer) for each in known["classes"]),
+        "generator": record_of(ManifestGenerator, "generator", known["generator"], newer),
+        "source": record_of(ManifestSource, "source", known["source"], newer),
+        "classes": tuple(record_of(ManifestClass, "class", each, newer) for each in known["classes"]),
     }
     return Manifest(**{**{name: known[name] for name in names}, **records})
 
@@ -245,8 +254,19 @@ def check_object(where: str, value: object, names: Iterable[str], newer: bool) -
     return value
 
 
-def _record(kind: type, where: str, value: object, newer: bool) -> Any:  # noqa: ANN401
-    names = [each.name for each in fields(kind)]
+def record_of(kind: type[Record], where: str, value: object, newer: bool) -> Record:
+    """Build a part of a manifest from parsed JSON of unknown origin.
+
+    Args:
+        kind: of the part.
+        where: what it is, for the message.
+        value: the JSON object; a field that may be left out is not empty.
+        newer: whether it may have fields that are unknown.
+
+    Raises:
+        FormatError: a field is missing, unknown, or has a value that no sound file holds.
+    """
+    names = [each.name for each in fields(kind)]  # type: ignore[arg-type]
     optional = _optional(kind)
     absent = {name for name in optional if not (isinstance(value, dict) and name in value)}
     known = check_object(where, value, set(names) - absent, newer)
@@ -255,7 +275,8 @@ def _record(kind: type, where: str, value: object, newer: bool) -> Any:  # noqa:
     return kind(**{name: known[name] for name in names if name not in absent})
 
 
-def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+def as_object(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give a part of a manifest as a JSON object, without the optional fields that are empty."""
     optional = _optional(type(record))
     return {name: value for name, value in asdict(record).items() if value or name not in optional}
 
@@ -271,7 +292,7 @@ def _check_fields(where: str, record: Any) -> None:  # noqa: ANN401
             _check_integer(name, value, each.metadata.get("least", 0))
         elif each.type is str:
             _check_text(name, value, each.metadata)
-        elif each.type == Mapping[str, Any] and not isinstance(value, Mapping):
+        elif get_origin(each.type) is Mapping and not isinstance(value, Mapping):
             raise FormatError(f"{name} is {quote(value)}; wanted a JSON object")
 
 

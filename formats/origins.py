@@ -4,12 +4,12 @@ They are told in the manifest's `run`, so that a reader that does not care passe
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from gsdd.errors import FormatError
 from gsdd.formats.canonical import quote
-from gsdd.formats.manifest import Manifest, ManifestSource, check_object
+from gsdd.formats.manifest import Manifest, ManifestSource, as_object, check_object, record_of
 
 # Of each class, a digest of the places that its crops have in the photos.
 CROPS = "crops_sha256"
@@ -38,7 +38,7 @@ class Origin:
             "classes": list(self.classes),
             "recipe": dict(self.recipe),
             "run": dict(self.run),
-            "source": asdict(self.source),
+            "source": as_object(self.source),
         }
 
 
@@ -88,19 +88,15 @@ def origins_of(manifest: Manifest, path: object = "the manifest") -> tuple[Origi
 
 
 def _origin(value: object) -> Origin:
-    said = _object(value, Origin)
+    said = check_object("Origin", value, [each.name for each in fields(Origin)], newer=False)
     classes = _list(said["classes"])
     if not all(isinstance(name, str) for name in classes):
         raise FormatError(f"classes are {quote(classes)}; wanted names")
     for name in ("recipe", "run"):
         if not isinstance(said[name], Mapping):
             raise FormatError(f"{name} is {quote(said[name])}; wanted a JSON object")
-    source = ManifestSource(**_object(said["source"], ManifestSource))
+    source = record_of(ManifestSource, "source", said["source"], newer=False)
     return Origin(tuple(classes), said["recipe"], said["run"], source)
-
-
-def _object(value: object, kind: type) -> dict[str, Any]:
-    return check_object(kind.__name__, value, [each.name for each in fields(kind)], newer=False)
 
 
 def _list(value: object) -> list[Any]:

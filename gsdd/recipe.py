@@ -87,7 +87,28 @@ class Crops:
         About("Crops that latents begin from: random, or herding, whose mean of features is their class's."),
     ] = "herding"
     real: Annotated[int, About("Real crops a class that are kept in memory to match with.", 1)] = 256
+    classes: Annotated[
+        str, About("Of photos: folders, none (all are one), clusters:K of those that look alike, or auto.")
+    ] = "auto"
+    scores: Annotated[str, About("Path of a CSV file with a quality score for each photo.")] = ""
+    keep_above: Annotated[float | None, About("Drop photos whose score is not above this.")] = None
+    drop_duplicates: Annotated[bool, About("Drop photos that look like another one, of any class.")] = False
     on_bad_image: Annotated[OnBadImage, About("Name unusable photos and skip them, or fail at the first.")] = "skip"
+
+    def check(self) -> None:
+        """Refuse values that do not go together."""
+        if not re.fullmatch(r"auto|folders|none|clusters:([2-9]|[1-9]\d{1,3})", self.classes):
+            raise RecipeError(
+                f"`Crops.classes`: got {self.classes!r}, wanted auto, folders, none or clusters:K, K from 2 to 9999"
+            )
+        if bool(self.scores) != (self.keep_above is not None):
+            given, missing = ("scores", "keep_above") if self.scores else ("keep_above", "scores")
+            raise RecipeError(f"`Crops.{missing}`: got none beside `Crops.{given}`; give both, or neither")
+
+    @property
+    def clusters(self) -> int:
+        """K of `clusters:K`; 0 where classes are no clusters, or auto decides."""
+        return int(self.classes.partition(":")[2] or 0)
 
 
 @configuration
@@ -308,16 +329,24 @@ FLAT: Mapping[str, str] = {
     "precision": "precision", "chunk": "chunk", "seed": "seed",
 }  # fmt: skip
 
+# Those that manifests have had since then, where they are set.
+SINCE: Mapping[str, str] = {
+    "drop_duplicates": "crops.drop_duplicates", "scores": "crops.scores", "keep_above": "crops.keep_above"
+}  # fmt: skip
+
 
 def to_record(recipe: Recipe) -> dict[str, Any]:
-    """Write a recipe as manifests keep it: flat, under the names of before there were groups."""
+    """Write a recipe as manifests keep it: flat, under the names of before there were groups.
+
+    What `classes` became depends on the photos, and is not in it.
+    """
     values = {entry.path: entry.value for entry in settings(recipe)}
     size, is_bpp = parse_target(recipe.storage.target) if recipe.storage.target else (0.0, True)
     target = {"target_size": "" if is_bpp else recipe.storage.target, "target_bpp": size if is_bpp else 0.0}
     record = {name: values[path] for name, path in FLAT.items()} | target | {"codec": recipe.storage.codec_name}
     if not recipe.chunk:
         del record["chunk"]  # earlier versions, which do not know it, read the file
-    return record
+    return record | {name: values[path] for name, path in SINCE.items() if values[path] not in (None, "", False)}
 
 
 def from_record(record: Mapping[str, Any]) -> Recipe:
@@ -340,7 +369,7 @@ def from_record(record: Mapping[str, Any]) -> Recipe:
 
 
 def _of_record(record: Mapping[str, Any]) -> Recipe:
-    known = {*FLAT, "target_size", "target_bpp", "reduction"}
+    known = {*FLAT, *SINCE, "classes", "classes_why", "target_size", "target_bpp", "reduction"}
     if unknown := sorted(set(record) - known):
         raise RecipeError(f"recipe: the file has {unknown}, which this gsdd does not know; get a newer gsdd")
     target = record.get("target_size") or (f"{record['target_bpp']}bpp" if record.get("target_bpp") else "")
@@ -348,4 +377,7 @@ def _of_record(record: Mapping[str, Any]) -> Recipe:
     values = {
         FLAT[name]: value for name, value in record.items() if name in FLAT and not (target and name == "codec_step")
     }
-    return Recipe().changed({**values, "storage.target": target})
+    since = {path: record[name] for name, path in SINCE.items() if name in record}
+    return Recipe().changed(
+        {**values, **since, "crops.classes": record.get("classes", "folders"), "storage.target": target}
+    )

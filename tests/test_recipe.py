@@ -10,7 +10,7 @@ from recipes import changed
 
 from gsdd.configuration import parse_assignments, settings
 from gsdd.errors import RecipeError
-from gsdd.recipe import FLAT, PRESETS, Crops, Inversion, Matching, Recipe, Storage, from_record, to_record
+from gsdd.recipe import FLAT, PRESETS, SINCE, Crops, Inversion, Matching, Recipe, Storage, from_record, to_record
 
 ROOT = Path(__file__).parents[1]
 
@@ -118,7 +118,7 @@ def test_a_slip_in_a_toml_file_is_told_likewise(toml, text, tmp_path):
 def test_records_of_0_1_0_are_read_and_those_of_a_later_version_refused():
     record = to_record(Recipe.preset("quick")) | {"reduction": "sum"}
     assert from_record(record).matching == Recipe.preset("quick").matching
-    assert from_record({"lam": 0.2}) == Recipe(matching=Matching(lam=0.2))
+    assert from_record({"lam": 0.2}) == Recipe(crops=Crops(classes="folders"), matching=Matching(lam=0.2))
     with pytest.raises(RecipeError, match=r"the file has \['warp'\], which this gsdd does not know"):
         from_record({"warp": 9})
 
@@ -128,7 +128,8 @@ def test_every_field_has_a_help_text_and_every_flat_name_a_field():
     assert all(entry.about.text.endswith(".") for entry in entries.values())
     assert set(FLAT.values()) <= set(entries)
     assert {name for name in entries if name not in FLAT.values()} == {
-        "generator", "crops.ipc", "crops.on_bad_image", "storage.target", "storage.container", "storage.licence"
+        "generator", "crops.ipc", "crops.classes", "crops.on_bad_image", "storage.target", "storage.container",
+        "storage.licence", *SINCE.values(),
     }  # fmt: skip
 
 

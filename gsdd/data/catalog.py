@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import median_low
@@ -62,13 +62,33 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Sorting:
+    """How photos got their classes.
+
+    Attributes:
+        by: folders, none (all are one class), or clusters:K.
+        why: what decided that; "" where nothing was to be decided.
+    """
+
+    by: str = "folders"
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Catalog:
-    """All usable photos of a folder, classes sorted bytewise by name; each class has at least one photo."""
+    """All usable photos of a folder, classes sorted bytewise by name; each class has at least one photo.
+
+    `dropped` are photos that could be used and that somebody chose to do without; `layout` says which folder was taken
+    where another one was given.
+    """
 
     root: Path
     classes: tuple[PhotoClass, ...]
     skipped: tuple[Skipped, ...]
     ignored_entries: tuple[Ignored, ...]
+    dropped: tuple[Skipped, ...] = ()
+    sorting: Sorting = Sorting()
+    layout: str = ""
 
     @property
     def ignored(self) -> int:
@@ -83,22 +103,48 @@ class Catalog:
     @property
     def bytes(self) -> int:
         """How many bytes their files have."""
-        return sum(record.bytes for record in self._records())
+        return sum(record.bytes for record in self.records)
 
     @property
     def sha256(self) -> str:
         """The sha256 of what `sha256sum` prints for the usable photos, sorted bytewise."""
-        lines = sorted(f"{record.sha256}  {record.path}\n".encode() for record in self._records())
+        lines = sorted(f"{record.sha256}  {record.path}\n".encode() for record in self.records)
         return hashlib.sha256(b"".join(lines)).hexdigest()
 
     @property
     def conversions(self) -> Mapping[str, int]:
         """How many photos each conversion was needed for, the most frequent first."""
-        counts = Counter(name for record in self._records() for name in record.conversions)
+        counts = Counter(name for record in self.records for name in record.conversions)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
-    def _records(self) -> Iterator[PhotoRecord]:
-        return (record for photo_class in self.classes for record in photo_class.photos)
+    @property
+    def records(self) -> tuple[PhotoRecord, ...]:
+        """Every photo, class after class."""
+        return tuple(record for photo_class in self.classes for record in photo_class.photos)
+
+    def without(self, dropped: Mapping[str, str]) -> "Catalog":
+        """Leave photos out.
+
+        Args:
+            dropped: why, by path.
+
+        Raises:
+            SourceError: a class would have none left.
+        """
+        classes, gone = [], []
+        for each in self.classes:
+            kept = tuple(photo for photo in each.photos if photo.path not in dropped)
+            gone += [
+                Skipped(each.name, photo.path, dropped[photo.path]) for photo in each.photos if photo.path in dropped
+            ]
+            classes.append(PhotoClass(each.name, kept))
+        if empty := next((each.name for each in classes if not each.photos), None):
+            why = next(photo.reason for photo in gone if photo.class_name == empty)
+            raise SourceError(
+                f"class {empty} in {printable(self.root)}: all its photos are dropped, the first for: {why}; drop "
+                "fewer, or take the folder out"
+            )
+        return replace(self, classes=tuple(classes), dropped=(*self.dropped, *gone))
 
 
 class Decoded(NamedTuple):
@@ -207,6 +253,7 @@ def scan(
     *,
     min_size: int,
     is_hr_size: bool = False,
+    together: bool = False,
     on_bad_image: OnBadImage = "skip",
     monitor: Monitor = SILENT,
 ) -> Catalog:
@@ -216,6 +263,7 @@ def scan(
         root: a folder with one folder of photos a class, or with photos of one class.
         min_size: smallest usable width and height, in pixels.
         is_hr_size: whether the user chose that as `hr_size`, and may choose another.
+        together: whether all photos are one class, whatever folder they lie in.
         on_bad_image: "skip" lists photos that cannot be used in the catalog; "fail" stops at the first by name.
         monitor: is told of the photos, in this thread.
 
@@ -226,7 +274,7 @@ def scan(
         SourceError: if there are no photos, a class has no usable one, or one is bad and `on_bad_image` is "fail".
     """
     root = Path(root)
-    listing = list_photos(root)
+    listing = list_photos(root, together=together)
     candidates = [(folder.name, file) for folder in listing.classes for file in folder.files]
     by_class: dict[str, list[_Usable | Skipped]] = {folder.name: [] for folder in listing.classes}
     for look in _look_at_all(candidates, root, min_size, on_bad_image, monitor):

@@ -23,12 +23,31 @@ def conversions(catalog: Catalog) -> tuple[str, ...]:
     return tuple(f"{photo.path}: {', '.join(photo.conversions)}" for photo in photos if photo.conversions)
 
 
+def dropped(catalog: Catalog) -> tuple[str, ...]:
+    """Return the photos that were chosen to do without, as "class: path: reason"."""
+    return tuple(f"{photo.class_name}: {photo.path}: {photo.reason}" for photo in catalog.dropped)
+
+
+def dropped_counts(catalog: Catalog) -> Mapping[str, int]:
+    """Return how many photos were dropped for each kind of reason: its first word."""
+    return dict(Counter(photo.reason.partition(" ")[0] for photo in catalog.dropped))
+
+
 def decisions(catalog: Catalog) -> tuple[str, ...]:
-    """Return a line for each photo that is skipped or converted, one that counts what is ignored, and warnings."""
+    """Return a line for each decision about the folder and for each photo skipped or converted, counts, warnings."""
     counts = [f"{count} ({reason})" for reason, count in Counter(ignored(catalog).values()).items()]
+    gone = [f"{count} for {reason}" for reason, count in dropped_counts(catalog).items()]
     return (
+        *([catalog.layout] if catalog.layout else []),
+        *([f"dropped {', '.join(gone)}"] if gone else []),
+        *([_about_classes(catalog)] if catalog.sorting.why else []),
         *(f"skipped {line}" for line in skipped(catalog)),
         *(f"converted {line}" for line in conversions(catalog)),
         *([f"ignored {', '.join(counts)}"] if counts else []),
         *([warning] if (warning := about_splits(catalog.root, [each.name for each in catalog.classes])) else []),
     )
+
+
+def _about_classes(catalog: Catalog) -> str:
+    sorting = catalog.sorting
+    return f"classes: {len(catalog.classes)} ({sorting.by}), {sorting.why}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gsdd.data.images import photo_suffixes
-from gsdd.data.layout import VIDEO, VIDEO_SUFFIXES, check_no_pairs, only_videos
+from gsdd.data.layout import VIDEO, VIDEO_SUFFIXES, check_no_pairs, meant_folder, only_videos
 from gsdd.data.naming import printable
 from gsdd.data.undecoded import may_be_a_photo
 from gsdd.errors import SourceError
@@ -133,6 +133,10 @@ def _no_photos(root: Path, top: _Entries, ignored: list[tuple[Path, str]], suffi
     return SourceError(f"{name}: its folders hold no photos, only folders; give {meant}, which holds class folders")
 
 
+def _name_of(root: Path) -> str:
+    return printable(root.resolve().name) or "photos"
+
+
 def _check_root(root: Path) -> None:
     name = printable(root)
     try:
@@ -143,7 +147,33 @@ def _check_root(root: Path) -> None:
         raise SourceError(f"{name}: is a file; give a folder with one folder of photos a class")
 
 
-def list_photos(root: Path) -> Listing:
+def find_photos(root: Path) -> tuple[Path, tuple[Ignored, ...]]:
+    """Find the folder that is meant where the root is of a known layout: of HR beside LR, or of splits of one set.
+
+    Args:
+        root: the folder that a user gives.
+
+    Returns:
+        The root itself, or a folder below it; and what was passed over on the way, by its path relative to the root.
+
+    Raises:
+        SourceError: if a folder is missing, is no folder, or cannot be read.
+    """
+    suffixes, folder = photo_suffixes(), root
+    passed: list[Ignored] = []
+    while True:
+        _check_root(folder)
+        entries = _entries(folder, suffixes).folders
+        inner = [path for path in entries if path.name.lower() not in SYSTEM_FOLDERS and not _leads_back(path, folder)]
+        with_photos = [path.name for path in inner if _entries(path, suffixes).files]
+        meant = meant_folder([path.name for path in inner], with_photos)
+        if meant is None:
+            return folder, tuple(passed)
+        passed += [Ignored(relative_name(folder / name, root), why) for name, why in meant.passed_over.items()]
+        folder = folder / meant.name
+
+
+def list_photos(root: Path, *, together: bool = False) -> Listing:
     """Find the classes of a folder and their candidate files.
 
     A class is a folder directly in the root that holds image files. A root that holds image files and no such folder
@@ -151,6 +181,7 @@ def list_photos(root: Path) -> Listing:
 
     Args:
         root: the folder that a user gives.
+        together: whether all photos, those in such folders and those beside them, are one class with the root's name.
 
     Returns:
         The classes, each with at least one candidate, and all that was ignored.
@@ -181,10 +212,14 @@ def list_photos(root: Path) -> Listing:
             (path, "a folder inside a class") for path in inner.folders
         ]
     check_no_pairs(root, [folder.name for folder in top.folders], [each.name for each in classes])
-    if classes:
+    if together and classes:
+        files = [*_with_videos(top), *(file for each in classes for file in each.files)]
+        classes = [ClassFolder(_name_of(root), tuple(files))]
+        ignored = [entry for entry in ignored if entry[1] != VIDEO]
+    elif classes:
         ignored += [(path, "beside the class folders") for path in top.files]
     elif top.files:
-        classes.append(ClassFolder(printable(root.resolve().name) or "photos", _with_videos(top)))
+        classes.append(ClassFolder(_name_of(root), _with_videos(top)))
         ignored = [entry for entry in ignored if entry[1] != VIDEO]
     else:
         raise _no_photos(root, top, ignored, suffixes)

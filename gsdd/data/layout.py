@@ -1,7 +1,8 @@
-"""What a folder was made for, by the names in it: videos, HR photos beside LR ones, splits of one data set."""
+"""What a folder was made for, by the names in it: videos, HR photos beside LR ones, splits of one data set, shards."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gsdd.data.naming import printable
@@ -20,6 +21,22 @@ SPLITS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 MOST_NAMED = 3
+LOW, NOT_TRAINED_ON = "the LR side of pairs", "photos to test on"
+# A name with a number, or a number with zeros before it: elsewhere 0 to 9 may be classes.
+_SHARD = re.compile(r"(shard|part|chunk|batch)[-_ ]?\d+|\d{2,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Meant:
+    """The one folder of a known layout that holds photos to learn from.
+
+    Attributes:
+        name: of the folder.
+        passed_over: why each of the others is none, by name.
+    """
+
+    name: str
+    passed_over: Mapping[str, str]
 
 
 def only_videos(root: Path, videos: Sequence[Path]) -> SourceError:
@@ -38,6 +55,33 @@ def only_videos(root: Path, videos: Sequence[Path]) -> SourceError:
     )
 
 
+def meant_folder(folders: Sequence[str], classes: Collection[str]) -> Meant | None:
+    """Find the folder that a known layout means: the HR side of pairs, the split to train on.
+
+    Args:
+        folders: names of all folders beside each other, in order.
+        classes: of those that hold photos.
+
+    Returns:
+        None where the names are no such layout, or leave open which folder it is.
+    """
+    high, low = _sides(folders, classes)
+    candidates = high if low else [name for name in folders if _split(name)]
+    if not low and not _are_splits(candidates, classes):
+        return None
+    found = candidates if low and len(candidates) == 1 else [name for name in candidates if _split(name) == "train"]
+    if len(found) != 1:
+        return None
+    others = {**dict.fromkeys(low, LOW), **{name: NOT_TRAINED_ON for name in candidates if name != found[0]}}
+    return Meant(found[0], others)
+
+
+def are_shards(names: Sequence[str]) -> bool:
+    """Tell whether names number the parts of one set, such as 0000 and 0001, or part-1 and part-2."""
+    digits = {len(name) for name in names if name.isdigit()}
+    return len(names) > 1 and len(digits) <= 1 and all(map(_SHARD.fullmatch, names))
+
+
 def check_no_pairs(root: Path, folders: Sequence[str], classes: Collection[str]) -> None:
     """Refuse a folder whose classes would be the HR and the LR side of one data set.
 
@@ -49,23 +93,31 @@ def check_no_pairs(root: Path, folders: Sequence[str], classes: Collection[str])
     Raises:
         SourceError: it says which folder was probably meant.
     """
-    high = [name for name in folders if _has_word(name, _HIGH)]
-    low = [name for name in folders if name not in high and (_has_word(name, _LOW) or _SCALE.fullmatch(name))]
-    others = set(classes) - {*high, *low}
-    if others or not low:
-        return
-    if high:
+    high, low = _sides(folders, classes)
+    if high and low:
         meant = printable(root / min(high, key=_of_training))
         raise SourceError(
             f"{printable(root)}: holds {_and(high)} beside {_and(low)}, which are no classes but the two sides of "
             f"pairs; LR is made from HR, so give {meant}"
         )
     # Elsewhere X3 and X4 may be classes of cars.
-    if _has_word(root.resolve().name, _LOW) and all(map(_SCALE.fullmatch, low)):
+    if low and _has_word(root.resolve().name, _LOW) and all(map(_SCALE.fullmatch, low)):
         raise SourceError(
             f"{printable(root)}: holds {_and(low)}, which are no classes but LR photos at several scales; LR is made "
             "from HR, so give the folder of the HR photos"
         )
+
+
+def _are_splits(names: Sequence[str], classes: Collection[str]) -> bool:
+    """Tell whether names are of two splits or more, and no other folder holds photos."""
+    return len({_split(name) for name in names}) > 1 and not set(classes) - set(names)
+
+
+def _sides(folders: Sequence[str], classes: Collection[str]) -> tuple[list[str], list[str]]:
+    """Name the HR and the LR folders; none where a folder of photos is neither, or nothing is LR."""
+    high = [name for name in folders if _has_word(name, _HIGH)]
+    low = [name for name in folders if name not in high and (_has_word(name, _LOW) or _SCALE.fullmatch(name))]
+    return (high, low) if low and not set(classes) - {*high, *low} else ([], [])
 
 
 def about_splits(root: Path, classes: Sequence[str]) -> str | None:
@@ -75,12 +127,12 @@ def about_splits(root: Path, classes: Sequence[str]) -> str | None:
         root: the folder.
         classes: by name. Where fewer than two splits, or half of the classes, have such names, it is by chance.
     """
-    found = {name: split for name in classes if (split := _split(name))}
-    if len(set(found.values())) < 2 or 2 * len(found) <= len(classes):
+    found = [name for name in classes if _split(name)]
+    if len({_split(name) for name in found}) < 2 or 2 * len(found) <= len(classes):
         return None
     meant = printable(root / min(found, key=_of_training))
     return (
-        f"{_and(list(found))} are named like splits of one data set: each becomes a class, photos to test on among "
+        f"{_and(found)} are named like splits of one data set: each becomes a class, photos to test on among "
         f"them; if that is not wanted, give {meant}"
     )
 

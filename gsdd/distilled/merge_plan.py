@@ -1,6 +1,7 @@
 """What a file that is merged from others says of itself, or why they cannot be merged; of manifests alone."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -144,6 +145,7 @@ def _sum_of_sources(origins: Sequence[Origin]) -> ManifestSource:
     together = hashlib.sha256("".join(f"{digest}\n" for digest in sources).encode()).hexdigest()
     return ManifestSource(
         **sums,
+        dropped=dict(sum((Counter(source.dropped) for source in sources.values()), Counter[str]())),
         sha256=together if len(sources) > 1 else origins[0].source.sha256,
         licence="; ".join(dict.fromkeys(origin.source.licence for origin in origins)),
     )

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsdd.data.catalog import Catalog, scan
+from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, crops_digest, read_crops
+from gsdd.data.folders import find_photos
 from gsdd.distill.run import Run
 from gsdd.distilled.latent_set import LatentSet, read_latents
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
@@ -26,8 +27,9 @@ from gsdd.inspect.sheet import MIN_TILE, Row, Tile, draw_sheet
 from gsdd.metrics.psnr import psnr
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
-from gsdd.recipe import StartingCrops
+from gsdd.recipe import StartingCrops, from_record
 from gsdd.run.execution import searching
+from gsdd.selection.sorting import sorted_photos
 from gsdd.selection.starting import starting_crops
 
 PER_CLASS = 4
@@ -183,14 +185,14 @@ def planned_crops(
             f"{distilled.path}: was merged from {origins} runs, each with its own crops; give one of the files "
             "that were merged, or no source"
         )
-    catalog = scan(source, min_size=manifest.hr_size, monitor=monitor)
+    seed, method = _choice(distilled)
+    catalog = _photos_of(distilled, source, monitor)
     counts = {each.name: each.latents for each in manifest.classes}
     if catalog.sha256 != manifest.source.sha256 or not counts.keys() <= {each.name for each in catalog.classes}:
         raise SourceError(
             f"{source}: not the folder that {distilled.path} was made from, or changed since (photos with sha256 "
             f"{catalog.sha256[:16]}, wanted {manifest.source.sha256[:16]}); give the right one, or none"
         )
-    seed, method = _choice(distilled)
     wanted = [counts.get(each.name, 0) for each in catalog.classes]
     for place in dict.fromkeys([torch.device(device), CPU]):
         crops = starting_crops(catalog, wanted, manifest.hr_size, seed, method, monitor, place)
@@ -201,6 +203,18 @@ def planned_crops(
         f"{source}: the crops chosen of it are not those of {distilled.path}; another version of gsdd, or herding "
         "on another processor, made the file"
     )
+
+
+def _photos_of(distilled: LatentSet, source: Path, monitor: Monitor) -> Catalog:
+    """Catalogue photos in the classes that the file's run gave them."""
+    recipe = from_record(distilled.manifest.recipe)
+    if recipe.crops.scores:
+        raise SourceError(
+            f"{distilled.path}: its photos were chosen by scores, of which it holds the {recipe.crops.scores} alone; "
+            "give no source"
+        )
+    crops = recipe.changed({"crops.hr_size": distilled.manifest.hr_size}).crops
+    return sorted_photos(find_photos(source)[0], crops, recipe.seed, monitor)
 
 
 def _others(catalog: Catalog, crops: Sequence[Crop], manifest: Manifest) -> bool:

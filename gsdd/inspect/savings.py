@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
+from gsdd.data.folders import find_photos
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError
 from gsdd.formats import container
@@ -145,7 +146,8 @@ def savings(
     place = place_of(file)
     contents = container.read(place)
     side = contents.manifest.hr_size
-    catalog = scan(Path(source), min_size=side, monitor=monitor)
+    folder, _ = find_photos(Path(source))
+    catalog = scan(folder, min_size=side, together="classes" in contents.manifest.recipe, monitor=monitor)
     report = _report(catalog, contents, place, _measure(sample_photos(catalog, sample, seed), side, seed, monitor))
     if report.note:
         monitor.note(report.note)
@@ -247,7 +249,8 @@ def _rival(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> R
 
 
 def _stranger(catalog: Catalog, manifest: Manifest) -> str | None:
-    if catalog.sha256 == manifest.source.sha256:
+    used = manifest.source.images + sum(manifest.source.dropped.values())
+    if catalog.sha256 == manifest.source.sha256 or (manifest.source.dropped and catalog.images == used):
         return None
     return (
         f"{catalog.root} is not the folder that the file was made from, or has changed since: it has {catalog.images} "

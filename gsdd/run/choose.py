@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gsdd.data import catalog as catalogs
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import latents_per_class, read_tiles
 from gsdd.data.decisions import decisions
@@ -15,23 +14,22 @@ from gsdd.recipe import DEFAULT_IPC, Recipe
 from gsdd.run.chosen import Chosen
 from gsdd.run.manifest import manifest_of
 from gsdd.run.size import aimed
+from gsdd.selection.sorting import sorted_photos
 from gsdd.selection.starting import starting_crops
 
 
 def scan(source: Path, run: Run) -> Catalog:
-    """Look at every photo of a folder.
+    """Look at every photo of a folder, and give each its class.
 
     Args:
-        source: a folder with one folder of photos a class, or with photos of one class.
-        run: its recipe says how large photos must be, and what happens to those that cannot be used.
+        source: a folder with one folder of photos a class, or with photos.
+        run: its recipe says which photos are taken, and what their classes are.
 
     Raises:
-        SourceError: no usable photos.
+        SourceError: no usable photos, or a layout that leaves open which are meant.
+        RecipeError: more clusters than photos.
     """
-    crops = run.recipe.crops
-    catalog = catalogs.scan(
-        source, min_size=crops.hr_size, is_hr_size=True, on_bad_image=crops.on_bad_image, monitor=run.monitor
-    )
+    catalog = sorted_photos(source, run.recipe.crops, run.recipe.seed, run.monitor)
     for line in decisions(catalog):
         run.monitor.note(line)
     return catalog

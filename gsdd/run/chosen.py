@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop
-from gsdd.data.decisions import conversions, ignored, skipped
+from gsdd.data.decisions import conversions, dropped, ignored, skipped
 from gsdd.distill.budget import Budget
 from gsdd.distill.embedding import class_index
 from gsdd.formats.container import ContainerName
@@ -58,6 +58,7 @@ class Chosen:
             "classes": dict(zip(self.class_names, self.counts, strict=True)),
             "images": self.catalog.images,
             "skipped": skipped(self.catalog),
+            "dropped": dropped(self.catalog),
             "ignored": ignored(self.catalog),
             "conversions": conversions(self.catalog),
         }

@@ -37,6 +37,7 @@ class CompressReport:
             `psnr_inverted`.
         images: usable photos.
         skipped: photos that could not be used, as "class: path: reason".
+        dropped: photos that `scores` or `drop_duplicates` left out, likewise.
         ignored: why each entry that is no photo of a class was passed over, by path.
         conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
     """
@@ -48,6 +49,7 @@ class CompressReport:
     run: Mapping[str, Any]
     images: int
     skipped: tuple[str, ...]
+    dropped: tuple[str, ...]
     ignored: Mapping[str, str]
     conversions: tuple[str, ...]
 
@@ -72,7 +74,7 @@ def compress(
     file; device, execution, container and licence may be others (the last two not where the file has a target size).
 
     Args:
-        source: folder with one sub-folder of photos a class; a flat folder is one class.
+        source: folder with one sub-folder of photos a class, or of photos; `Crops.classes` says what classes are.
         output: the file to write.
         recipe: everything that decides what is made, such as `Recipe.preset("quick")`.
         device: where torch computes, such as "cpu" or "cuda"; "auto" takes a GPU where there is one.

@@ -6,8 +6,9 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from gsdd.data.catalog import Catalog
+from gsdd.data.catalog import Catalog, Sorting
 from gsdd.data.crops import Crop, crops_digest
+from gsdd.data.decisions import dropped_counts
 from gsdd.distill.run import Run
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest, ManifestClass, ManifestGenerator, ManifestSource
@@ -31,7 +32,7 @@ def manifest_of(catalog: Catalog, counts: Sequence[int], crops: Sequence[Crop], 
         hr_size=run.recipe.crops.hr_size,
         codec=run.recipe.storage.codec_name,
         classes=tuple(map(ManifestClass, names, counts)),
-        recipe=_record(run.recipe),
+        recipe=_record(run.recipe, catalog.sorting),
         run={CROPS: dict(zip(names, map(crops_digest, parts), strict=True))},
         source=ManifestSource(
             images=catalog.images,
@@ -40,6 +41,7 @@ def manifest_of(catalog: Catalog, counts: Sequence[int], crops: Sequence[Crop], 
             skipped=len(catalog.skipped),
             ignored=catalog.ignored,
             licence=run.recipe.storage.licence,
+            dropped=dropped_counts(catalog),
         ),
         training={
             "task": f"x{run.generator.scale} super-resolution: LR in, HR out",
@@ -51,7 +53,16 @@ def manifest_of(catalog: Catalog, counts: Sequence[int], crops: Sequence[Crop], 
     )
 
 
-def _record(recipe: Recipe) -> dict[str, Any]:
-    """Name feature weights by their digest: a file tells nothing of the machine that it was made on."""
-    weights = recipe.features.weights and f"sha256 {file_digest(Path(recipe.features.weights))}"
-    return {**to_record(recipe), "feature_weights": weights}
+def _record(recipe: Recipe, sorting: Sorting) -> dict[str, Any]:
+    """Name feature weights and scores by their digests: a file tells nothing of the machine that it was made on.
+
+    What became of `classes` is told where they are not the folders, which they always were before there was a choice.
+    """
+    record = {**to_record(recipe), "feature_weights": _digest(recipe.features.weights)}
+    if recipe.crops.scores:
+        record["scores"] = _digest(recipe.crops.scores)
+    return record if sorting.by == "folders" else {**record, "classes": sorting.by, "classes_why": sorting.why}
+
+
+def _digest(path: str) -> str:
+    return path and f"sha256 {file_digest(Path(path))}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from gsdd.data.catalog import Catalog, scan
+from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, latents_per_class, read_crops
-from gsdd.data.decisions import conversions, decisions, ignored, skipped
+from gsdd.data.decisions import conversions, decisions, dropped, dropped_counts, ignored, skipped
 from gsdd.errors import OutputError, RecipeError
 from gsdd.features.extractor import FeatureSpec
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
@@ -18,12 +18,13 @@ from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.exact import exact_fp32
-from gsdd.recipe import LEAST_HR_SIZE, Family, OnBadImage
+from gsdd.recipe import LEAST_HR_SIZE, Crops, Family, OnBadImage
 from gsdd.selection.choosing import CANDIDATES, candidates, choose_crops
 from gsdd.selection.crop_folder import folder_files, is_of_a_coreset
 from gsdd.selection.crop_list import listed, to_csv
 from gsdd.selection.method import Method
 from gsdd.selection.selector import LEAVE_OUT, Selector
+from gsdd.selection.sorting import sorted_photos
 from gsdd.selection.whole_folder import check_folder, write_folder
 
 
@@ -43,6 +44,7 @@ class CoresetReport:
         source_bytes: of their files.
         bytes: of what was written; None in a dry run.
         skipped: photos that cannot be used, and why.
+        dropped: photos that scores or drop_duplicates left out, and why.
         ignored: why other entries were passed over, by path.
         conversions: what was done to photos that are not plain 8-bit RGB.
     """
@@ -58,6 +60,7 @@ class CoresetReport:
     source_bytes: int
     bytes: int | None
     skipped: tuple[str, ...]
+    dropped: tuple[str, ...]
     ignored: Mapping[str, str]
     conversions: tuple[str, ...]
 
@@ -77,6 +80,10 @@ def coreset(
     features: Family = "local-fourier",
     max_candidates: int = CANDIDATES,
     leave_out: float = LEAVE_OUT,
+    classes: str = "auto",
+    scores: str = "",
+    keep_above: float | None = None,
+    drop_duplicates: bool = False,
     on_bad_image: OnBadImage = "skip",
     force: bool = False,
     dry_run: bool = False,
@@ -96,6 +103,10 @@ def coreset(
         features: family of psi, for herding and kmeans.
         max_candidates: crops a class to choose from, at most, for the methods that look at crops.
         leave_out: share of the hardest crops that loss passes over.
+        classes: of photos: folders, none, clusters:K or auto; as in `Crops`, and so are the next three.
+        scores: path of a CSV file of the photos' quality scores.
+        keep_above: photos with a higher score are kept.
+        drop_duplicates: whether photos that look like another one are dropped.
         on_bad_image: "skip" names photos that cannot be used and goes on; "fail" stops at the first.
         force: replace a coreset that is there.
         dry_run: look at the photos and say what would be made, but choose and write nothing.
@@ -109,11 +120,14 @@ def coreset(
         SourceError: no usable photos.
         RecipeError: options that make no coreset.
         OutputError: the output exists or cannot be written.
-        MissingExtraError: kmeans without scikit-learn.
     """
     selector, target = Selector(method, seed, leave_out, FeatureSpec(features)), Path(output)
     _check(hr_size, max_candidates, target, Path(source), force)
-    catalog = scan(Path(source), min_size=hr_size, is_hr_size=True, on_bad_image=on_bad_image, monitor=monitor)
+    crops = Crops(
+        hr_size=hr_size, classes=classes, scores=scores, keep_above=keep_above, drop_duplicates=drop_duplicates,
+        on_bad_image=on_bad_image,
+    )  # fmt: skip
+    catalog = sorted_photos(Path(source), crops, seed, monitor)
     for line in decisions(catalog):
         monitor.note(line)
     counts = latents_per_class(catalog, ipc)
@@ -174,6 +188,7 @@ def _report(
         source_bytes=catalog.bytes,
         bytes=None,
         skipped=skipped(catalog),
+        dropped=dropped(catalog),
         ignored=ignored(catalog),
         conversions=conversions(catalog),
     )
@@ -189,8 +204,15 @@ def _facts(report: CoresetReport, selector: Selector, catalog: Catalog) -> dict[
         "hr_size": report.hr_size,
         "classes": report.classes,
         "candidates": report.candidates,
-        "source": {"images": catalog.images, "bytes": catalog.bytes, "sha256": catalog.sha256},
+        "source": {"images": catalog.images, "bytes": catalog.bytes, "sha256": catalog.sha256, **_choice(catalog)},
     }
+
+
+def _choice(catalog: Catalog) -> dict[str, Any]:
+    """Tell which photos were dropped, and what classes are if they are not the folders."""
+    dropped = {"dropped": dropped_counts(catalog)} if catalog.dropped else {}
+    by = catalog.sorting
+    return {**dropped, **({} if by.by == "folders" else {"classes": by.by, "classes_why": by.why})}
 
 
 def _write(

@@ -1,6 +1,5 @@
 """k-means: the crop nearest to the centre of each cluster of the class."""
 
-from importlib.util import find_spec
 from itertools import cycle, islice
 
 import numpy as np
@@ -8,21 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gsdd.errors import MissingExtraError
 from gsdd.selection.rows import Taking
 
 # Runs from other starts, of which the one with the smallest inertia counts.
 STARTS = 10
-
-
-def check_available() -> None:
-    """Refuse, before long work, where scikit-learn is not installed.
-
-    Raises:
-        MissingExtraError: it is not; the text says how to get it.
-    """
-    if find_spec("sklearn") is None:
-        raise MissingExtraError("method kmeans needs scikit-learn, which is not installed; pip install scikit-learn")
 
 
 def nearest_to_centres(rows: Tensor, count: int, seed: int) -> list[int]:

@@ -48,8 +48,6 @@ class Selector:
             raise RecipeError(f"`method`: got {self.method!r}, wanted one of {METHODS}")
         if not (math.isfinite(self.leave_out) and 0 <= self.leave_out <= 1):
             raise RecipeError(f"`leave_out`: got {self.leave_out}, wanted a share from 0 to 1")
-        if self.method == "kmeans":
-            kmeans.check_available()
 
     @property
     def needs_features(self) -> bool:

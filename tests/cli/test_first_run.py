@@ -127,7 +127,7 @@ def test_videos_beside_photos_are_skipped_by_name(gsdd):
 )  # fmt: skip
 def test_hr_and_lr_beside_each_other_are_no_classes(refused, folders, told):
     photos(*(f"data/{folder}/a.png" for folder in folders))
-    assert refused("compress", "data", *WORDS, "--dry-run") == f"gsdd: data: {told}\n"
+    assert refused("compress", "data", *WORDS, "--classes", "folders", "--dry-run") == f"gsdd: data: {told}\n"
 
 
 def test_the_lr_side_alone_is_no_classes(refused):
@@ -146,7 +146,7 @@ def test_classes_may_be_named_so(gsdd, folders):
 
 def warned(gsdd, *folders: str) -> str:
     photos(*(f"data/{folder}/a.png" for folder in folders))
-    err = gsdd("compress", "data", *WORDS[:-1], "--dry-run").err
+    err = gsdd("compress", "data", *WORDS[:-1], "--classes", "folders", "--dry-run").err
     return "".join(line for line in err.splitlines(keepends=True) if "split" in line)
 
 

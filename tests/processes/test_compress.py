@@ -73,6 +73,21 @@ def test_smaller_chunks_give_work_to_more_processes(ask, source, tmp_path):
     ), told
 
 
+def test_clusters_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for photo in source.glob("*/*"):
+        (flat / photo.name).symlink_to(photo)
+    made = set()
+    for processes, threads in ((1, 1), (2, 2)):
+        target = tmp_path / f"{processes}.gsdd"
+        kind = words(hr_size=32, inversion_steps=1, iterations=1, ipc=2, classes="clusters:3")
+        done = ask("compress", flat, "-o", target, *SMALL, *kind, processes=processes, threads=threads)
+        assert done == {"codes": [0] * processes, "text": f"{target}\n"}
+        made.add(target.read_bytes())
+    assert len(made) == 1
+
+
 def test_a_signal_is_one_checkpoint_which_more_processes_continue(ask, source, target, checkpoint, long_bytes):
     as_from_torchrun = (signal.SIGINT, signal.SIGINT, signal.SIGTERM)
     signals = [[rank, number] for rank in (0, 1) for number in as_from_torchrun]

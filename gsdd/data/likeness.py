@@ -1,0 +1,86 @@
+"""Photos that look alike, by a perceptual hash: the same picture encoded, resized or lightened again."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from gsdd.data.catalog import PhotoRecord, decode_with_digest
+from gsdd.data.threads import decoder_warnings_ignored, in_threads
+from gsdd.monitor import SILENT, Monitor
+
+# Of the side of the square of frequencies whose signs are the bits.
+HASH_SIDE = 16
+WORDS = HASH_SIDE**2 // 64
+# Of 256 bits; see docs/sources.md for what lies on either side.
+MOST_BITS = 40
+
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+
+
+def perceptual_hash(pixels: npt.NDArray[np.uint8]) -> Hashes:
+    """Hash a picture by the signs of its low frequencies.
+
+    Args:
+        pixels: uint8 RGB `[H, W, 3]`.
+
+    Returns:
+        256 bits, `[4]`.
+
+    Source: pHash, as in imagehash; Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
+    """
+    from imagehash import phash  # SciPy's and PyWavelets' imports take half a second
+
+    bits = phash(Image.fromarray(pixels), hash_size=HASH_SIDE).hash
+    hashed: Hashes = np.packbits(bits).view(np.uint64)
+    return hashed
+
+
+def hash_photos(records: Sequence[PhotoRecord], monitor: Monitor = SILENT) -> Hashes:
+    """Hash photos, each decoded once.
+
+    Args:
+        records: at least one.
+        monitor: told of the photos.
+
+    Returns:
+        `[N, 4]`.
+    """
+    hashes = np.empty((len(records), WORDS), np.uint64)
+
+    def look(record: PhotoRecord) -> Hashes:
+        return perceptual_hash(decode_with_digest(record.file, record.path).photo.pixels)
+
+    with decoder_warnings_ignored():
+        for number, found in enumerate(in_threads(look, records)):
+            hashes[number] = found
+            monitor.progress("hashes", number + 1, len(records))
+    return hashes
+
+
+def near_duplicates(records: Sequence[PhotoRecord], hashes: Hashes) -> dict[int, int]:
+    """Find photos that look like another one, of which the largest stays.
+
+    Args:
+        records: of the photos.
+        hashes: of the same, from `hash_photos`.
+
+    Returns:
+        Number of the photo that stays, by that of each photo that looks like it and could go; of equal ones the first
+        stays. No two photos that stay look alike.
+    """
+    order = sorted(range(len(records)), key=lambda number: (-records[number].width * records[number].height, number))
+    kept: list[int] = []
+    like: dict[int, int] = {}
+    staying = np.empty_like(hashes)
+    for number in order:
+        apart = np.bitwise_count(staying[: len(kept)] ^ hashes[number]).sum(axis=1)
+        nearest = int(apart.argmin()) if kept else 0
+        if kept and apart[nearest] <= MOST_BITS:
+            like[number] = kept[nearest]
+        else:
+            staying[len(kept)] = hashes[number]
+            kept.append(number)
+    return like
