@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import click
 
-from gsdd.cli.options import OUTPUT, PATH, bad_image_option, device_option
+from gsdd.cli.options import OUTPUT, PATH, bad_image_option, device_option, photo_options
 from gsdd.cli.printer import Printer, writing
 from gsdd.recipe import Family, parse_ipc
 from gsdd.selection.method import METHODS
@@ -39,6 +39,7 @@ from gsdd.selection.method import METHODS
 @click.option(
     "--leave-out", default=0.05, help="Share of the hardest crops that loss passes over; 0.5 begins at the middle."
 )
+@photo_options
 @bad_image_option("skip")
 @device_option
 @writing

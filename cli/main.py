@@ -24,7 +24,7 @@ from gsdd.formats.place import Url, place_of
 
 COMMANDS = (
     "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
-    "students", "study", "train", "verify",
+    "scan", "students", "study", "train", "verify",
 )  # fmt: skip
 # These go on where the same command was interrupted.
 CONTINUING = {"compress", "expand", "study", "train"}

@@ -104,6 +104,21 @@ def decoding_options(command: Command) -> Command:
     return generator_option("to decode with")(forced(device_option(command)))
 
 
+def photo_options(command: Command) -> Command:
+    """Add which photos are taken, and what their classes are: settings of `Crops`, for a command without recipe."""
+    options = [
+        click.option(
+            "--classes", default="auto", help="folders, none (one class), clusters:K of like photos, or auto."
+        ),
+        click.option("--scores", default="", help="Path of a CSV file with a quality score for each photo."),
+        click.option("--keep-above", type=float, help="Drop photos whose score is not above this."),
+        click.option("--drop-duplicates", is_flag=True, help="Drop photos that look like another one, of any class."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def bad_image_option(default: str) -> Decorator:
     """Add `--on-bad-image`, with the command's own default."""
     return click.option(

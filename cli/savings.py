@@ -46,13 +46,13 @@ def _facts(report: "Savings") -> list[str]:
     return [
         f"images kept  {report.latents} for {report.images}: {report.images_saved:.1%} saved by count "
         "(the paper's 93.2 % is such a count)",
-        f"file         {_size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
+        f"file         {size(report.file_bytes)}, {report.bits_per_hr_pixel:.2f} bits for each pixel of its "
         f"{report.latents} HR images of {side}x{side}",
-        f"generator    {_size(report.generator_bytes)} for {shown(report.generator)} "
+        f"generator    {size(report.generator_bytes)} for {shown(report.generator)} "
         + (
             "inside the file, not counted above"
             if report.embedded
-            else f"(fp16; {_size(report.generator_bytes_fp32)} in fp32), once for any number of files"
+            else f"(fp16; {size(report.generator_bytes_fp32)} in fp32), once for any number of files"
         ),
     ]
 
@@ -65,8 +65,8 @@ def _comparison(report: "Savings") -> list[str]:
 
 
 def _line(name: str, rival: "Rival") -> str:
-    size = ("~" if rival.estimated else "") + _size(rival.bytes)
-    return f"{name:34}{size:>10}{rival.saved:>13.1%}{rival.saved_with_generator:>17.1%}"
+    bytes_ = ("~" if rival.estimated else "") + size(rival.bytes)
+    return f"{name:34}{bytes_:>10}{rival.saved:>13.1%}{rival.saved_with_generator:>17.1%}"
 
 
 def _legend(report: "Savings") -> list[str]:
@@ -78,7 +78,7 @@ def _legend(report: "Savings") -> list[str]:
     ]
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
     """Write a number of bytes with three or four digits and a decimal unit."""
     power = min(len(UNITS) - 1, max(0, (len(str(count)) - 1) // 3))
     return f"{count} B" if power == 0 else f"{count / 1000**power:.1f} {UNITS[power]}"

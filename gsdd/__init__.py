@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gsdd.distilled.merge import merge
     from gsdd.errors import GsddError
     from gsdd.generators.load import load_generator
+    from gsdd.inspect.survey import scan
     from gsdd.monitor import Monitor
     from gsdd.pairs.dataset import DistilledPairs
     from gsdd.pairs.sampler import ResumableSampler
@@ -36,6 +37,7 @@ _HOMES = {
     "load_generator": "gsdd.generators.load",
     "merge": "gsdd.distilled.merge",
     "open": "gsdd.api",
+    "scan": "gsdd.inspect.survey",
     "train": "gsdd.students.job",
 }
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "load_generator",
     "merge",
     "open",
+    "scan",
     "train",
 ]
 

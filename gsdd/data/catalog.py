@@ -52,13 +52,15 @@ class PhotoClass:
 class Skipped:
     """A photo that is not used, by its path relative to the root, and why.
 
-    `side` is the shorter one, in pixels, of a photo that is merely too small; else 0.
+    `side` is the shorter one, in pixels, of a photo that is merely too small; else 0. `twin` is the path of the photo
+    that has the same pixels; else "".
     """
 
     class_name: str
     path: str
     reason: str
     side: int = field(default=0, repr=False, compare=False)
+    twin: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,8 @@ def _sort_out(name: str, looks: list[_Usable | Skipped]) -> tuple[PhotoClass, li
             skipped.append(look)
         elif (earlier := kept.setdefault(look.pixels_sha256, look.record)) is not look.record:
             same = "bytes" if look.record.sha256 == earlier.sha256 else "pixels"
-            skipped.append(Skipped(name, look.record.path, f"same {same} as {earlier.path}"))
+            reason = f"same {same} as {earlier.path}"
+            skipped.append(Skipped(name, look.record.path, reason, twin=earlier.path))
     return PhotoClass(name, tuple(kept.values())), skipped
 
 

@@ -79,7 +79,7 @@ def _chosen(root: Path, names: Sequence[str]) -> _Plan:
     if are_shards(names):
         return _Plan(True, None, f"since {names[0]} to {names[-1]} are shards of one set")
     if len(names) > 1:
-        return _Plan(False, 0, "since so many folders hold photos")
+        return _Plan(False, 0, "one for each folder of photos")
     return _Plan(False, None, "since the photos lie in one folder")
 
 

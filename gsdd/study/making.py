@@ -116,6 +116,6 @@ class CoresetCell:
         began = time.monotonic()
         report = coreset(
             self.photos.folder, workshop.made_file(self, self.SUFFIX), ipc=self.ipc, method=self.method,
-            hr_size=self.hr_size, seed=self.seed, force=True, monitor=workshop.monitor,
+            hr_size=self.hr_size, seed=self.seed, classes="folders", force=True, monitor=workshop.monitor,
         )  # fmt: skip
         return {"crops": report.crops, "candidates": dict(report.candidates), "seconds": time.monotonic() - began}

@@ -16,7 +16,7 @@ BASELINES: tuple[Baseline, ...] = ("full", "random", "coreset", "avif", "upscale
 Values = Mapping[str, int | float | str | bool]
 COMPACT = "realesr-animevideov3"
 # What cells set themselves, in the recipe of the distillations and of the trainings.
-OF_CELLS = ("crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size")
+OF_CELLS = ("crops.classes", "crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size")
 
 
 @configuration
@@ -98,7 +98,8 @@ class StudySettings:
 
     def distillation_recipe(self) -> Recipe:
         """Give the recipe of the distillations, but for what each sets itself."""
-        return Recipe.preset(self.preset).changed({**self.distillation, "crops.hr_size": self.hr_size})
+        fixed = {"crops.hr_size": self.hr_size, "crops.classes": "folders"}
+        return Recipe.preset(self.preset).changed({**self.distillation, **fixed})
 
     def training_recipe(self, student: str, seed: int) -> TrainingRecipe:
         """Give the recipe of a training.

@@ -39,7 +39,7 @@ def test_folders_of_photos_are_the_classes_and_nothing_is_recorded(tmp_path):
     fill(tmp_path, "sky", "sea", each=MANY)
     catalog = catalog_of(tmp_path)
     assert (catalog.classes, catalog.sorting.by) == (scan(tmp_path, min_size=SIZE).classes, "folders")
-    assert decisions(catalog) == ("classes: 2 (folders), since so many folders hold photos",)
+    assert decisions(catalog) == ("classes: 2 (folders), one for each folder of photos",)
 
 
 @pytest.mark.parametrize(
