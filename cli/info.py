@@ -117,7 +117,8 @@ def _rows(file: Place, head: Head) -> list[tuple[str, str]]:
 
 def _pairs(manifest: Manifest) -> str:
     high, low = manifest.hr_size, manifest.hr_size // int(DEGRADATION["scale"])
-    return f"HR {high}x{high}, LR {low}x{low} by {DEGRADATION['method']} with antialiasing"
+    grey = ", all grey" if manifest.source.grey else ""
+    return f"HR {high}x{high}, LR {low}x{low} by {DEGRADATION['method']} with antialiasing{grey}"
 
 
 def _signatures(head: Head) -> str:
@@ -149,6 +150,7 @@ def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
 def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
     source = manifest.source
     what = f"{source.images:,} photos, {source.bytes:,} bytes; {source.skipped} skipped, {source.ignored} ignored"
+    what += "".join(f", {count} dropped for {shown(reason)}" for reason, count in source.dropped.items())
     return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {shown(source.licence)}")]
 
 

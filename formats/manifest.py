@@ -92,7 +92,8 @@ class ManifestClass:
 class ManifestSource:
     """Summary of the photos: images used, their bytes, a digest of their list, what was left out.
 
-    `dropped` counts, by reason, photos that could be used and that the user chose to do without.
+    `dropped` counts, by reason, photos that could be used and that the user chose to do without. Where all are `grey`,
+    so is what readers decode.
     """
 
     images: int = field(metadata=_FROM_ONE)
@@ -102,6 +103,7 @@ class ManifestSource:
     ignored: int
     licence: str
     dropped: Mapping[str, int] = field(default_factory=dict, metadata=_OPTIONAL)
+    grey: bool = field(default=False, metadata=_OPTIONAL)
 
     def __post_init__(self) -> None:
         _check_fields("source", self)
@@ -161,7 +163,11 @@ class Manifest:
     @property
     def minor(self) -> int:
         """The lowest minor version of a file with signatures that has its codec, and its optional fields."""
-        return max(2 if self.generator.embedded else 1, CODECS[self.codec].since, 4 if self.source.dropped else 1)
+        return max(
+            2 if self.generator.embedded else 1,
+            CODECS[self.codec].since,
+            4 if self.source.dropped or self.source.grey else 1,
+        )
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -292,6 +298,8 @@ def _check_fields(where: str, record: Any) -> None:  # noqa: ANN401
             _check_integer(name, value, each.metadata.get("least", 0))
         elif each.type is str:
             _check_text(name, value, each.metadata)
+        elif each.type is bool and type(value) is not bool:
+            raise FormatError(f"{name} is {quote(value)}; wanted true or false")
         elif get_origin(each.type) is Mapping and not isinstance(value, Mapping):
             raise FormatError(f"{name} is {quote(value)}; wanted a JSON object")
 

@@ -11,7 +11,7 @@ from statistics import median_low
 from typing import NamedTuple
 
 from gsdd.data.folders import Ignored, list_photos, relative_name
-from gsdd.data.images import BadImage, Photo, decode
+from gsdd.data.images import BadImage, Photo, decode, is_grey
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import SourceError
@@ -28,7 +28,7 @@ class PhotoRecord:
     """A usable photo.
 
     `path` is text for people and files, relative to the root; `file` opens it. `bytes` and `sha256` are the file's as
-    found; `width` and `height` are in pixels, upright.
+    found; `width` and `height` are in pixels, upright; `grey` photos have equal channels in every pixel.
     """
 
     path: str
@@ -37,6 +37,7 @@ class PhotoRecord:
     width: int
     height: int
     conversions: tuple[str, ...] = ()
+    grey: bool = False
     file: Path = field(default_factory=Path, repr=False, compare=False)
 
 
@@ -101,6 +102,11 @@ class Catalog:
     def images(self) -> int:
         """How many photos are usable."""
         return sum(len(photo_class.photos) for photo_class in self.classes)
+
+    @property
+    def grey(self) -> bool:
+        """Whether every photo is grey."""
+        return all(record.grey for record in self.records)
 
     @property
     def bytes(self) -> int:
@@ -197,7 +203,8 @@ def _look(candidate: tuple[str, Path], root: Path, min_size: int) -> _Usable | S
     if min(width, height) < min_size:
         reason = f"too small: {width}x{height} pixels, wanted {min_size} a side"
         return Skipped(class_name, name, reason, min(width, height))
-    record = PhotoRecord(name, found.bytes, found.sha256, width, height, found.photo.conversions, file)
+    grey = is_grey(found.photo.pixels)
+    record = PhotoRecord(name, found.bytes, found.sha256, width, height, found.photo.conversions, grey, file)
     return _Usable(class_name, record, hashlib.sha256(found.photo.pixels.data).hexdigest())
 
 

@@ -208,6 +208,16 @@ def read_photo(path: Path) -> Photo:
         raise BadImage(name, _reason(error)) from error
 
 
+def is_grey(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether every pixel has three equal channels.
+
+    Args:
+        pixels: RGB `[H, W, 3]`.
+    """
+    # Of a photo in colour some lines tell.
+    return all(bool((part == part[..., :1]).all()) for part in (pixels[::64], pixels))
+
+
 def encode(image: npt.NDArray[np.uint8], image_format: ImageFormat) -> bytes:
     """Encode one image without loss.
 

@@ -23,7 +23,9 @@ class ImageNotFiniteError(DivergedError):
         self.number = number
 
 
-def decode(generator: Generator, latents: Tensor, numbers: Sequence[int] | None = None) -> Tensor:
+def decode(
+    generator: Generator, latents: Tensor, numbers: Sequence[int] | None = None, *, grey: bool = False
+) -> Tensor:
     """Compute `round(255 * clamp(G(z)))` in fp32.
 
     G always sees exactly 8 latents, the last ones padded by repeating: convolution libraries pick a kernel by the
@@ -33,6 +35,7 @@ def decode(generator: Generator, latents: Tensor, numbers: Sequence[int] | None 
         generator: G; the work runs on its device.
         latents: float32 `[N, C, h, w]`, image-like, about [0, 1]; N may be 0.
         numbers: which latents these are, for messages; None counts from 0.
+        grey: whether each channel is to be the mean of the three of G(z): of all grey images the nearest to it.
 
     Returns:
         HR images, uint8 RGB `[N, 3, H, W]` on the CPU.
@@ -45,16 +48,16 @@ def decode(generator: Generator, latents: Tensor, numbers: Sequence[int] | None 
     with torch.no_grad(), exact_fp32(generator.device.type), memory:
         known = range(len(latents)) if numbers is None else numbers
         starts = range(0, len(latents), CHUNK)
-        chunks = [_decode_chunk(generator, latents[k : k + CHUNK], known[k : k + CHUNK]) for k in starts]
+        chunks = [_decode_chunk(generator, latents[k : k + CHUNK], known[k : k + CHUNK], grey) for k in starts]
     height, width = latents.shape[2] * generator.scale, latents.shape[3] * generator.scale
     return torch.cat([torch.empty(0, 3, height, width, dtype=torch.uint8, device="cpu"), *chunks])
 
 
-def _decode_chunk(generator: Generator, latents: Tensor, numbers: Sequence[int]) -> Tensor:
+def _decode_chunk(generator: Generator, latents: Tensor, numbers: Sequence[int], grey: bool) -> Tensor:
     padding = latents[-1:].expand(CHUNK - len(latents), -1, -1, -1)
     full = torch.cat([latents, padding]).to(generator.device, torch.float32)
     images = generator(full)[: len(latents)]
     sound = images.isfinite().flatten(1).all(dim=1).cpu()
     if not bool(sound.all()):
         raise ImageNotFiniteError(numbers[int(sound.int().argmin())])
-    return to_uint8(images).cpu()
+    return to_uint8(images.mean(dim=1, keepdim=True).expand_as(images) if grey else images).cpu()

@@ -128,14 +128,14 @@ class LatentSet:
             indices: which latents, in the order wanted.
 
         Returns:
-            uint8 RGB `[len(indices), 3, H, W]`, on the CPU.
+            uint8 RGB `[len(indices), 3, H, W]`, on the CPU; with equal channels where all photos of the file were grey.
 
         Raises:
             FormatError: the image of a latent is not finite.
         """
         numbers = range(len(self))[indices] if isinstance(indices, slice) else list(indices)
         with self._naming(numbers):
-            return decode(generator, self.some(indices))
+            return decode(generator, self.some(indices), grey=self.manifest.source.grey)
 
     def load_generator(
         self, name: str | None = None, *, device: str = "cpu", force: bool = False
@@ -182,7 +182,8 @@ class LatentSet:
             )
         signed = signed_latents(self.manifest, self.class_index)
         with self._naming(signed.tolist()):
-            got = decode_signatures(generator, self.some(signed.tolist()), progress)
+            chosen = self.some(signed.tolist())
+            got = decode_signatures(generator, chosen, progress, grey=self.manifest.source.grey)
         return compare(thinned(got, self.manifest), self.signatures, self.manifest.hr_size)
 
     @contextmanager

@@ -77,6 +77,7 @@ def notes_on(pieces: Sequence[Piece]) -> tuple[str, ...]:
     for piece in pieces[1:]:
         _check_alike(pieces[0], piece)
     _check_weights(pieces)
+    _check_colours(pieces)
     _check_disjoint(pieces)
     return tuple(_compared([(piece.path, origin) for piece in pieces for origin in piece.origins]))
 
@@ -103,6 +104,15 @@ def _check_weights(pieces: Sequence[Piece]) -> None:
                 f"{piece.path}: the bytes of its generator are others than those in {holding[0].path}; put the same "
                 "weights into each with `embed_generator`, or into none"
             )
+
+
+def _check_colours(pieces: Sequence[Piece]) -> None:
+    of = {piece.manifest.source.grey: piece.path for piece in pieces}
+    if len(of) > 1:
+        raise MergeError(
+            f"{of[True]}: its photos are all grey, and so are its images, and those of {of[False]} are not; keep the "
+            "files apart, and train on both as one set"
+        )
 
 
 def _check_disjoint(pieces: Sequence[Piece]) -> None:
@@ -145,6 +155,7 @@ def _sum_of_sources(origins: Sequence[Origin]) -> ManifestSource:
     together = hashlib.sha256("".join(f"{digest}\n" for digest in sources).encode()).hexdigest()
     return ManifestSource(
         **sums,
+        grey=origins[0].source.grey,
         dropped=dict(sum((Counter(source.dropped) for source in sources.values()), Counter[str]())),
         sha256=together if len(sources) > 1 else origins[0].source.sha256,
         licence="; ".join(dict.fromkeys(origin.source.licence for origin in origins)),

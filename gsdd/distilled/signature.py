@@ -69,6 +69,8 @@ def decode_signatures(
     latents: Tensor,
     progress: Callable[[int, int], None] | None = None,
     workers: Workers = ALONE,
+    *,
+    grey: bool = False,
 ) -> Tensor:
     """Decode latents chunk by chunk and keep nothing of the images but their signatures.
 
@@ -77,6 +79,7 @@ def decode_signatures(
         latents: as a reader of the file gets them, float32 `[N, C, h, w]`, N at least 1.
         progress: called with (images done, images in all) after each chunk of each process.
         workers: the processes that share out the chunks.
+        grey: whether the images are decoded as grey.
 
     Returns:
         uint8 `[N, 8, 8]`, on the CPU.
@@ -86,14 +89,15 @@ def decode_signatures(
     """
     parts: list[Tensor] = []
     for index in torch.arange(len(latents)).split(CHUNK * workers.size):
-        parts.append(mapped(partial(_signatures_of, generator, latents, index), len(index), CHUNK, workers))
+        several = partial(_signatures_of, generator, latents, index, grey)
+        parts.append(mapped(several, len(index), CHUNK, workers))
         if progress is not None:
             progress(sum(map(len, parts)), len(latents))
     return torch.cat(parts)
 
 
-def _signatures_of(generator: Generator, latents: Tensor, several: Tensor, index: Tensor) -> Tensor:
-    return signatures(decode(generator, latents[several[index]], several[index].tolist()))
+def _signatures_of(generator: Generator, latents: Tensor, several: Tensor, grey: bool, index: Tensor) -> Tensor:
+    return signatures(decode(generator, latents[several[index]], several[index].tolist(), grey=grey))
 
 
 def signed_latents(manifest: Manifest, class_index: Tensor) -> Tensor:

@@ -75,4 +75,4 @@ def invert_again(run: Run, catalog: Catalog, crops: Images, numbers: Sequence[in
     """
     psi = Spaces.of(run, real_crops(catalog, run.recipe)).fixed_psi()
     inverted = invert(torch.from_numpy(crops), psi, run, numbers=numbers)
-    return decode(run.generator, inverted.latents).numpy()
+    return decode(run.generator, inverted.latents, grey=catalog.grey).numpy()

@@ -90,6 +90,7 @@ class DistilledPairs(Dataset[Item]):
         self._files = [latents.path.name for latents in sets]
         self._names = [latents.name(number) for latents in sets for number in range(len(latents))]
         self._keys, self._repeat = KEYS[keys], repeat
+        self._grey = all(latents.manifest.source.grey for latents in sets)
         self._sha256 = joint_sha256([latents.latents_sha256 for latents in sets])
         # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
         self._visits = Visits(len(self), *rank_and_world_size())
@@ -105,6 +106,11 @@ class DistilledPairs(Dataset[Item]):
 
     def __deepcopy__(self, memo: object) -> Self:
         return copy.copy(self)
+
+    @property
+    def grey(self) -> bool:
+        """Whether all pairs are grey, since all photos were: three equal channels in every pixel of LR and HR."""
+        return self._grey
 
     @property
     def identity(self) -> dict[str, Any]:

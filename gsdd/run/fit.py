@@ -75,8 +75,8 @@ def _signatures(matched: Matched, codec: Codec, run: Run) -> Signatures:
         run.monitor.progress("signatures", done, total)
         run.journal.keep(lambda: state)
 
-    signed: Signatures = thinned(
-        decode_signatures(run.generator, kept[index], tell, run.workers), chosen.manifest
-    ).numpy()
+    grey = chosen.manifest.source.grey
+    found = decode_signatures(run.generator, kept[index], tell, run.workers, grey=grey)
+    signed: Signatures = thinned(found, chosen.manifest).numpy()
     give_back_free_memory(run.generator.device)
     return signed
