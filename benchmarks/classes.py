@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+import gsdd
 from gsdd import Recipe, TrainingRecipe, compress, evaluate, train
 from gsdd.study.photos import split_for_tuning
 from gsdd.study.statistics import paired_difference
@@ -37,30 +38,18 @@ def flattened(folder: Path, target: Path) -> Path:
 
 
 def run(classes: str, seed: int, ipc: int, source: Path, test: Path, build: Path) -> dict[str, Any]:
-    """Distil, train, and score on the photos that were held out."""
-    settings = {
-        "generator": "realesr-animevideov3",
-        "seed": seed,
-        "crops.ipc": ipc,
-        "crops.classes": classes,
-        "crops.hr_size": HR_SIZE,
-    }
-    file = build / f"{classes.replace(':', '')}-{seed}"
-    began = time.process_time()
-    report = compress(
-        source, file.with_suffix(".gsdd"), recipe=Recipe.preset("quick").changed({**settings, **STEPS}), device="cpu"
-    )
-    click.echo(f"compress {time.process_time() - began:.0f} s of CPU", err=True)
-    recipe = TrainingRecipe(student="small", iterations=ITERATIONS, seed=seed)
-    train([file.with_suffix(".gsdd")], file.with_suffix(".safetensors"), recipe=recipe, device="cpu")
-    click.echo(f"train {time.process_time() - began:.0f} s of CPU", err=True)
-    scores = evaluate(file.with_suffix(".safetensors"), test, metrics=list(METRICS), device="cpu")
-    return {
-        "classes": classes,
-        "seed": seed,
-        "latents": report.latents,
-        **{name: scores.mean(name) for name in METRICS},
-    }
+    """Distil, train, and score on the photos that were held out; what a run before has written is taken."""
+    settings = {"generator": "realesr-animevideov3", "seed": seed, "crops.ipc": ipc, "crops.classes": classes}
+    recipe = Recipe.preset("quick").changed({**settings, "crops.hr_size": HR_SIZE, **STEPS})
+    file = build / f"{classes.replace(':', '')}-{seed}.gsdd"
+    model = file.with_suffix(".safetensors")
+    if not file.exists():
+        compress(source, file, recipe=recipe, device="cpu")
+    if not model.exists():
+        train([file], model, recipe=TrainingRecipe(student="small", iterations=ITERATIONS, seed=seed), device="cpu")
+    scores = evaluate(model, test, metrics=list(METRICS), device="cpu")
+    means = {name: scores.mean(name) for name in METRICS}
+    return {"classes": classes, "seed": seed, "latents": len(gsdd.open(file)), **means}
 
 
 def table(rows: list[dict[str, Any]], ways: list[str]) -> str:
@@ -84,7 +73,8 @@ def table(rows: list[dict[str, Any]], ways: list[str]) -> str:
 @click.option("--rows", "file", type=click.Path(path_type=Path), required=True, help="JSON lines, appended to.")
 @click.option("--ipc", default=5)
 @click.option("--seeds", default=3)
-def main(source: Path, file: Path, ipc: int, seeds: int) -> None:
+@click.option("--seed", "only", type=int, help="Run this seed alone, in another process than the others.")
+def main(source: Path, file: Path, ipc: int, seeds: int, only: int | None) -> None:
     """Run what is missing, then print the table."""
     build = file.parent / "classes"
     build.mkdir(parents=True, exist_ok=True)
@@ -92,7 +82,7 @@ def main(source: Path, file: Path, ipc: int, seeds: int) -> None:
     flat, count = flattened(photos, build / "flat"), len(list(photos.iterdir()))
     ways = {"folders": (photos, ipc), f"clusters:{count}": (flat, ipc), "none": (flat, ipc * count)}
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    for seed in range(seeds):
+    for seed in range(seeds) if only is None else [only]:
         for way, (folder, each) in ways.items():
             if any(row["classes"] == way and row["seed"] == seed for row in rows):
                 continue
@@ -101,7 +91,8 @@ def main(source: Path, file: Path, ipc: int, seeds: int) -> None:
             with file.open("a") as lines:
                 lines.write(json.dumps(rows[-1]) + "\n")
             click.echo(f"{way} seed {seed}: {time.monotonic() - began:.0f} s", err=True)
-    click.echo(table(rows, list(ways)))
+    if only is None:
+        click.echo(table(rows, list(ways)))
 
 
 if __name__ == "__main__":

@@ -150,6 +150,7 @@ def _generator_rows(manifest: Manifest) -> list[tuple[str, str]]:
 def _source_rows(manifest: Manifest) -> list[tuple[str, str]]:
     source = manifest.source
     what = f"{source.images:,} photos, {source.bytes:,} bytes; {source.skipped} skipped, {source.ignored} ignored"
+    what += f", up to {source.bits} bits a sample" if source.bits else ""
     what += "".join(f", {count} dropped for {shown(reason)}" for reason, count in source.dropped.items())
     return [("source", what), ("", f"sha256 {source.sha256}"), ("", f"licence {shown(source.licence)}")]
 

@@ -93,7 +93,7 @@ class ManifestSource:
     """Summary of the photos: images used, their bytes, a digest of their list, what was left out.
 
     `dropped` counts, by reason, photos that could be used and that the user chose to do without. Where all are `grey`,
-    so is what readers decode.
+    so is what readers decode. `bits` are 16 where the inversion saw so many of some photos, else 0.
     """
 
     images: int = field(metadata=_FROM_ONE)
@@ -104,12 +104,18 @@ class ManifestSource:
     licence: str
     dropped: Mapping[str, int] = field(default_factory=dict, metadata=_OPTIONAL)
     grey: bool = field(default=False, metadata=_OPTIONAL)
+    bits: int = field(default=0, metadata=_OPTIONAL)
 
     def __post_init__(self) -> None:
         _check_fields("source", self)
         for reason, count in self.dropped.items():
             _check_text("source.dropped", reason, _ONE_LINE)
             _check_integer(f"source.dropped.{reason}", count, 1)
+
+    @property
+    def is_of_1_4(self) -> bool:
+        """Whether it has a field that came with minor version 4."""
+        return bool(self.dropped or self.grey or self.bits)
 
 
 @dataclass(frozen=True)
@@ -163,11 +169,7 @@ class Manifest:
     @property
     def minor(self) -> int:
         """The lowest minor version of a file with signatures that has its codec, and its optional fields."""
-        return max(
-            2 if self.generator.embedded else 1,
-            CODECS[self.codec].since,
-            4 if self.source.dropped or self.source.grey else 1,
-        )
+        return max(2 if self.generator.embedded else 1, CODECS[self.codec].since, 4 if self.source.is_of_1_4 else 1)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:

@@ -28,7 +28,8 @@ class PhotoRecord:
     """A usable photo.
 
     `path` is text for people and files, relative to the root; `file` opens it. `bytes` and `sha256` are the file's as
-    found; `width` and `height` are in pixels, upright; `grey` photos have equal channels in every pixel.
+    found; `width` and `height` are in pixels, upright; `grey` photos have equal channels in every pixel;
+    `bits` are those of a sample that the inversion sees.
     """
 
     path: str
@@ -38,6 +39,7 @@ class PhotoRecord:
     height: int
     conversions: tuple[str, ...] = ()
     grey: bool = False
+    bits: int = 8
     file: Path = field(default_factory=Path, repr=False, compare=False)
 
 
@@ -107,6 +109,11 @@ class Catalog:
     def grey(self) -> bool:
         """Whether every photo is grey."""
         return all(record.grey for record in self.records)
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample in the deepest photo: 8 or 16."""
+        return max(record.bits for record in self.records)
 
     @property
     def bytes(self) -> int:
@@ -204,7 +211,9 @@ def _look(candidate: tuple[str, Path], root: Path, min_size: int) -> _Usable | S
         reason = f"too small: {width}x{height} pixels, wanted {min_size} a side"
         return Skipped(class_name, name, reason, min(width, height))
     grey = is_grey(found.photo.pixels)
-    record = PhotoRecord(name, found.bytes, found.sha256, width, height, found.photo.conversions, grey, file)
+    record = PhotoRecord(
+        name, found.bytes, found.sha256, width, height, found.photo.conversions, grey, found.photo.bits, file
+    )
     return _Usable(class_name, record, hashlib.sha256(found.photo.pixels.data).hexdigest())
 
 

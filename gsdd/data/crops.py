@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from gsdd.data.catalog import Catalog, PhotoClass, PhotoRecord, decode_with_digest
+from gsdd.data.images import decode_deep
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError, SourceError
@@ -17,6 +18,7 @@ from gsdd.randomness import numpy_stream
 from gsdd.recipe import THE_REST, positive
 
 Integers: TypeAlias = npt.NDArray[np.int64]
+Pixels: TypeAlias = npt.NDArray[Any]
 Position: TypeAlias = tuple[int, int]
 
 
@@ -206,34 +208,45 @@ def _cut(
     photo_id: tuple[int, int],
     catalog: Catalog,
     rows: Mapping[tuple[int, int], list[tuple[int, Crop]]],
-    crops: npt.NDArray[np.uint8],
+    crops: Pixels,
 ) -> None:
     record = catalog.classes[photo_id[0]].photos[photo_id[1]]
     name = printable(record.file)
     found = decode_with_digest(record.file, name)
     if found.sha256 != record.sha256:
         raise SourceError(f"{name}: the file has changed since this run began; start again")
-    size = crops.shape[-1]
+    size, pixels = crops.shape[-1], found.photo.pixels
+    if crops.dtype == np.float32:
+        pixels = _in_full(record, name, pixels)
     for row, crop in rows[photo_id]:
-        square = found.photo.pixels[crop.top : crop.top + size, crop.left : crop.left + size]
+        square = pixels[crop.top : crop.top + size, crop.left : crop.left + size]
         crops[row] = square.transpose(2, 0, 1)
 
 
-def read_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int) -> npt.NDArray[np.uint8]:
+def _in_full(record: PhotoRecord, name: str, pixels: Pixels) -> Pixels:
+    if record.bits == 8:
+        return pixels.astype(np.float32) / np.float32(255)
+    with record.file.open("rb") as file:
+        return decode_deep(file, name)
+
+
+def read_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, *, in_full: bool = False) -> Pixels:
     """Read the pixels of crops; every photo is decoded once, however the crops are ordered.
 
     Args:
         catalog: the source photos.
         crops: any crops of these photos.
         hr_size: side of a crop in pixels.
+        in_full: whether to give all bits that photos have, where any has more than 8.
 
     Returns:
-        uint8 RGB `[N, 3, hr_size, hr_size]`, in the order given.
+        uint8 RGB `[N, 3, hr_size, hr_size]`, in the order given; in full perhaps float32 in [0, 1].
 
     Raises:
         SourceError: if a photo is gone or has changed since the catalog was made.
     """
-    pixels = np.empty((len(crops), 3, hr_size, hr_size), dtype=np.uint8)
+    dtype = np.float32 if in_full and catalog.bits > 8 else np.uint8
+    pixels: Pixels = np.empty((len(crops), 3, hr_size, hr_size), dtype=dtype)
     rows: dict[tuple[int, int], list[tuple[int, Crop]]] = {}
     for row, crop in enumerate(crops):
         rows.setdefault((crop.class_index, crop.photo_index), []).append((row, crop))

@@ -41,11 +41,17 @@ def decisions(catalog: Catalog) -> tuple[str, ...]:
         *([catalog.layout] if catalog.layout else []),
         *([f"dropped {', '.join(gone)}"] if gone else []),
         *([_about_classes(catalog)] if catalog.sorting.why else []),
+        *([_about_depth(catalog)] if catalog.bits > 8 else []),
         *(f"skipped {line}" for line in skipped(catalog)),
         *(f"converted {line}" for line in conversions(catalog)),
         *([f"ignored {', '.join(counts)}"] if counts else []),
         *([warning] if (warning := about_splits(catalog.root, [each.name for each in catalog.classes])) else []),
     )
+
+
+def _about_depth(catalog: Catalog) -> str:
+    deep = sum(record.bits > 8 for record in catalog.records)
+    return f"{deep} photos have 16 bits: latents are inverted from all of them, and crops are chosen by 8"
 
 
 def _about_classes(catalog: Catalog) -> str:

@@ -62,9 +62,9 @@ def to_float(image: Tensor) -> Tensor:
     """Bring 8-bit values to [0, 1].
 
     Args:
-        image: uint8, any shape.
+        image: uint8, any shape; or floating point that is there already.
 
     Returns:
-        float32 of the same shape, value / 255.
+        float32 of the same shape, value / 255; what is floating point as it is.
     """
-    return image.to(torch.float32).div(255)
+    return image.to(torch.float32) if image.is_floating_point() else image.to(torch.float32).div(255)

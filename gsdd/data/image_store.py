@@ -27,21 +27,23 @@ class ImageStore:
     Args:
         shape: `[N, 3, H, W]`.
         directory: where the file lies, until the process ends: beside the output, since /tmp may be memory.
+        dtype: uint8, or float32 for images in [0, 1].
 
     Raises:
         OutputError: the directory has no room for them.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], directory: Path) -> None:
-        self.shape, self._numbers = shape, torch.arange(shape[0])
+    def __init__(self, shape: tuple[int, int, int, int], directory: Path, dtype: torch.dtype = torch.uint8) -> None:
+        self.shape, self.dtype, self._numbers = shape, dtype, torch.arange(shape[0])
+        size = prod(shape) * dtype.itemsize
         try:
             self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
-            reserve(self._file, directory, prod(shape))
-            self._file.truncate(prod(shape))
+            reserve(self._file, directory, size)
+            self._file.truncate(size)
         except OSError as error:
             raise OutputError(
-                f"{directory}: got no room for {prod(shape) / 1e6:,.0f} MB of images that the run keeps there while it "
+                f"{directory}: got no room for {size / 1e6:,.0f} MB of images that the run keeps there while it "
                 f"lasts ({error.strerror or error}); make room, or lower `ipc`"
             ) from error
 
@@ -49,9 +51,9 @@ class ImageStore:
         return self.shape[0]
 
     def __getitem__(self, rows: Tensor | slice | int) -> Tensor:
-        """Read images, as a copy: uint8, indexed as a tensor is."""
+        """Read images, as a copy, indexed as a tensor is."""
         numbers = self._numbers[rows]
-        images = torch.empty((*numbers.shape, *self.shape[1:]), dtype=torch.uint8)
+        images = torch.empty((*numbers.shape, *self.shape[1:]), dtype=self.dtype)
         for image, number in zip(images.view(-1, *self.shape[1:]), numbers.view(-1).tolist(), strict=True):
             image.copy_(self._mapped(number))
         return images
@@ -59,13 +61,13 @@ class ImageStore:
     def __setitem__(self, rows: Tensor | slice | int, images: Tensor) -> None:
         """Write images, indexed as a tensor is."""
         numbers = self._numbers[rows]
-        whole = images.to("cpu", torch.uint8).expand(*numbers.shape, *self.shape[1:])
+        whole = images.to("cpu", self.dtype).expand(*numbers.shape, *self.shape[1:])
         for image, number in zip(whole.reshape(-1, *self.shape[1:]), numbers.view(-1).tolist(), strict=True):
             self._mapped(number).copy_(image)
 
     def _mapped(self, number: int) -> Tensor:
-        row = self.shape[1:]
-        return torch.from_numpy(np.memmap(self._file, np.uint8, "r+", number * prod(row), row))
+        row, kind = self.shape[1:], np.uint8 if self.dtype == torch.uint8 else np.float32
+        return torch.from_numpy(np.memmap(self._file, kind, "r+", number * prod(row) * self.dtype.itemsize, row))
 
 
 Images: TypeAlias = Tensor | ImageStore
@@ -81,14 +83,16 @@ def stored_crops(catalog: Catalog, crops: Sequence[Crop], hr_size: int, director
         directory: where they may be kept, as for `ImageStore`.
 
     Returns:
-        uint8 RGB `[N, 3, hr_size, hr_size]`, in the order given.
+        RGB `[N, 3, hr_size, hr_size]`, in the order given: uint8, or float32 where a photo has more bits.
 
     Raises:
         SourceError: a photo is gone or has changed since the catalog was made.
         OutputError: the directory has no room for them.
     """
-    store = ImageStore((len(crops), 3, hr_size, hr_size), directory)
+    dtype = torch.uint8 if catalog.bits == 8 else torch.float32
+    store = ImageStore((len(crops), 3, hr_size, hr_size), directory, dtype)
     order = sorted(range(len(crops)), key=lambda k: (crops[k].class_index, crops[k].photo_index))
     for index in torch.tensor(order, dtype=torch.int64).split(READ_TOGETHER):
-        store[index] = torch.from_numpy(read_crops(catalog, [crops[k] for k in index.tolist()], hr_size))
+        some = [crops[k] for k in index.tolist()]
+        store[index] = torch.from_numpy(read_crops(catalog, some, hr_size, in_full=True))
     return store

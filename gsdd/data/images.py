@@ -1,8 +1,8 @@
-"""One photo: a file of any format that Pillow decodes -> upright 8-bit sRGB pixels, or the reason why not."""
+"""One photo: a file of any format that Pillow decodes -> upright sRGB pixels of 8 bits, or all 16, or why not."""
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Literal
@@ -31,6 +31,11 @@ PIXELS_A_BYTE = 32
 # Pillow knows these by their first bytes and does not decode them itself (EPS would start Ghostscript).
 NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 
+DEEP_GREY = {"16-bit grey to 8-bit", "grey to RGB"}
+DEEP_COLOUR = {"16-bit RGB to 8-bit"}
+# Of samples whose high byte comes first Pillow takes that one; as if it came last, it takes the other.
+LOW_BYTES = "RGB;16L"
+
 # EXIF 2.3, tag 0x0112. ImageOps.exif_transpose also rewrites the EXIF block, and raises on a damaged one.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,10 +62,14 @@ class BadImage(SourceError):
 
 @dataclass(frozen=True)
 class Photo:
-    """Pixels as a person sees them: uint8 sRGB `[H, W, 3]`, upright; and the conversions that this took."""
+    """Pixels as a person sees them: uint8 sRGB `[H, W, 3]`, upright; and the conversions that this took.
+
+    `bits` are those of a sample that `decode_deep` gives: 16 where the cut to 8 bits is all that was done, else 8.
+    """
 
     pixels: npt.NDArray[np.uint8]
     conversions: tuple[str, ...]
+    bits: int = 8
 
 
 def readable_formats() -> list[str]:
@@ -116,7 +125,15 @@ def _decoded(image: Image.Image, file: IO[bytes]) -> Photo:
     image.load()
     upright, turn_names = _upright(_positive(image) if negative else image, turned)
     rgb, colour_names = to_srgb(upright, raw_mode)
-    return Photo(np.array(rgb), (*names, *turn_names, *tags, *colour_names))
+    is_deep = not negative and _is_deep(image, (*names, *turn_names, *colour_names))
+    return Photo(np.array(rgb), (*names, *turn_names, *tags, *colour_names), 16 if is_deep else 8)
+
+
+def _is_deep(image: Image.Image, conversions: Collection[str]) -> bool:
+    """Tell whether a picture has 16 bits that `decode_deep` reads: grey, or PNG in colour, and otherwise plain."""
+    if image.mode.startswith("I"):
+        return set(conversions) == DEEP_GREY
+    return set(conversions) == DEEP_COLOUR and image.format == "PNG"
 
 
 def _positive(image: Image.Image) -> Image.Image:
@@ -186,6 +203,38 @@ def decode(file: IO[bytes], name: str) -> Photo:
         if isinstance(error, UnidentifiedImageError) and head.startswith(tiff.STARTS):
             raise BadImage(name, "is a TIFF of samples that Pillow does not read; save it with 8 or 16 bits") from error
         raise BadImage(name, _reason(error)) from error
+
+
+def decode_deep(file: IO[bytes], name: str) -> npt.NDArray[np.float32]:
+    """Decode all bits of a photo whose `bits` are 16. For threads, as `decode`.
+
+    Args:
+        file: open for reading, at its start.
+        name: the file's name in an error.
+
+    Returns:
+        RGB `[H, W, 3]` in [0, 1].
+
+    Raises:
+        BadImage: whatever is wrong with the file.
+    """
+    try:
+        with Image.open(file, formats=readable_formats()) as image, ROOM.taken(image.width * image.height):
+            first = np.asarray(image)
+            levels = first[..., None].repeat(3, axis=2) if first.ndim == 2 else _both_bytes(file, first)
+    # As in `decode`.
+    except Exception as error:
+        raise BadImage(name, _reason(error)) from error
+    return levels.astype(np.float32) / np.float32(65535)
+
+
+def _both_bytes(file: IO[bytes], high: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    file.seek(0)
+    with Image.open(file, formats=readable_formats()) as image:
+        image.tile = [tile._replace(args=LOW_BYTES) for tile in image.tile]
+        low = np.asarray(image)
+    both: npt.NDArray[np.uint16] = high.astype(np.uint16) << 8 | low
+    return both
 
 
 def read_photo(path: Path) -> Photo:

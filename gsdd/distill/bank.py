@@ -25,7 +25,7 @@ class DistillationSource:
     Attributes:
         class_names: one a class.
         counts: latents a class; latents stand class after class.
-        starts: the crop x_k of every latent, uint8 `[N, 3, H, W]`.
+        starts: the crop x_k of every latent, uint8 `[N, 3, H, W]`, or float32 in [0, 1].
         real: crops of each class to draw from, uint8 `[M_c, 3, H, W]`.
     """
 

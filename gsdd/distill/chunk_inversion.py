@@ -24,7 +24,8 @@ class BegunChunk:
 
     Attributes:
         adam: its latents, as one parameter `[1, CHUNK, 3, h, w]`.
-        error_start: mean squared error of the uint8 G(z) to its crop before the first step, float64 `[CHUNK]`.
+        error_start: mean squared error of the uint8 G(z) to its crop, in levels of it, before the first step, float64
+            `[CHUNK]`.
     """
 
     adam: AdamState
@@ -35,7 +36,7 @@ class ChunkInversion:
     """A chunk under Adam; tells the mean loss of its last step, and how long that took or, before it, will about take.
 
     Args:
-        crops: x_k, uint8 `[CHUNK, 3, H, W]`.
+        crops: x_k, uint8 `[CHUNK, 3, H, W]`, or floating point in [0, 1].
         latents: z before the first step, float32 `[CHUNK, 3, h, w]`.
         criterion: w D_f + D_p.
         run: its generator, and of its recipe the learning rate.
@@ -52,8 +53,9 @@ class ChunkInversion:
     ) -> None:
         self._generator, self._criterion, self._coding = run.generator, criterion, coding
         self._lr, self._pace = run.recipe.inversion.lr, Pace()
-        self._pixels = crops.to(run.generator.device)
-        self._crops = to_float(self._pixels)
+        pixels = crops.to(run.generator.device)
+        self._crops = to_float(pixels)
+        self._levels = 255 * pixels if pixels.is_floating_point() else pixels
         self._crop_features = criterion.features(self._crops)
         # The chunk is one parameter, of one count of steps.
         self._adam = StackedAdam(latents[None].to(run.generator.device, copy=True))
@@ -105,4 +107,4 @@ class ChunkInversion:
     @torch.no_grad()
     def _error(self) -> Tensor:
         images = to_uint8(self._generator(self._adam.values[0]))
-        return pixel_distance(images.double(), self._pixels.double()).cpu()
+        return pixel_distance(images.double(), self._levels.double()).cpu()

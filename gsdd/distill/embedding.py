@@ -67,7 +67,7 @@ class Embedding:
         """Embed some of the stored crops; every process of the run calls this, and has the result.
 
         Args:
-            crops: uint8 `[N, 3, H, W]`, on the CPU or the device.
+            crops: `[N, 3, H, W]`, uint8 or floating point in [0, 1], on the CPU or the device.
             classes: class of each crop, int64 `[N]`.
             numbers: which crops, int64 `[M]`, M at least 1.
 

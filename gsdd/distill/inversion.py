@@ -108,7 +108,7 @@ def starting_latents(crops: Tensor, scale: int, recipe: Recipe, numbers: Sequenc
     """Choose z before the inversion.
 
     Args:
-        crops: HR crops x_k, uint8 `[N, 3, H, W]`.
+        crops: HR crops x_k, uint8 `[N, 3, H, W]`, or floating point in [0, 1].
         scale: of the generator.
         recipe: where z starts, and the seed.
         numbers: which latents of the run these are; None counts from 0.
@@ -135,7 +135,7 @@ def invert(
     """Find z' = argmin w D_f + D_p for every crop by Adam, a chunk at a time.
 
     Args:
-        crops: HR crops x_k, uint8 `[N, 3, H, W]`, N at least 1, read by rows.
+        crops: HR crops x_k, uint8 `[N, 3, H, W]`, or floating point in [0, 1]; N at least 1, read by rows.
         psi: the extractor of D_f.
         run: its generator, and of its recipe start, steps, learning rate and the weight of D_f. The first round of
             chunks finds how many steps fit before the deadline; the others make as many.

@@ -156,6 +156,7 @@ def _sum_of_sources(origins: Sequence[Origin]) -> ManifestSource:
     return ManifestSource(
         **sums,
         grey=origins[0].source.grey,
+        bits=max(source.bits for source in sources.values()),
         dropped=dict(sum((Counter(source.dropped) for source in sources.values()), Counter[str]())),
         sha256=together if len(sources) > 1 else origins[0].source.sha256,
         licence="; ".join(dict.fromkeys(origin.source.licence for origin in origins)),

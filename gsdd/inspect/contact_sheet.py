@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, crops_digest, read_crops
+from gsdd.data.degradation import to_float, to_uint8
 from gsdd.data.folders import find_photos
 from gsdd.distill.run import Run
 from gsdd.distilled.latent_set import LatentSet, read_latents
@@ -152,12 +153,13 @@ def _first_of_each_class(class_index: Sequence[int], per_class: int, most: int) 
 
 
 def _real_and_inverted(distilled: LatentSet, source: Path, shown: Sequence[int], run: Run) -> list[_Column]:
-    catalog, crops = planned_crops(distilled, source, run.monitor, run.generator.device)
-    chosen = [crops[number] for number in shown]
+    catalog, planned = planned_crops(distilled, source, run.monitor, run.generator.device)
+    chosen = [planned[number] for number in shown]
     names = [catalog.classes[crop.class_index].photos[crop.photo_index].path for crop in chosen]
-    images = read_crops(catalog, chosen, distilled.manifest.hr_size)
+    crops = read_crops(catalog, chosen, distilled.manifest.hr_size, in_full=True)
+    images = to_uint8(to_float(torch.from_numpy(crops))).numpy()
     real = _Column("real crop", images, tuple(Path(name).name for name in names))
-    return [real, _compared("inverted", invert_again(run, catalog, images, shown), [real])]
+    return [real, _compared("inverted", invert_again(run, catalog, crops, shown), [real])]
 
 
 def planned_crops(

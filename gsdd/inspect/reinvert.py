@@ -19,6 +19,7 @@ from gsdd.recipe import Recipe, from_record
 from gsdd.run.choose import real_crops
 
 Images = NDArray[np.uint8]
+Deep = NDArray[np.float32]
 
 # What a stranger's file may have this machine repeat: ten times what the paper's preset takes.
 MOST_STEPS = 10_000
@@ -61,13 +62,13 @@ def _found(digest: str, weights: Path | None) -> str:
     return str(weights)
 
 
-def invert_again(run: Run, catalog: Catalog, crops: Images, numbers: Sequence[int]) -> Images:
+def invert_again(run: Run, catalog: Catalog, crops: Images | Deep, numbers: Sequence[int]) -> Images:
     """Repeat the inversion of some latents; they do not depend on which others there are.
 
     Args:
         run: the recipe of the file, its generator and a monitor.
         catalog: its photos.
-        crops: x_k, uint8 `[N, 3, H, W]`.
+        crops: x_k, uint8 `[N, 3, H, W]`, or float32 in [0, 1].
         numbers: which latents of the file these are.
 
     Returns:

@@ -41,12 +41,12 @@ def beside(images: Images, device: torch.device) -> Images:
     """Copy images to a GPU that has room for them; else return them as they are.
 
     Args:
-        images: uint8 `[N, 3, H, W]`.
+        images: `[N, 3, H, W]`.
         device: where they are used.
     """
-    if not fits(len(images) * prod(images.shape[1:]), device):
+    if not fits(len(images) * prod(images.shape[1:]) * images.dtype.itemsize, device):
         return images
-    there = torch.empty(tuple(images.shape), dtype=torch.uint8, device=device)
+    there = torch.empty(tuple(images.shape), dtype=images.dtype, device=device)
     for index in torch.arange(len(images)).split(READ_TOGETHER):
         there[index[0] : index[-1] + 1] = images[index].to(device)
     return there

@@ -43,6 +43,7 @@ def manifest_of(catalog: Catalog, counts: Sequence[int], crops: Sequence[Crop], 
             licence=run.recipe.storage.licence,
             dropped=dropped_counts(catalog),
             grey=catalog.grey,
+            bits=catalog.bits if catalog.bits > 8 else 0,
         ),
         training={
             "task": f"x{run.generator.scale} super-resolution: LR in, HR out",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gsdd.data.catalog import Catalog, Sorting, scan
 from gsdd.data.curation import curated
-from gsdd.data.folders import Ignored, find_photos, list_photos
+from gsdd.data.folders import ClassFolder, Ignored, find_photos, list_photos
 from gsdd.data.layout import about_splits, are_shards
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
@@ -65,12 +65,13 @@ def sorted_photos(source: Path, crops: Crops, seed: int, monitor: Monitor = SILE
 
 def _plan(root: Path, crops: Crops) -> _Plan:
     if crops.classes == "auto":
-        return _chosen(root, [each.name for each in list_photos(root).classes])
+        return _chosen(root, list_photos(root).classes)
     return _Plan(crops.classes != "folders", crops.clusters, "as asked for")
 
 
-def _chosen(root: Path, names: Sequence[str]) -> _Plan:
+def _chosen(root: Path, folders: Sequence[ClassFolder]) -> _Plan:
     """Choose for a user who did not."""
+    names = [folder.name for folder in folders]
     if about_splits(root, names):
         raise SourceError(
             f"{printable(root)}: {', '.join(names)} are named like splits of one data set, which leave open what to "
@@ -80,7 +81,8 @@ def _chosen(root: Path, names: Sequence[str]) -> _Plan:
         return _Plan(True, None, f"since {names[0]} to {names[-1]} are shards of one set")
     if len(names) > 1:
         return _Plan(False, 0, "one for each folder of photos")
-    return _Plan(False, None, "since the photos lie in one folder")
+    # What will be clusters is listed as clusters are: with photos beside the folder.
+    return _Plan(len(folders[0].files) >= MANY, None, "since the photos lie in one folder")
 
 
 def _count(images: int) -> int:

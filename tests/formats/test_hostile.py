@@ -70,6 +70,25 @@ def test_in_a_version_that_is_known_an_unknown_field_or_tensor_is_refused(refusa
     assert "unknown fields ['weights']" in refusal(with_tensor(known, "weights", np.zeros(3, np.float32)))
 
 
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("dropped", [{}, [], None, {"score": 0}, {"score": 1.5}, {"score": -1}, {"a\nb": 1}, {"score": {}}]),
+        ("grey", [False, 0, 1, "true", None]),
+        ("bits", [0, -16, 16.0, True, "16", None]),
+    ],
+)
+def test_fields_of_the_source_since_1_4_hold_counts_and_truth_and_are_not_empty(
+    refusal, accepted, sound, field, values
+):
+    fine = {"dropped": {"score": 2, "duplicate": 1}, "grey": True, "bits": 16}[field]
+    later = take_apart(with_value(sound, "1.4", "version"))
+    assert getattr(accepted(with_value(later, fine, "source", field)).manifest.source, field) == fine
+    assert "and has what came with 1.4" in refusal(with_value(sound, fine, "source", field))
+    for value in values:
+        assert "source" in refusal(with_value(later, value, "source", field))
+
+
 def test_signatures_are_required_since_1_1_and_refused_before(refusal, sound):
     manifest, tensors = sound
     assert "unknown fields ['signatures']" in refusal(with_value(sound, "1.0", "version"))

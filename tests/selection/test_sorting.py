@@ -199,3 +199,11 @@ def test_the_tiles_that_are_looked_at_are_told(tmp_path):
     told = Heard()
     sorted_photos(fill(tmp_path, "", each=3), Crops(hr_size=SIZE, classes="clusters:2"), 0, told)
     assert os.fspath(tmp_path) not in "".join(told.notes)
+
+
+def test_what_auto_clustered_is_clustered_likewise_where_it_is_asked_for(tmp_path):
+    root = fill(tmp_path / "set", "images", each=MANY)
+    put(root / "beside.png", 99999)
+    chosen = catalog_of(root)
+    assert chosen.images == MANY + 1
+    assert catalog_of(root, chosen.sorting.by).classes == chosen.classes
