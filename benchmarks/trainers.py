@@ -1,6 +1,7 @@
 """Feed what `gsdd expand` prints, and the .gsdd file itself, to the real trainers (outcome: docs/trainers.md).
 
-    python benchmarks/trainers.py {BasicSR,traiNNer-redux,neosr,KAIR} CHECKOUT {png,webp,by-class,file} FILE.gsdd
+    python benchmarks/trainers.py {BasicSR,traiNNer-redux,neosr,KAIR} CHECKOUT {png,webp,by-class,file} FILE.gsdd \
+        [--scale 2]
 
 CHECKOUT is a copy of the trainer's repository whose requirements are installed beside gsdd. Nothing of it is changed:
 its own code parses the configuration, builds the dataset and the loader and serves the batches; here the items are
@@ -25,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import gsdd
-from gsdd.data.degradation import low_resolution
+from gsdd.data.degradation import cut, low_resolution
 from gsdd.data.images import ImageFormat
 from gsdd.integrations.basicsr import register
 from gsdd.pairs.expand import expand
@@ -64,9 +65,9 @@ JSON = {"task": "check", "gpu_ids": [], "path": {"root": "."}, "netG": {}, "trai
 class Ours:
     """The pairs as gsdd decodes them, to find theirs in."""
 
-    def __init__(self, file: Path) -> None:
-        self.hr = gsdd.open(file).images()
-        self.scale = 4
+    def __init__(self, file: Path, scale: int) -> None:
+        self.hr = cut(gsdd.open(file).images(), scale)
+        self.scale = scale
         self.lr = low_resolution(self.hr, self.scale)
 
     def is_pair(self, item: Item) -> bool:
@@ -116,7 +117,8 @@ def prefetched(prefetcher: Any, sampler: Any) -> Iterator[Item]:  # noqa: ANN401
 
 def basicsr(text: str, folder: Path) -> tuple[Any, Iterator[Item]]:
     """Train for a few iterations with BasicSR's own code; then parse, build and serve."""
-    (folder / "check.yml").write_text(text + YAML)
+    scale = text.partition("scale: ")[2].partition("\n")[0]
+    (folder / "check.yml").write_text(text + YAML.replace("upscale: 4", f"upscale: {scale}"))
     sys.argv = ["train.py", "-opt", str(folder / "check.yml")]
     train = importlib.import_module("basicsr.train")
     train.train_pipeline(str(folder))
@@ -194,10 +196,10 @@ def from_the_file(trainer: str, text: str, file: Path) -> str:
     return "\n".join([*lines[:at], "    type: DistilledPairsDataset", f"    {root}", *lines[at:]])
 
 
-def configuration(trainer: str, form: str, file: Path) -> str:
+def configuration(trainer: str, form: str, file: Path, scale: int) -> str:
     """Expand into a folder here and return what is printed for a trainer, or its like for the file itself."""
     image_format: ImageFormat = "webp" if form == "webp" else "png"
-    report = expand(file, "some pairs", by_class=form == "by-class", image_format=image_format)
+    report = expand(file, "some pairs", scales=(scale,), by_class=form == "by-class", image_format=image_format)
     if form != "file":
         return report.trainers[trainer]
     register("basicsr" if trainer == "BasicSR" else "traiNNer")
@@ -209,16 +211,17 @@ def configuration(trainer: str, form: str, file: Path) -> str:
 @click.argument("checkout", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("form", type=click.Choice(["png", "webp", "by-class", "file"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(trainer: str, checkout: Path, form: str, file: Path) -> None:
+@click.option("--scale", default=4, show_default=True)
+def main(trainer: str, checkout: Path, form: str, file: Path, scale: int) -> None:
     """Expand into a new folder and check what the trainer makes of it."""
     sys.path.insert(0, str(checkout.absolute()))
-    ours, file = Ours(file), file.absolute()
+    ours, file = Ours(file, scale), file.absolute()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        text = configuration(trainer, form, file)
+        text = configuration(trainer, form, file, scale)
         click.echo(text)
         if not text.startswith(("#", "//")):
-            click.echo(f"{trainer}, {form}: {check(trainer, text, Path(folder), ours)}")
+            click.echo(f"{trainer}, {form}, x{scale}: {check(trainer, text, Path(folder), ours)}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gsdd.recipe import OnBadImage
 
 COLUMNS = ("metric", "mean", "photos", "better", "channel", "shaved", "range", "by")
-LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicubic x4 of the photo, in 8 bits too."
+LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicubic of the photo at x{}, in 8 bits too."
 
 
 @click.command()
@@ -26,6 +26,7 @@ LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicu
     default="psnr,ssim,lpips,st-lpips,niqe",
     help="Any of psnr, ssim (each of Y and of RGB), lpips, lpips-vgg, st-lpips, st-lpips-vgg, niqe, nrqm, pi.",
 )
+@click.option("--scale", type=int, help="HR side / LR side.  [default: the model's; of bicubic 4]")
 @click.option("--csv", type=OUTPUT, help="Write a row a photo.")
 @click.option("--images", type=OUTPUT, help="Write a PNG a photo into this folder: LR, output, HR.")
 @click.option("--lpips-trunk", type=FILE, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
@@ -37,6 +38,7 @@ LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicu
 def evaluate(
     model: str,
     test: Path,
+    scale: int | None,
     metrics: str,
     csv: Path | None,
     images: Path | None,
@@ -49,7 +51,7 @@ def evaluate(
 ) -> None:
     """Score MODEL on TESTDIR, a folder of HR photos: LR is made of each, enlarged by MODEL, and compared with it.
 
-    MODEL is a checkpoint that gsdd train wrote, any x4 network that spandrel reads, a name that gsdd generators
+    MODEL is a checkpoint that gsdd train wrote, any SR network that spandrel reads, a name that gsdd generators
     lists, or bicubic. A metric whose weights are not on this machine is reported as missing; nothing is downloaded.
 
     \b
@@ -64,6 +66,7 @@ def evaluate(
         result = run(
             model,
             test,
+            scale=scale,
             metrics=[name.strip() for name in metrics.split(",") if name.strip()],
             files=Files(lpips_trunk, nrqm_model),
             outputs=Outputs(csv, images, force),
@@ -81,7 +84,7 @@ def _remarks(result: "Evaluation") -> Iterator[str]:
     if result.cropped:
         yield (
             f"{result.cropped} of {len(result.photos)} photos were cropped at the right and the bottom to multiples "
-            "of 4, as BasicSR's mod_crop does"
+            f"of {result.scale}, as BasicSR's mod_crop does"
         )
     for score in result.scores:
         left_out = [photo for photo in result.photos if score.metric.name in photo.left_out]
@@ -93,7 +96,7 @@ def _remarks(result: "Evaluation") -> Iterator[str]:
 def _as_text(result: "Evaluation") -> str:
     head = f"{result.model} ({result.about}), {len(result.photos)} photos\n"
     missing = [f"{each.metric.name} is missing: {worded(each.missing)}" for each in result.scores if each.missing]
-    return "\n".join([head, table([COLUMNS, *map(_row, result.scores)]), f"\n{LEGEND}", *missing])
+    return "\n".join([head, table([COLUMNS, *map(_row, result.scores)]), f"\n{LEGEND.format(result.scale)}", *missing])
 
 
 def _row(score: "Score") -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gsdd.cli.options import OUTPUT, decoding_options, files_argument
+from gsdd.cli.options import OUTPUT, Scales, decoding_options, files_argument
 from gsdd.cli.printer import Printer, writing
 from gsdd.formats.place import Place
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 @click.command()
 @files_argument()
 @click.option("-o", "--output", type=OUTPUT, help="Folder to write; <name of the first FILE>_expanded by default.")
+@click.option(
+    "--to",
+    type=click.Choice(["folder", "webdataset", "imagefolder"]),
+    default="folder",
+    help="What trainers read, tar files for webdataset, or with a list for datasets' imagefolder.",
+)
+@click.option(
+    "--scale", "scales", type=Scales(), default="4", help="Of the LR images: some of 1, 2, 3, 4, 8, such as 2,4."
+)
 @click.option("--by-class", is_flag=True, help="A sub-folder a class.")
 @click.option("--format", "image_format", type=click.Choice(["png", "webp"]), default="png", help="Both are lossless.")
 @decoding_options
@@ -29,8 +38,9 @@ def expand(
 ) -> None:
     """Write the HR-LR pairs of each FILE, as one set, as images that SR trainers read.
 
-    The folder gets HR/, LR_x4/ (antialiased bicubic) and meta_info.txt. The same command again completes what is
-    missing and changes nothing else. Printed with it: configuration for BasicSR, traiNNer-redux, neosr and KAIR.
+    The folder gets HR/, LR_x4/ (antialiased bicubic; one a scale) and meta_info.txt. The same command again completes
+    what is missing, no more. Printed with it: configuration for BasicSR, traiNNer-redux, neosr and KAIR, and for types
+    of the first two that degrade HR themselves.
 
     \b
     Example:
@@ -47,7 +57,8 @@ def expand(
 
 def _summary(report: "ExpandReport", dry_run: bool) -> str:
     written = "to write" if dry_run else "written"
-    sizes = f"HR {report.hr_size}x{report.hr_size}, LR {report.lr_size}x{report.lr_size}"
+    low = [report.hr_size // scale for scale in report.scales]
+    sizes = f"HR {report.hr_size}x{report.hr_size}, LR {', '.join(f'{side}x{side}' for side in low)}"
     return (
         f"{report.folder}: {report.pairs} pairs ({report.written} {written}, {report.kept} kept), "
         f"{sizes}, {report.image_format}"

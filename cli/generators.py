@@ -20,7 +20,7 @@ FILE_COLUMNS = ("known by its file", "architecture", "takes", "weights from")
 def generators(printer: Printer) -> None:
     """The networks that turn latents into images; alone, it lists those that have a name.
 
-    Any other x4 network that spandrel reads can be given by its file: --generator PATH.
+    Any other SR network of x1 to x8 that spandrel reads can be given by its file: --generator PATH.
     """
     ctx = click.get_current_context()
     given = {"as_json": printer.as_json, "quiet": printer.quiet}

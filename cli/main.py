@@ -23,7 +23,7 @@ from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 from gsdd.formats.place import Url, place_of
 
 COMMANDS = (
-    "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
+    "card", "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
     "scan", "students", "study", "train", "verify",
 )  # fmt: skip
 # These go on where the same command was interrupted.

@@ -61,6 +61,25 @@ class ReadPath(click.Path):
         return place if isinstance(place, Url) else super().convert(value, param, ctx)
 
 
+class Scales(click.ParamType[tuple[int, ...]]):
+    """One or several scales, with commas between them."""
+
+    name = "scales"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Say in a help text what is wanted."""
+        return "N[,N...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
+        """Read whole numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"got {value!r}, wanted whole numbers with commas between them, such as 2,4", param, ctx)
+
+
 GENERATOR = GeneratorName()
 OUTPUT = OutputPath(path_type=Path)
 PATH = click.Path(path_type=Path)

@@ -152,7 +152,10 @@ COMPRESS_OPTIONS = SettingOptions(
     lister="gsdd recipe",
 )
 TRAIN_OPTIONS = SettingOptions(
-    {name: f"--{name}" for name in ("student", "size", "crop", "iterations", "batch", "lr", "seed")},
+    {
+        name: f"--{name}"
+        for name in ("student", "size", "scale", "degradation", "crop", "iterations", "batch", "lr", "seed")
+    },
     unset="default",
     lister="gsdd recipe training",
 )

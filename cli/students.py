@@ -33,6 +33,7 @@ def _entry(student: Any) -> dict[str, Any]:  # noqa: ANN401 - its type is import
         "architecture": student.architecture,
         "home": student.home,
         "needs": student.needs,
+        "scales": list(student.scales),
         "sizes": {name: {"parameters": size.parameters, **size.options} for name, size in student.sizes.items()},
     }
 

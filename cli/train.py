@@ -23,8 +23,8 @@ from gsdd.students.named import students
 from gsdd.students.recipe import TrainingRecipe
 
 GROUPS = {
-    "What is trained": ("--output", "--student", "--size"),
-    "What it sees": ("--crop", "--subset", "--validation", "--generator", "--cache", "--on-bad-image"),
+    "What is trained": ("--output", "--student", "--size", "--scale"),
+    "What it sees": ("--degradation", "--crop", "--subset", "--validation", "--generator", "--cache", "--on-bad-image"),
     "How it is trained": ("--iterations", "--batch", "--lr", "--seed", "--config", "--set"),
     "How it runs": ("--device", "--force"),
     "What is printed": ("--json", "--quiet", "--help"),

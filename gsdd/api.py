@@ -1,16 +1,16 @@
 """The noun of gsdd: a .gsdd file as one object, whose methods are everything that one does with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
-from gsdd.data.degradation import low_resolution, to_float
+from gsdd.data.degradation import SCALE, low_resolution, to_float
 from gsdd.distilled.latent_set import LatentSet, read_latents
 from gsdd.errors import RecipeError
-from gsdd.formats.manifest import DEGRADATION, Manifest
+from gsdd.formats.manifest import Manifest
 from gsdd.formats.origins import origins_of
 from gsdd.generators.generator import Generator
 from gsdd.monitor import SILENT, Monitor
@@ -19,10 +19,11 @@ from gsdd.recipe import Recipe, from_record
 
 if TYPE_CHECKING:
     from gsdd.data.images import ImageFormat
+    from gsdd.data.served import Function, Named
     from gsdd.inspect.savings import Savings
     from gsdd.inspect.verification import Verification
     from gsdd.pairs.dataset import DistilledPairs
-    from gsdd.pairs.expand import ExpandReport
+    from gsdd.pairs.expand import ExpandReport, To
 
 
 def open(
@@ -86,7 +87,7 @@ class Distilled:
         number = range(len(self))[index]
         hr = self.images(slice(number, number + 1))
         name = self._set.name(number)
-        lr = low_resolution(hr, int(DEGRADATION["scale"]))
+        lr = low_resolution(hr, SCALE)
         return {"lq": to_float(lr)[0], "gt": to_float(hr)[0], "lq_path": name, "gt_path": name}
 
     @property
@@ -155,6 +156,8 @@ class Distilled:
     def pairs(
         self,
         *,
+        scale: int = SCALE,
+        lr: "Named | Function | None" = "bicubic",
         gt_size: int | None = None,
         repeat: int = 1,
         use_hflip: bool = True,
@@ -167,6 +170,8 @@ class Distilled:
         """Give the HR-LR pairs as a map-style PyTorch dataset; see `gsdd.DistilledPairs`.
 
         Args:
+            scale: HR side / LR side: 1, 2, 3, 4 or 8.
+            lr: "bicubic", "realesrgan", a function of HR and a torch generator, or None for HR alone.
             gt_size: side of the HR crops in pixels; None serves whole images.
             repeat: how many times each pair counts in `len`.
             use_hflip: mirror half of the views.
@@ -179,14 +184,17 @@ class Distilled:
         from gsdd.pairs.dataset import DistilledPairs
 
         return DistilledPairs(
-            self._set, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot, seed=seed, keys=keys,
-            cache=cache, generator=self._name, device=self._device, force_generator=self._force, monitor=monitor,
+            self._set, scale=scale, lr=lr, gt_size=gt_size, repeat=repeat, use_hflip=use_hflip, use_rot=use_rot,
+            seed=seed, keys=keys, cache=cache, generator=self._name, device=self._device,
+            force_generator=self._force, monitor=monitor,
         )  # fmt: skip
 
     def expand(
         self,
         folder: str | PathLike[str],
         *,
+        to: "To" = "folder",
+        scales: Sequence[int] = (SCALE,),
         by_class: bool = False,
         image_format: "ImageFormat" = "png",
         force: bool = False,
@@ -196,6 +204,8 @@ class Distilled:
 
         Args:
             folder: where to; what is there already is kept, what is missing is completed.
+            to: "folder", "imagefolder" or "webdataset".
+            scales: of the LR images: some of 1, 2, 3, 4 and 8.
             by_class: a sub-folder a class.
             image_format: "png" or lossless "webp".
             force: replace the images of this or an earlier expansion.
@@ -204,8 +214,8 @@ class Distilled:
         from gsdd.pairs.expand import expand
 
         return expand(
-            self._set, folder, by_class=by_class, image_format=image_format, force=force, generator=self._name,
-            device=self._device, force_generator=self._force, monitor=monitor,
+            self._set, folder, to=to, scales=scales, by_class=by_class, image_format=image_format, force=force,
+            generator=self._name, device=self._device, force_generator=self._force, monitor=monitor,
         )  # fmt: skip
 
     def verify(self, *, decode: bool = False, monitor: Monitor = SILENT) -> "Verification":

@@ -4,7 +4,46 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gsdd.errors import KernelInputError
+from gsdd.errors import KernelInputError, RecipeError
+
+SCALES = (1, 2, 3, 4, 8)
+# Where nobody asks for another one.
+SCALE = 4
+
+
+def check_scale(scale: object) -> int:
+    """Refuse a scale at which there are no pairs.
+
+    Args:
+        scale: HR side / LR side.
+
+    Returns:
+        The scale.
+
+    Raises:
+        RecipeError: it is none of `SCALES`.
+    """
+    if type(scale) is not int or scale not in SCALES:
+        raise RecipeError(f"`scale`: got {scale!r}, wanted one of {', '.join(map(str, SCALES))}")
+    return scale
+
+
+def whole(side: int, multiple: int) -> int:
+    """Give the largest multiple that is not above a side."""
+    return side - side % multiple
+
+
+def cut(images: Tensor, multiple: int) -> Tensor:
+    """Cut images at the right and the bottom so that both sides are multiples, as BasicSR's mod_crop does.
+
+    Args:
+        images: `[N, 3, H, W]`.
+        multiple: at least 1.
+
+    Returns:
+        A view of them.
+    """
+    return images[..., : whole(images.shape[-2], multiple), : whole(images.shape[-1], multiple)]
 
 
 def downscale(hr: Tensor, scale: int) -> Tensor:

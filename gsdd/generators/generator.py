@@ -1,10 +1,12 @@
 """The frozen super-resolution network whose inputs are the latents."""
 
 from functools import cached_property, partial
+from math import lcm
 from pathlib import Path
 
 import torch
 
+from gsdd.data.degradation import SCALE
 from gsdd.errors import GeneratorError, RecipeError
 from gsdd.formats.manifest import GeneratorReference
 from gsdd.formats.text import shown
@@ -13,7 +15,6 @@ from gsdd.generators.half import HalfPrecision
 from gsdd.kernels.backend import Backend
 from gsdd.randomness import torch_stream
 
-SCALE = 4
 CHANNELS = 3
 # The latent on which the frozen form is tried is at least this wide: less than some kernels' padding proves little.
 TRIED_SIDE = 8
@@ -22,11 +23,12 @@ SHARE_OF_A_GPU = 0.5
 
 
 class Generator:
-    """A frozen x4 network: latents in, HR images out, with a gradient to the latents and none to the weights.
+    """A frozen network that enlarges: latents in, HR images out, with a gradient to the latents, none to the weights.
 
     Args:
-        network: maps float32 [N, 3, h, w] to [N, 3, 4h, 4w]; it is frozen and put in the channels_last layout, which
-            is up to 10 % quicker on a CPU than NCHW and differs from it in the last bits (5e-6), so it is not a choice.
+        network: maps float32 [N, 3, h, w] to [N, 3, s h, s w], s its scale; it is frozen and put in the channels_last
+            layout, which is up to 10 % quicker on a CPU than NCHW and differs from it in the last bits (5e-6), so it is
+            not a choice.
         reference: what to write into files about it.
         files: the files that the weights came from.
         multiple_of: a latent's sides must be multiples of this.
@@ -122,14 +124,14 @@ class Generator:
             hr_size: side of the HR image in pixels.
 
         Returns:
-            (3, hr_size / 4, hr_size / 4).
+            (3, hr_size / s, hr_size / s), s the scale.
 
         Raises:
             RecipeError: no latent of this generator makes that size.
         """
         side, rest = divmod(hr_size, self.scale)
-        if rest or not self._takes(side):
-            step = self.scale * self.multiple_of
+        if rest or hr_size % SCALE or not self._takes(side):
+            step = lcm(self.scale * self.multiple_of, SCALE)
             raise RecipeError(
                 f"HR size {hr_size} cannot be made by generator {shown(self.reference.name)}: "
                 f"wanted a multiple of {step}, at least {self.scale * self.minimum}; choose another `hr_size`"
@@ -143,7 +145,7 @@ class Generator:
             z: latents, float32 [N, 3, h, w], image-like RGB, about [0, 1], on the generator's device.
 
         Returns:
-            HR images, float32 [N, 3, 4h, 4w], RGB, about [0, 1], not clamped.
+            HR images, float32 [N, 3, s h, s w], RGB, about [0, 1], not clamped.
 
         Raises:
             GeneratorError: z has another shape, dtype or device.

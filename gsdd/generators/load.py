@@ -7,7 +7,7 @@ from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import GeneratorReference
 from gsdd.formats.text import shown
 from gsdd.generators.fingerprint import fingerprint, fingerprint_fp16
-from gsdd.generators.generator import SCALE, Generator
+from gsdd.generators.generator import Generator
 from gsdd.generators.named import NAMED, NamedGenerator, find_named
 from gsdd.generators.ncnn import read_ncnn
 from gsdd.generators.places import find_weights
@@ -32,7 +32,7 @@ def load_generator(name_or_path: str, *, device: str = "auto") -> Generator:
     Raises:
         GeneratorNotFoundError: the weights are not on this machine; the text says how to get them.
         FingerprintError: the weights package or the cache holds other weights than it should.
-        GeneratorError: the name is unknown, or the file is damaged or not of an x4 network.
+        GeneratorError: the name is unknown, or the file is damaged or not of an SR network.
         RecipeError: torch cannot use the device.
     """
     is_path = name_or_path not in NAMED and _looks_like_path(name_or_path)
@@ -75,14 +75,14 @@ def load_file(path: Path) -> Generator:
     """Load a generator from a file of weights, on the CPU.
 
     Args:
-        path: a .safetensors, .pth, .pt or .ckpt file of any x4 network that spandrel knows.
+        path: a .safetensors, .pth, .pt or .ckpt file of any SR network that spandrel knows.
 
     Returns:
         The generator; its name is the file's.
 
     Raises:
         GeneratorNotFoundError: there is no such file.
-        GeneratorError: the file is damaged, holds code, or is not of an x4 network.
+        GeneratorError: the file is damaged, holds code, or is not of an SR network.
     """
     path = path.expanduser()
     found = identify(read_state_dict(path), path)
@@ -148,7 +148,7 @@ def assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str,
     reference = GeneratorReference(
         name=name,
         architecture=found.architecture,
-        scale=SCALE,
+        scale=found.scale,
         parameters=sum(parameter.numel() for parameter in found.network.parameters()),
         fingerprint=fingerprint(weights),
         fingerprint_fp16=fingerprint_fp16(weights),

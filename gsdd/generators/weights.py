@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
+from gsdd.data.degradation import SCALE, SCALES
 from gsdd.errors import GeneratorError
 from gsdd.formats.place import Place
 from gsdd.generators.bounded import MemoryBound
-from gsdd.generators.generator import CHANNELS, SCALE
+from gsdd.generators.generator import CHANNELS
 from gsdd.generators.tensor_files import cause_of, quietly, tensors_in
 from gsdd.networks.own import recognise
 
@@ -21,16 +22,18 @@ class Identified:
     """A network that spandrel, or `gsdd.networks.own`, recognised by its tensors.
 
     Attributes:
-        network: maps [N, 3, h, w] to [N, 3, 4h, 4w].
+        network: maps [N, 3, h, w] to [N, 3, s h, s w].
         architecture: name and tags, such as "ESRGAN 64nf 23nb".
         multiple_of: the input's sides must be multiples of this.
         minimum: and at least this, in pixels.
+        scale: s, output pixels an input pixel along each side.
     """
 
     network: torch.nn.Module
     architecture: str
     multiple_of: int
     minimum: int
+    scale: int = SCALE
 
 
 def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
@@ -44,8 +47,8 @@ def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
         The network, on the CPU in float32.
 
     Raises:
-        GeneratorError: nothing recognises it, it is not x4 super-resolution of RGB images, or it takes many times the
-            memory of its weights.
+        GeneratorError: nothing recognises it, it is not super-resolution of RGB images at a scale of ours, or it takes
+            many times the memory of its weights.
     """
     try:
         with MemoryBound(sum(tensor.nbytes for tensor in tensors_in(state_dict))):
@@ -73,27 +76,29 @@ def _recognised(state_dict: Mapping[str, Any], path: Place) -> Identified:
         except Exception as error:  # whatever a detector or a constructor of some forty architectures trips over
             raise GeneratorError(
                 f"{path}: not a network that spandrel recognises ({type(error).__name__}: {cause_of(error)}); "
-                "wanted x4 super-resolution weights, such as those of https://openmodeldb.info"
+                "wanted super-resolution weights, such as those of https://openmodeldb.info"
             ) from error
-    return Identified(*own, multiple_of=1, minimum=2) if own else _checked(descriptor, path)
+    return Identified(own.network, own.architecture, 1, 2, own.scale) if own else _checked(descriptor, path)
 
 
 def _checked(descriptor: Any, path: Place) -> Identified:  # noqa: ANN401 - spandrel is untyped for mypy
     kind = f"{descriptor.architecture.id} {' '.join(descriptor.tags)}".strip()
     purpose = getattr(descriptor, "purpose", "unknown")
     scale, channels_in, channels_out = descriptor.scale, descriptor.input_channels, descriptor.output_channels
-    if (purpose, scale, channels_in, channels_out) != ("SR", SCALE, CHANNELS, CHANNELS):
+    # spandrel calls what does not enlarge a restoration.
+    fits = scale in SCALES and purpose == ("Restoration" if scale == 1 else "SR")
+    if not fits or (channels_in, channels_out) != (CHANNELS, CHANNELS):
         raise GeneratorError(
             f"{path}: {kind}: purpose {purpose}, x{scale}, {channels_in} channels in and {channels_out} out; "
-            f"wanted super-resolution x{SCALE} with {CHANNELS} channels in and out"
+            f"wanted super-resolution x{', x'.join(map(str, SCALES))} with {CHANNELS} channels in and out"
         )
     sizes = descriptor.size_requirements
-    return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1)
+    return Identified(descriptor.model.float(), kind, sizes.multiple_of or 1, sizes.minimum or 1, scale)
 
 
 def _probe(found: Identified, path: Place) -> None:
     side = -(-max(PROBE_SIDE, found.minimum) // found.multiple_of) * found.multiple_of
-    wanted = [1, CHANNELS, SCALE * side, SCALE * side]
+    wanted = [1, CHANNELS, found.scale * side, found.scale * side]
     try:
         # Not inference_mode: some transformers keep masks of their first call, which autograd could not use later.
         with torch.no_grad():

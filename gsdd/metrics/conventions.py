@@ -65,6 +65,11 @@ class Convention:
 WHOLE_RGB = Convention()
 
 
+def border(scale: int) -> int:
+    """Tell how many pixels SR papers leave out along each border: as many as the scale; none where it is 1."""
+    return scale if scale > 1 else 0
+
+
 def compared(
     images: Tensor, references: Tensor, convention: Convention, metric: str, smallest: int = 1
 ) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """A function from LR to HR -> its scores on a folder of photos."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -8,10 +9,9 @@ import torch
 from torch import Tensor
 
 from gsdd.data.catalog import PhotoRecord, scan
-from gsdd.data.degradation import low_resolution, to_float, to_uint8
+from gsdd.data.degradation import SCALE, cut, low_resolution, to_float, to_uint8
 from gsdd.data.images import read_photo
 from gsdd.errors import DivergedError, KernelInputError, MissingExtraError, MissingWeightsError, RecipeError
-from gsdd.generators.generator import SCALE
 from gsdd.kernels.upload import uploaded
 from gsdd.metrics.measure import CPU, Measure
 from gsdd.metrics.outputs import Outputs, Pictures
@@ -35,11 +35,10 @@ class ByClass(Protocol):
         """Give the model for photos of a class, by the name of its folder."""
 
 
-def with_reference(photo: Tensor) -> tuple[Tensor, Tensor]:
-    """Make LR of a photo, uint8 `[1, 3, H, W]`, by antialiased bicubic x4, and cut the photo to LR's size times 4."""
-    height, width = (side - side % SCALE for side in photo.shape[2:])
-    reference = photo[..., :height, :width]
-    return low_resolution(reference, SCALE), reference
+def with_reference(photo: Tensor, scale: int = SCALE) -> tuple[Tensor, Tensor]:
+    """Make LR of a photo, uint8 `[1, 3, H, W]`, by antialiased bicubic, and cut the photo to LR's size times scale."""
+    reference = cut(photo, scale)
+    return low_resolution(reference, scale), reference
 
 
 def score_folder(
@@ -50,24 +49,26 @@ def score_folder(
     files: Files | None = None,
     outputs: Outputs | None = None,
     on_bad_image: OnBadImage = "fail",
-    prepare: Prepare = with_reference,
+    prepare: Prepare | None = None,
+    scale: int = SCALE,
     device: str | torch.device = CPU,
     monitor: Monitor = SILENT,
 ) -> Evaluation:
-    """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and upscale(LR) is compared with it.
+    """Score a model on photos: each is HR, its antialiased bicubic is LR, and upscale(LR) is compared with it.
 
     Photos are processed whole, one at a time, in 8 bits: LR is rounded before the model sees it, its output before it
     is compared.
 
     Args:
-        upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, 4h, 4w]`; if it is `ByClass` too, the
+        upscale: maps float32 RGB `[1, 3, h, w]` in [0, 1] on the CPU to `[1, 3, s h, s w]`; if it is `ByClass` too, the
             model of the photo's class does.
         photos: a folder with one folder of photos a class, or with photos.
         metrics: names of `METRICS` or `FAMILIES`.
         files: weights that the user has.
         outputs: what to write.
         on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
-        prepare: makes LR and the reference of a photo.
+        prepare: makes LR and the reference of a photo; None is `with_reference`.
+        scale: s, HR side / LR side.
         device: where images are compared; on one without float64 the CPU does that, and NIQE, NRQM and PI always.
         monitor: hears how many photos are read, and evaluated.
 
@@ -82,20 +83,20 @@ def score_folder(
         OutputError: an output exists already, or cannot be written.
         DivergedError: the model makes NaN or infinity of a photo.
     """
-    wanted, written = find_metrics(metrics), outputs or Outputs()
+    wanted, written = find_metrics(metrics, scale), outputs or Outputs()
     place = place_of_float64(torch.device(device))
     measures = {metric.name: _load(metric, files or Files(), place) for metric in wanted}
     loaded = {name: measure for name, measure in measures.items() if isinstance(measure, Measure)}
-    catalog = scan(photos, min_size=SCALE, on_bad_image=on_bad_image, monitor=monitor)
+    catalog = scan(photos, min_size=scale, on_bad_image=on_bad_image, monitor=monitor)
     records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
     written.check([record.path for _, record in records], catalog.root)
     found = []
-    for record, shown in _upscaled(upscale, records, prepare):
+    for record, shown in _upscaled(upscale, records, prepare or partial(with_reference, scale=scale), scale):
         found.append(_photo_scores(record, shown, loaded, place))
         written.write_pictures(record.path, shown)
         monitor.progress("evaluate", len(found), len(records))
     scores = tuple(score(metric, measures[metric.name], found) for metric in wanted)
-    evaluation = Evaluation(scores, tuple(found), catalog.sha256, catalog.skipped)
+    evaluation = Evaluation(scores, tuple(found), catalog.sha256, catalog.skipped, scale)
     written.write_table(evaluation)
     return evaluation
 
@@ -109,14 +110,14 @@ def _load(metric: Metric, files: Files, device: torch.device) -> Measure | str:
 
 
 def _upscaled(
-    upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]], prepare: Prepare
+    upscale: Upscale, records: Sequence[tuple[str, PhotoRecord]], prepare: Prepare, scale: int
 ) -> Iterator[tuple[PhotoRecord, Pictures]]:
     for class_name, record in records:
         enlarge = upscale.of_class(class_name) if isinstance(upscale, ByClass) else upscale
         small, reference = prepare(torch.from_numpy(read_photo(record.file).pixels).permute(2, 0, 1)[None])
         with torch.no_grad():
             image = enlarge(to_float(small))
-        wanted = [*small.shape[:2], SCALE * small.shape[2], SCALE * small.shape[3]]
+        wanted = [*small.shape[:2], scale * small.shape[2], scale * small.shape[3]]
         if list(image.shape) != wanted:
             raise RecipeError(
                 f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; wanted {wanted}"

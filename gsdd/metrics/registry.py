@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from gsdd.data.degradation import SCALE
 from gsdd.errors import RecipeError
 from gsdd.formats.digest import file_digest
-from gsdd.generators.generator import SCALE
-from gsdd.metrics.conventions import Channel, Convention
+from gsdd.metrics.conventions import Channel, Convention, border
 from gsdd.metrics.lpips import CONVENTION as LPIPS_CONVENTION
 from gsdd.metrics.lpips import Net, load_lpips
 from gsdd.metrics.measure import Measure
@@ -23,8 +23,6 @@ from gsdd.metrics.shift_tolerant_lpips import load_st_lpips
 from gsdd.metrics.ssim import ssim
 
 OURS = "gsdd"
-# As the PIRM 2018 challenge takes it: MATLAB's rgb2ycbcr of 8-bit images, a border as wide as the scale left out.
-PIRM = Convention("Y", shave=SCALE, rounded=True)
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,12 @@ class Metric:
     unit: str = ""
 
 
-def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
+def find_metrics(names: Sequence[str], scale: int = SCALE) -> tuple[Metric, ...]:
     """Look metrics up.
 
     Args:
         names: of metrics, or of families: "psnr" is psnr-y and psnr-rgb.
+        scale: HR side / LR side: as many pixels are left out along each border.
 
     Returns:
         The metrics in this order, each once.
@@ -79,13 +78,14 @@ def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
         known = ", ".join([*FAMILIES, *METRICS])
         raise RecipeError(f"`metrics`: got {', '.join(map(repr, unknown)) or 'none'}; wanted some of {known}")
     single = dict.fromkeys(name for given in names for name in FAMILIES.get(given, (given,)))
-    return tuple(METRICS[name] for name in single)
+    known_metrics = METRICS if scale == SCALE else _metrics_at(scale)
+    return tuple(known_metrics[name] for name in single)
 
 
 def _pixel_metric(
-    name: str, function: Callable[[Tensor, Tensor, Convention], Tensor], channel: Channel, unit: str = ""
+    name: str, function: Callable[[Tensor, Tensor, Convention], Tensor], shave: int, channel: Channel, unit: str = ""
 ) -> Metric:
-    convention = Convention(channel, shave=SCALE)
+    convention = Convention(channel, shave=shave)
     measure = Measure(lambda images, references: function(images, references, convention), OURS)
     return Metric(f"{name}-{channel.lower()}", "higher", convention, "", lambda files, device: measure, unit)
 
@@ -106,39 +106,46 @@ def _st_lpips(name: str, net: Net) -> Metric:
     )
 
 
-def _load_niqe(files: Files, device: torch.device) -> Measure:
+def _pirm(scale: int) -> Convention:
+    """Give PIRM 2018's convention: MATLAB's rgb2ycbcr of 8-bit images, a border as wide as the scale left out."""
+    return Convention("Y", shave=border(scale), rounded=True)
+
+
+def _load_niqe(shave: int) -> Callable[[Files, torch.device], Measure]:
     # On a GPU its fits would wait for the host, and torch compiles lgamma there.
-    return Measure(lambda images, _: niqe(images.cpu(), PIRM.shave), f"{OURS}, official model")
+    return lambda files, device: Measure(lambda images, _: niqe(images.cpu(), shave), f"{OURS}, official model")
 
 
-def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor]) -> Callable[[Files, torch.device], Measure]:
+def _with_nrqm(function: Callable[[Tensor, Path, int], Tensor], shave: int) -> Callable[[Files, torch.device], Measure]:
     def load(files: Files, device: torch.device) -> Measure:
         model = existing_model(files.nrqm_model)
         about = f"{OURS}, NRQM's model sha256 {file_digest(model)[:12]}"
         # Its forests, and the statistics before them, are numpy's: on a GPU it would go back and forth.
-        return Measure(lambda images, _: function(images.cpu(), model, PIRM.shave), about)
+        return Measure(lambda images, _: function(images.cpu(), model, shave), about)
 
     return load
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            _pixel_metric("psnr", psnr, "Y", "dB"),
-            _pixel_metric("psnr", psnr, "RGB", "dB"),
-            _pixel_metric("ssim", ssim, "Y"),
-            _pixel_metric("ssim", ssim, "RGB"),
-            _lpips("lpips", "alex"),
-            _lpips("lpips-vgg", "vgg"),
-            _st_lpips("st-lpips", "alex"),
-            _st_lpips("st-lpips-vgg", "vgg"),
-            Metric("niqe", "lower", PIRM, "", _load_niqe),
-            Metric("nrqm", "higher", PIRM, "its authors' model.mat: `nrqm_model=FILE`", _with_nrqm(nrqm)),
-            Metric("pi", "lower", PIRM, "the model.mat of NRQM: `nrqm_model=FILE`", _with_nrqm(perceptual_index)),
-        )
-    }
-)
+def _metrics_at(scale: int) -> Mapping[str, Metric]:
+    shave, pirm = border(scale), _pirm(scale)
+    of_nrqm, of_pi = _with_nrqm(nrqm, shave), _with_nrqm(perceptual_index, shave)
+    metrics = (
+        _pixel_metric("psnr", psnr, shave, "Y", "dB"),
+        _pixel_metric("psnr", psnr, shave, "RGB", "dB"),
+        _pixel_metric("ssim", ssim, shave, "Y"),
+        _pixel_metric("ssim", ssim, shave, "RGB"),
+        _lpips("lpips", "alex"),
+        _lpips("lpips-vgg", "vgg"),
+        _st_lpips("st-lpips", "alex"),
+        _st_lpips("st-lpips-vgg", "vgg"),
+        Metric("niqe", "lower", pirm, "", _load_niqe(shave)),
+        Metric("nrqm", "higher", pirm, "its authors' model.mat: `nrqm_model=FILE`", of_nrqm),
+        Metric("pi", "lower", pirm, "the model.mat of NRQM: `nrqm_model=FILE`", of_pi),
+    )
+    return MappingProxyType({metric.name: metric for metric in metrics})
+
+
+METRICS = _metrics_at(SCALE)
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"psnr": ("psnr-y", "psnr-rgb"), "ssim": ("ssim-y", "ssim-rgb")}
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsdd.data.catalog import Skipped
-from gsdd.generators.generator import SCALE
+from gsdd.data.degradation import SCALE
 from gsdd.metrics.measure import Measure
 from gsdd.metrics.registry import Metric
 
@@ -96,6 +96,7 @@ class Evaluation:
         photos: one a photo, in the order of the catalog.
         sha256: of the folder's photos (`Catalog.sha256`).
         skipped: files that were not used, and why.
+        scale: HR side / LR side.
         model: its name; empty where a function was scored.
         about: its architecture, size and weights.
     """
@@ -104,6 +105,7 @@ class Evaluation:
     photos: tuple[PhotoScores, ...]
     sha256: str
     skipped: tuple[Skipped, ...]
+    scale: int = SCALE
     model: str = ""
     about: str = ""
 
@@ -121,7 +123,7 @@ class Evaluation:
         return {
             "model": self.model,
             "about": self.about,
-            "scale": SCALE,
+            "scale": self.scale,
             "images": len(self.photos),
             "sha256": self.sha256,
             "cropped": self.cropped,

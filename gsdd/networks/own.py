@@ -1,8 +1,9 @@
 """SR networks that spandrel lacks, known by the keys of their weights."""
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -14,20 +15,27 @@ State = Mapping[str, Any]
 
 # KAIR and the code of ESRGAN's time against BasicSR.
 OLD_NAMES = {"recon_trunk.": "body.", "HRconv.": "conv_hr."}
-SRRESNET = ("conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "upconv2.weight", "conv_hr.weight")
+SRRESNET = ("conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "conv_hr.weight")
 SMALL = ("head.weight", "blocks.0.conv1.weight", "tail.weight")
 SFTGAN_KEYS = ("conv0.weight", "CondNet.0.weight", "sft_branch.0.sft0.SFT_scale_conv0.weight")
 
 
-def recognise(state_dict: State) -> tuple[torch.nn.Module, str] | None:
+class Own(NamedTuple):
+    """A network that was recognised: it maps `[N, 3, h, w]` to `[N, 3, s h, s w]`, s its scale."""
+
+    network: torch.nn.Module
+    architecture: str
+    scale: int
+
+
+def recognise(state_dict: State) -> Own | None:
     """Find out whether weights are those of an SRResNet, an SFTGAN or the small student, and load them.
 
     Args:
         state_dict: tensors by name, not wrapped.
 
     Returns:
-        The network, which maps `[N, 3, h, w]` to `[N, 3, 4h, 4w]`, and its name and size, such as "SRResNet 64nf 16nb";
-        None if they are of none of them.
+        The network, its name and size, such as "SRResNet 64nf 16nb", and its scale; None if they are of none of them.
 
     Raises:
         RuntimeError: they have its keys and not its shapes.
@@ -36,28 +44,31 @@ def recognise(state_dict: State) -> tuple[torch.nn.Module, str] | None:
     for keys, build in ((SRRESNET, _srresnet), (SFTGAN_KEYS, _sftgan), (SMALL, _small)):
         if all(isinstance(value := state.get(key), torch.Tensor) and value.ndim == 4 for key in keys):
             with torch.device("meta"):
-                network, architecture = build(state)
+                network, architecture, scale = build(state)
             # Copied: where a tensor begins in a file decides which kernel some convolutions take, and so the last bit.
             network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, strict=True, assign=True)
-            return network.float(), architecture
+            return Own(network.float(), architecture, scale)
     return None
 
 
-def _srresnet(state: State) -> tuple[torch.nn.Module, str]:
+def _srresnet(state: State) -> Own:
     channels, blocks = len(state["conv_first.weight"]), _count(state, r"body\.(\d+)\.conv1\.weight")
-    return SRResNet(channels, blocks), f"SRResNet {channels}nf {blocks}nb"
+    # Two shuffles are x4; one is of its own factor.
+    scale = 4 if "upconv2.weight" in state else math.isqrt(len(state["upconv1.weight"]) // channels)
+    return Own(SRResNet(channels, blocks, scale), f"SRResNet {channels}nf {blocks}nb", scale)
 
 
-def _sftgan(state: State) -> tuple[torch.nn.Module, str]:
+def _sftgan(state: State) -> Own:
     channels, blocks = len(state["conv0.weight"]), _count(state, r"sft_branch\.(\d+)\.conv0\.weight")
     is_retrained = "HR_branch.0.weight" in state
     network = SFTGAN(channels, blocks, "retrained" if is_retrained else "paper")
-    return network, f"SFTGAN {channels}nf {blocks}nb{'' if is_retrained else ' paper'}"
+    return Own(network, f"SFTGAN {channels}nf {blocks}nb{'' if is_retrained else ' paper'}", 4)
 
 
-def _small(state: State) -> tuple[torch.nn.Module, str]:
+def _small(state: State) -> Own:
     channels, blocks = len(state["head.weight"]), _count(state, r"blocks\.(\d+)\.conv1\.weight")
-    return SmallNetwork(channels, blocks), f"small {channels}nf {blocks}nb"
+    scale = math.isqrt(len(state["tail.weight"]) // 3)
+    return Own(SmallNetwork(channels, blocks, scale), f"small {channels}nf {blocks}nb", scale)
 
 
 def _current_name(key: str) -> str:

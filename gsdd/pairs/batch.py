@@ -7,10 +7,12 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
+from gsdd.data.served import Degradation, Draw
 from gsdd.pairs.cache import PairFile
-from gsdd.pairs.decoder import SCALE
+from gsdd.pairs.decoder import Pixels
 from gsdd.pairs.draws import View
 
 Item = dict[str, Any]
@@ -26,23 +28,42 @@ class Keys(NamedTuple):
     high_name: str
 
 
+@dataclass(frozen=True)
+class Making:
+    """How items are made of what the cache holds.
+
+    Attributes:
+        keys: what the parts of an item are called.
+        size: side of the HR crops in pixels.
+        grid: HR pixels between two places where a crop may begin: the scale where LR lies in the cache, else 1.
+        has_low: whether LR lies in the cache.
+        degradation: makes LR of the HR crops; None where it lies in the cache, or is not served.
+    """
+
+    keys: Keys
+    size: int
+    grid: int
+    has_low: bool
+    degradation: Degradation | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class PairBatch(Sequence[Item]):
     """The items of a batch, which are copied out of the cache when somebody looks at one of them.
 
     Attributes:
-        keys: what the parts of an item are called.
-        size: side of the LR crops in pixels.
+        making: how they are made.
         places: the file of each pair, and its number there.
         views: how each is seen.
         names: of the pairs.
+        draws: of their degradation.
     """
 
-    keys: Keys
-    size: int
+    making: Making
     places: list[tuple[PairFile, int]]
     views: list[View]
     names: list[str]
+    draws: list[Draw]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -58,18 +79,29 @@ class PairBatch(Sequence[Item]):
 
     @cached_property
     def _items(self) -> list[Item]:
-        parts = self.together().values()
-        return [dict(zip(self.keys, item, strict=True)) for item in zip(*parts, strict=True)]
+        together = self.together()
+        return [dict(zip(together, item, strict=True)) for item in zip(*together.values(), strict=True)]
 
     def together(self) -> Item:
         """Give the batch as torch's `default_collate` makes it of the items."""
-        low, high = (np.empty((len(self), 3, side, side), np.float32) for side in (self.size, self.size * SCALE))
-        for item, ((file, number), view) in enumerate(zip(self.places, self.views, strict=True)):
-            lr, hr = file.pair(number)
-            np.divide(view.of(lr, self.size, 1), _WHITE, out=low[item])
-            np.divide(view.of(hr, self.size, SCALE), _WHITE, out=high[item])
-        parts = torch.from_numpy(low), torch.from_numpy(high), self.names, list(self.names)
-        return dict(zip(self.keys, parts, strict=True))
+        keys, making = self.making.keys, self.making
+        high = self._crops([file.hr(number) for file, number in self.places], making.grid)
+        parts = {keys.high: high, keys.high_name: list(self.names)}
+        if making.has_low:
+            low = self._crops([file.pair(number)[0] for file, number in self.places], 1)
+        elif making.degradation:
+            low = making.degradation(high, self.draws)
+        else:
+            return parts
+        return {keys.low: low, keys.high: high, keys.low_name: self.names, keys.high_name: list(self.names)}
+
+    def _crops(self, images: list[Pixels], scale: int) -> Tensor:
+        """Look at images through their views; `scale` is how many pixels of them a step of the view is."""
+        steps = self.making.size // self.making.grid
+        crops = np.empty((len(self), 3, steps * scale, steps * scale), np.float32)
+        for crop, image, view in zip(crops, images, self.views, strict=True):
+            np.divide(view.of(image, steps, scale), _WHITE, out=crop)
+        return torch.from_numpy(crops)
 
 
 class _Parcel:
@@ -96,4 +128,6 @@ def collate(batch: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
     """
     if not isinstance(batch, PairBatch):
         return default_collate(list(batch))
-    return batch.together() if get_worker_info() is None else _Parcel(batch)
+    # What costs time to make is made where there are several to make it.
+    is_whole = get_worker_info() is None or batch.making.degradation is not None
+    return batch.together() if is_whole else _Parcel(batch)

@@ -8,17 +8,21 @@ from typing import Any, Literal, Self
 
 from torch.utils.data import Dataset, get_worker_info
 
+from gsdd.data.degradation import SCALE, check_scale, whole
+from gsdd.data.served import Draw, Function, Named, find_degradation
 from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
 from gsdd.errors import GsddError, RecipeError
 from gsdd.formats.place import without_secrets
 from gsdd.monitor import SILENT, Monitor
-from gsdd.pairs.batch import Item, Keys, PairBatch, collate
+from gsdd.pairs.batch import Item, Keys, Making, PairBatch, collate
 from gsdd.pairs.cache import PairCache
-from gsdd.pairs.decoder import SCALE, Decoder
+from gsdd.pairs.decoder import Decoder
 from gsdd.pairs.draws import ViewDraws
 from gsdd.pairs.order import rank_and_world_size
 from gsdd.pairs.visits import Visits
 
+# Of the sides of HR images that every scale and every generator makes.
+STEP = 8
 KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_path", "H_path")}
 
 
@@ -39,6 +43,10 @@ class DistilledPairs(Dataset[Item]):
     Args:
         files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one set, in the order given; or what was
             read of one already.
+        scale: HR side / LR side: 1, 2, 3, 4 or 8. HR is cut to a multiple of it at the right and the bottom.
+        lr: "bicubic", antialiased, made once; "realesrgan", the second-order degradation of Real-ESRGAN, made anew for
+            each visit; a function of HR (float32 RGB `[3, H, W]` in [0, 1]) and a torch generator, which gives LR; None
+            serves HR alone: items have no LR. The random numbers are a function of (seed, pair, visit).
         gt_size: side of the HR crops in pixels, a multiple of the scale; None serves whole images.
         repeat: how many times each pair counts in `len`; trainers with long epochs restart their workers less often.
         use_hflip: mirror half of the views.
@@ -66,6 +74,8 @@ class DistilledPairs(Dataset[Item]):
         self,
         files: Files | LatentSet,
         *,
+        scale: int = SCALE,
+        lr: Named | Function | None = "bicubic",
         gt_size: int | None = None,
         repeat: int = 1,
         use_hflip: bool = True,
@@ -85,17 +95,25 @@ class DistilledPairs(Dataset[Item]):
         if get_worker_info() is not None:
             asked = without_secrets(str(files))
             raise GsddError(f"{asked}: DistilledPairs was made in a DataLoader worker; make it before the DataLoader")
+        check_scale(scale)
+        degradation, has_low = find_degradation(lr, scale), lr == "bicubic"
         sets = read_files(files)
-        self._draws = _view_draws(sets[0], gt_size, use_hflip, use_rot, seed)
+        multiple = 1 if lr is None else scale
+        size = _crop_size(sets[0], gt_size, multiple)
+        grid = scale if has_low else 1
+        self._draws = _view_draws(sets[0], size, grid, (use_hflip, use_rot), seed)
+        self._making = Making(KEYS[keys], size, grid, has_low, degradation)
+        self._scale, self._lr = scale, degradation.name if degradation else lr
         self._files = [latents.path.name for latents in sets]
         self._names = [latents.name(number) for latents in sets for number in range(len(latents))]
-        self._keys, self._repeat = KEYS[keys], repeat
+        self._repeat = repeat
         self._grey = all(latents.manifest.source.grey for latents in sets)
         self._sha256 = joint_sha256([latents.latents_sha256 for latents in sets])
         # A sampler may send an index to another rank in the next epoch, where it must not look as it did here.
         self._visits = Visits(len(self), *rank_and_world_size())
         decoder = Decoder(generator, device, force_generator, monitor)
-        self._cache = PairCache(sets, decoder, None if cache is None else Path(cache))
+        kept = scale if has_low else None
+        self._cache = PairCache(sets, decoder, None if cache is None else Path(cache), kept)
 
     def __len__(self) -> int:
         return len(self._names) * self._repeat
@@ -119,8 +137,9 @@ class DistilledPairs(Dataset[Item]):
         return {
             "latents": self._sha256[:16],
             "repeat": self._repeat,
-            "gt_size": draws.crop * SCALE,
+            "gt_size": self._making.size,
             "views": [draws.seed, draws.hflip, draws.rotate],
+            "lr": [self._lr, self._scale],
         }
 
     def __getitem__(self, index: int) -> Item:
@@ -153,21 +172,34 @@ class DistilledPairs(Dataset[Item]):
         self._visits.set_all(epoch)
 
     def _batch(self, indices: Sequence[int], visits: Sequence[int]) -> PairBatch:
-        places, views, names = [], [], []
-        for index, visit in zip(indices, visits, strict=True):
-            turn, number = divmod(index, len(self._names))
-            places.append(self._cache.place(number))
-            views.append(self._draws.draw(number, turn + self._repeat * visit))
-            names.append(self._names[number])
-        return PairBatch(self._keys, self._draws.crop, places, views, names)
+        draws = [self._draw(index, visit) for index, visit in zip(indices, visits, strict=True)]
+        places = [self._cache.place(draw.pair) for draw in draws]
+        views = [self._draws.draw(draw.pair, draw.visit) for draw in draws]
+        return PairBatch(self._making, places, views, [self._names[draw.pair] for draw in draws], draws)
+
+    def _draw(self, index: int, visit: int) -> Draw:
+        turn, pair = divmod(index, len(self._names))
+        return Draw(self._draws.seed, pair, turn + self._repeat * visit)
 
 
-def _view_draws(latents: LatentSet, gt_size: int | None, hflip: bool, rotate: bool, seed: int) -> ViewDraws:
-    whole = latents.manifest.hr_size
-    size = whole if gt_size is None else gt_size
-    if not isinstance(size, int) or size % SCALE or not SCALE <= size <= whole:
+def _crop_size(latents: LatentSet, gt_size: int | None, scale: int) -> int:
+    most = whole(latents.manifest.hr_size, scale)
+    size = most if gt_size is None else gt_size
+    if type(size) is not int or size % scale or not scale <= size <= most:
         raise RecipeError(
-            f"`gt_size`: got {gt_size!r}, wanted a multiple of {SCALE} up to {whole}, the size of the HR images of "
-            f"{latents.path}"
+            f"`gt_size`: got {gt_size!r}, wanted a multiple of {scale} up to {most}, the size of the HR images of "
+            f"{latents.path}{_larger(gt_size, most)}"
         )
-    return ViewDraws(seed, whole // SCALE, size // SCALE, hflip, rotate)
+    return size
+
+
+def _larger(gt_size: object, most: int) -> str:
+    """Say how to get items of that size."""
+    if type(gt_size) is not int or gt_size <= most:
+        return ""
+    least = -(-gt_size // STEP) * STEP
+    return f"; compress the photos with `hr_size={least}` or more (docs/trainers.md: what trainers ask for)"
+
+
+def _view_draws(latents: LatentSet, size: int, grid: int, turns: tuple[bool, bool], seed: int) -> ViewDraws:
+    return ViewDraws(seed, latents.manifest.hr_size // grid, size // grid, *turns)

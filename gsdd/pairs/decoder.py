@@ -4,18 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from gsdd.data.degradation import low_resolution
 from gsdd.distilled.decode import CHUNK
 from gsdd.distilled.latent_set import LatentSet
 from gsdd.errors import Interrupted
-from gsdd.formats.manifest import DEGRADATION
 from gsdd.generators.generator import Generator
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
 
 Pixels = NDArray[np.uint8]
-SCALE = int(DEGRADATION["scale"])
 
 
 class Decoder:
@@ -52,7 +50,7 @@ class Decoder:
             self._loaded[made_with] = model
         return self._loaded[made_with]
 
-    def pairs(self, latents: LatentSet, members: range) -> tuple[Pixels, Pixels]:
+    def images(self, latents: LatentSet, members: range) -> Tensor:
         """Decode one of the `chunks` of a file.
 
         Args:
@@ -60,10 +58,9 @@ class Decoder:
             members: which of them.
 
         Returns:
-            HR and LR, uint8 RGB `[N, 3, H, W]` and `[N, 3, H / 4, W / 4]`.
+            HR, uint8 RGB `[N, 3, H, W]`, on the CPU.
         """
-        hr = latents.decode(self.load(latents), members)
-        return hr.numpy(), low_resolution(hr, SCALE).numpy()
+        return latents.decode(self.load(latents), members)
 
     def tell(self, stage: str, done: int, total: int) -> None:
         """Tell the monitor how many pairs of a set are done, and ask whether to stop.

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
+from math import lcm
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from gsdd.data.degradation import SCALE, check_scale, cut, low_resolution, whole
 from gsdd.data.images import ImageFormat
 from gsdd.data.names import class_folders, image_stems
 from gsdd.distilled.latent_set import Files, LatentSet, joint_sha256, read_files
-from gsdd.errors import OutputError
+from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.lock import working_on
 from gsdd.monitor import SILENT, Monitor
-from gsdd.pairs.decoder import SCALE, Decoder, chunks
+from gsdd.pairs.decoder import Decoder, chunks
+from gsdd.pairs.shards import Shards
 from gsdd.pairs.trainers import configurations
-from gsdd.pairs.tree import Marker, PairTree, is_free, read_marker, remove_images, write_marker
+from gsdd.pairs.tree import Marker, PairTree, is_free, read_marker, write_marker
+
+To = Literal["folder", "webdataset", "imagefolder"]
 
 # In the folder: what a run that works on it holds a lock beside.
 WORK = "pairs"
@@ -31,7 +36,8 @@ class ExpandReport:
         written: pairs that this run wrote, or would write in a dry run.
         kept: pairs that were there already.
         hr_size: side of an HR image in pixels.
-        lr_size: side of an LR image in pixels.
+        scales: HR side / LR side, of each folder of LR images.
+        lr_size: side of an LR image of the first of these in pixels.
         image_format: "png" or "webp".
         trainers: trainer -> configuration that reads the folder, as from `trainers.configurations`.
     """
@@ -41,19 +47,22 @@ class ExpandReport:
     written: int
     kept: int
     hr_size: int
+    scales: tuple[int, ...]
     lr_size: int
     image_format: str
     trainers: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as JSON values."""
-        return {**asdict(self), "folder": str(self.folder)}
+        return {**asdict(self), "folder": str(self.folder), "scales": list(self.scales)}
 
 
 def expand(
     files: Files | LatentSet,
     output: str | PathLike[str] | None = None,
     *,
+    to: To = "folder",
+    scales: Sequence[int] = (SCALE,),
     generator: str | None = None,
     by_class: bool = False,
     image_format: ImageFormat = "png",
@@ -69,6 +78,9 @@ def expand(
         files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one tree, in which classes of one name are
             one; or what was read of one file already.
         output: the folder to write; None is `<stem of the first file>_expanded` in the current directory.
+        to: "folder", as trainers read it; "imagefolder", the same with a list that `load_dataset("imagefolder")` of
+            the package datasets reads; "webdataset", tar files.
+        scales: of the LR images, each in a folder of its own: some of 1, 2, 3, 4 and 8. HR is cut to a multiple of all.
         generator: a named generator or a path of weights; None takes the one that each file holds or names.
         by_class: a sub-folder a class in `HR/` and `LR_x4/`.
         image_format: "png" or "webp" (lossless).
@@ -91,12 +103,24 @@ def expand(
         Interrupted: the monitor said so; the same call completes what is missing.
     """
     sets = read_files(files)
-    tree = _tree_of(sets, output, by_class, image_format)
-    claim = Marker(joint_sha256([latents.sha256 for latents in sets]), "", by_class, image_format)
+    if to not in get_args(To):
+        raise RecipeError(f"`to`: got {to!r}, wanted one of {', '.join(get_args(To))}")
+    tree = _tree_of(sets, output, _checked(scales), by_class, image_format)
+    classes = [latents.class_names[number] for latents in sets for number in latents.class_index.tolist()]
+    target = Shards(tree, classes) if to == "webdataset" else tree
+    kind = "webdataset" if to == "webdataset" else "folder"
+    claim = Marker(
+        joint_sha256([latents.sha256 for latents in sets]),
+        "",
+        by_class,
+        image_format,
+        ",".join(map(str, tree.scales)),
+        kind,
+    )
     found = read_marker(tree.root)
     _check_owner(tree.root, found, claim, force)
-    missing = range(len(tree.stems)) if force else tree.missing()
-    report = _report(tree, len(missing))
+    missing = range(len(tree.stems)) if force else target.missing()
+    report = _report(tree, len(missing), to)
     if dry_run:
         return report
     made_with = joint_sha256([latents.manifest.generator.fingerprint for latents in sets])
@@ -107,15 +131,26 @@ def expand(
     tree.make_root()
     with working_on(tree.root / WORK):
         if needed:
-            _take(tree, found, replace(claim, generator=weights), force)
-            _write_pairs(sets, decoder, tree, missing)
-        tree.tidy()
-        tree.write_meta_info()
+            _take(tree.root, target, found, replace(claim, generator=weights), force)
+            _write_pairs(sets, decoder, tree.scales, target, missing)
+        target.finish()
+        if to == "imagefolder":
+            tree.write_metadata(classes)
     return report
 
 
+def _checked(scales: Sequence[int]) -> tuple[int, ...]:
+    if not scales or len(set(scales)) != len(scales):
+        raise RecipeError(f"`scale`: got {list(scales)}, wanted at least one scale, and each once")
+    return tuple(map(check_scale, scales))
+
+
 def _tree_of(
-    sets: Sequence[LatentSet], output: str | PathLike[str] | None, by_class: bool, image_format: ImageFormat
+    sets: Sequence[LatentSet],
+    output: str | PathLike[str] | None,
+    scales: tuple[int, ...],
+    by_class: bool,
+    image_format: ImageFormat,
 ) -> PairTree:
     root = Path(f"{sets[0].path.stem}_expanded") if output is None else Path(output)
     names = dict.fromkeys(name for latents in sets for name in latents.class_names)
@@ -123,19 +158,20 @@ def _tree_of(
     of_each = [[places[name] for name in latents.class_names] for latents in sets]
     classes = [own[k] for own, latents in zip(of_each, sets, strict=True) for k in latents.class_index.tolist()]
     stems = image_stems(class_folders(names), classes, by_class=by_class)
-    return PairTree(root, stems, image_format, sets[0].manifest.hr_size, SCALE)
+    return PairTree(root, stems, image_format, whole(sets[0].manifest.hr_size, lcm(*scales)), scales)
 
 
-def _report(tree: PairTree, missing: int) -> ExpandReport:
+def _report(tree: PairTree, missing: int, to: To) -> ExpandReport:
     return ExpandReport(
         folder=tree.root,
         pairs=len(tree.stems),
         written=missing,
         kept=len(tree.stems) - missing,
         hr_size=tree.hr_size,
-        lr_size=tree.hr_size // tree.scale,
+        scales=tree.scales,
+        lr_size=tree.hr_size // tree.scales[0],
         image_format=tree.image_format,
-        trainers=configurations(tree),
+        trainers={} if to == "webdataset" else configurations(tree),
     )
 
 
@@ -153,21 +189,27 @@ def _check_owner(root: Path, found: Marker | None, claim: Marker, force: bool) -
         raise OutputError(f"{root} holds {what}; give another `output=DIR`, or `force=True` to replace them")
 
 
-def _take(tree: PairTree, found: Marker | None, claim: Marker, force: bool) -> None:
+def _take(root: Path, target: PairTree | Shards, found: Marker | None, claim: Marker, force: bool) -> None:
     if found is not None and found != claim and not force:
         raise OutputError(
-            f"{tree.root} holds images made with other weights (fingerprint {found.generator[:12]}, now "
+            f"{root} holds images made with other weights (fingerprint {found.generator[:12]}, now "
             f"{claim.generator[:12]}); give another `output=DIR`, or `force=True` to replace them"
         )
-    tree.make_folders()
+    target.make_folders()
     if force:
-        remove_images(tree, earlier=found is not None)
+        target.remove(earlier=found is not None)
     if found != claim:
-        write_marker(tree.root, claim)
+        write_marker(root, claim)
 
 
-def _write_pairs(sets: Sequence[LatentSet], decoder: Decoder, tree: PairTree, missing: Sequence[int]) -> None:
-    total, wanted = len(tree.stems), set(missing)
+def _write_pairs(
+    sets: Sequence[LatentSet],
+    decoder: Decoder,
+    scales: tuple[int, ...],
+    target: PairTree | Shards,
+    missing: Sequence[int],
+) -> None:
+    total, wanted = sum(map(len, sets)), set(missing)
     done = total - len(wanted)
     decoder.tell("pairs", done, total)
     for latents, start in zip(sets, accumulate(map(len, sets), initial=0), strict=False):
@@ -175,7 +217,10 @@ def _write_pairs(sets: Sequence[LatentSet], decoder: Decoder, tree: PairTree, mi
             numbers = range(start + members.start, start + members.stop)
             if found := wanted.intersection(numbers):
                 # All of the chunk is decoded, so a resumed run computes what the first one would have.
-                for number, hr, lr in zip(numbers, *decoder.pairs(latents, members), strict=True):
-                    tree.write_pair(number, hr, lr)
+                hr = cut(decoder.images(latents, members), lcm(*scales))
+                sides = [hr, *(low_resolution(hr, scale) for scale in scales)]
+                for number, *images in zip(numbers, *(side.numpy() for side in sides), strict=True):
+                    if number in found:
+                        target.write(number, images)
                 done += len(found)
                 decoder.tell("pairs", done, total)

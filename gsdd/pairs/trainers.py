@@ -1,13 +1,18 @@
 """An expanded folder -> configuration that SR trainers read, ready to paste."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gsdd.data.degradation import whole
+from gsdd.data.real_esrgan.options import FINAL_SINC, FIRST, KERNEL_NAMES, KERNEL_SIDE, SECOND
 from gsdd.pairs.tree import PairTree
 
 BATCH = 16
 WORKERS = 4
+# What real-world types take on top of a crop of HR.
+MARGIN = 32
+REAL_ESRGAN, ON_THE_FLY, HR_ALONE = "Real-ESRGAN", "traiNNer-redux, degraded on the fly", "traiNNer-redux, HR alone"
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,40 @@ def configurations(tree: PairTree) -> dict[str, str]:
         tree: the folder; it need not be there yet.
 
     Returns:
-        Trainer -> text: YAML for BasicSR and traiNNer-redux, TOML for neosr, JSON for KAIR.
+        Trainer -> text: YAML for BasicSR, traiNNer-redux and their real-world models, which degrade HR themselves, TOML
+        for neosr, JSON for KAIR; where there are LR images of several scales, such a text for each, as "BasicSR, x2".
     """
+    if len(tree.scales) == 1:
+        return _of_scale(tree, tree.scales[0])
+    texts = {scale: _of_scale(replace(tree, scales=(scale,)), scale) for scale in tree.scales}
+    return {f"{trainer}, x{scale}": text for scale, each in texts.items() for trainer, text in each.items()}
+
+
+def _of_scale(tree: PairTree, scale: int) -> dict[str, str]:
     hr, lr = (str(side.absolute()) for side in tree.sides)
     data = _Data(
         name=tree.root.absolute().name,
         hr=hr,
         lr=lr,
-        scale=tree.scale,
-        gt_size=crop_size(tree.hr_size, tree.scale),
+        scale=scale,
+        gt_size=crop_size(tree.hr_size, scale),
         pairs=len(tree.stems),
         by_class=any("/" in stem for stem in tree.stems),
         image_format=tree.image_format,
     )
-    return {"BasicSR": _basicsr(data), "traiNNer-redux": _trainner(data), "neosr": _neosr(data), "KAIR": _kair(data)}
+    paired = {"BasicSR": _basicsr(data), "traiNNer-redux": _trainner(data), "neosr": _neosr(data), "KAIR": _kair(data)}
+    return {**paired, **_of_hr_alone(data, tree)}
+
+
+def _of_hr_alone(data: _Data, tree: PairTree) -> dict[str, str]:
+    """Write configurations of types that make LR themselves."""
+    crop = min(whole(tree.hr_size - MARGIN, data.scale), 256)
+    if crop < data.scale:
+        size = f"HR of {tree.hr_size} px has no room for the {MARGIN} px that these types take on top of a crop"
+        on_the_fly = dict.fromkeys((REAL_ESRGAN, ON_THE_FLY), f"# {size}: compress with a larger HR size\n")
+    else:
+        on_the_fly = {REAL_ESRGAN: _real_esrgan(data, tree.meta_info, crop), ON_THE_FLY: _on_the_fly(data, crop)}
+    return {**on_the_fly, HR_ALONE: _hr_alone(data)}
 
 
 def crop_size(hr_size: int, scale: int) -> int:
@@ -123,6 +148,80 @@ datasets:
     batch_size_per_gpu: {BATCH}
     dataset_enlarge_ratio: auto
 """
+
+
+def _real_esrgan(data: _Data, meta_info: Path, crop: int) -> str:
+    return f"""\
+scale: {data.scale}
+gt_size: {crop}
+datasets:
+  train:
+    name: {_quoted(data.name)}
+    type: RealESRGANDataset
+    dataroot_gt: {_quoted(data.hr)}
+    meta_info: {_quoted(str(meta_info.absolute()))}
+    io_backend:
+      type: disk
+{_kernels()}
+    gt_size: {crop}
+    use_hflip: true
+    use_rot: false
+    use_shuffle: true
+    num_worker_per_gpu: {WORKERS}
+    batch_size_per_gpu: {BATCH}
+    dataset_enlarge_ratio: {data.enlarge_ratio}
+"""
+
+
+def _on_the_fly(data: _Data, crop: int) -> str:
+    return f"""\
+scale: {data.scale}
+high_order_degradation: true
+datasets:
+  train:
+    name: {_quoted(data.name)}
+    type: realesrgandataset
+    dataroot_gt: [{_quoted(data.hr)}]
+    lq_size: {crop // data.scale}
+    use_hflip: true
+    use_rot: true
+    num_worker_per_gpu: {WORKERS}
+    batch_size_per_gpu: {BATCH}
+    dataset_enlarge_ratio: auto
+"""
+
+
+def _hr_alone(data: _Data) -> str:
+    return f"""\
+scale: {data.scale}
+datasets:
+  train:
+    name: {_quoted(data.name)}
+    type: singlegtdataset
+    dataroot_gt: [{_quoted(data.hr)}]
+    lq_size: {data.lq_size}
+    use_hflip: true
+    use_rot: true
+    num_worker_per_gpu: {WORKERS}
+    batch_size_per_gpu: {BATCH}
+    dataset_enlarge_ratio: auto
+"""
+
+
+def _kernels() -> str:
+    """Write what Real-ESRGAN's kernels are drawn from, which its type has no values of its own for."""
+    lines = [f"    final_sinc_prob: {FINAL_SINC}"]
+    for end, blur in (("", FIRST.blur), ("2", SECOND.blur)):
+        lines += [
+            f"    blur_kernel_size{end}: {KERNEL_SIDE}",
+            f"    kernel_list{end}: {json.dumps(KERNEL_NAMES)}",
+            f"    kernel_prob{end}: {json.dumps(blur.shapes)}",
+            f"    sinc_prob{end}: {blur.sinc}",
+            f"    blur_sigma{end}: {json.dumps(blur.sigma)}",
+            f"    betag_range{end}: {json.dumps(blur.generalised)}",
+            f"    betap_range{end}: {json.dumps(blur.plateau)}",
+        ]
+    return "\n".join(lines)
 
 
 def _neosr(data: _Data) -> str:

@@ -6,7 +6,7 @@ Every file appears under its name only when it is whole. A marker tells whose im
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gsdd.data.degradation import SCALE
 from gsdd.data.images import ImageFormat, encode
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import is_unfinished, remove_orphans, told_as_output_error, write_atomically
@@ -26,6 +27,7 @@ MOST_MARKED = 1 << 16
 RECORD = ".gsdd-expand.sums"
 MOST_RECORDED = 1 << 28
 _RECORDED = re.compile(r"(\d+ [0-9a-f]{64}) (\S+)")
+METADATA = "metadata.jsonl"
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*_\d{6,}\.(png|webp)")
 
 
@@ -38,12 +40,16 @@ class Marker:
         generator: fingerprint of the weights that made the images.
         by_class: whether each class has a folder of its own.
         image_format: how the images are stored.
+        scales: of the LR images, with commas between them.
+        to: "folder" or "webdataset".
     """
 
     file: str
     generator: str
     by_class: bool
     image_format: str
+    scales: str = str(SCALE)
+    to: str = "folder"
 
 
 @dataclass(frozen=True)
@@ -54,34 +60,33 @@ class PairTree:
         root: the output folder.
         stems: a name a pair, from `names.image_stems`.
         image_format: "png" or lossless "webp".
-        hr_size: side of an HR image in pixels.
-        scale: HR side / LR side.
+        hr_size: side of an HR image in pixels, a multiple of every scale.
+        scales: HR side / LR side, of each folder of LR images.
     """
 
     root: Path
     stems: tuple[str, ...]
     image_format: ImageFormat
     hr_size: int
-    scale: int
+    scales: tuple[int, ...] = (SCALE,)
 
     def __post_init__(self) -> None:
         if self.image_format not in get_args(ImageFormat):
             raise RecipeError(f"`image_format`: got {self.image_format!r}, wanted one of {get_args(ImageFormat)}")
 
     @property
-    def sides(self) -> tuple[Path, Path]:
-        """The folders of the HR and of the LR images."""
-        return self.root / "HR", self.root / f"LR_x{self.scale}"
+    def sides(self) -> tuple[Path, ...]:
+        """The folders of the HR images, and of the LR images of each scale."""
+        return self.root / "HR", *(self.root / f"LR_x{scale}" for scale in self.scales)
 
     @property
     def meta_info(self) -> Path:
         """The list of images that BasicSR-family trainers may read."""
         return self.root / "meta_info.txt"
 
-    def pair(self, number: int) -> tuple[Path, Path]:
-        """Name the HR and the LR image of a latent."""
-        hr, lr = (side / f"{self.stems[number]}.{self.image_format}" for side in self.sides)
-        return hr, lr
+    def pair(self, number: int) -> tuple[Path, ...]:
+        """Name the HR image of a latent, and its LR image at each scale."""
+        return tuple(side / f"{self.stems[number]}.{self.image_format}" for side in self.sides)
 
     @property
     def record(self) -> Path:
@@ -122,21 +127,26 @@ class PairTree:
         for folder in self.folders():
             _make_folder(folder)
 
-    def tidy(self) -> None:
-        """Remove what a killed run left half written."""
+    def tidy_root(self) -> None:
+        """Remove what a killed run left half written in the output folder alone."""
+        if _is_folder(self.root):
+            remove_orphans(self.root)
+
+    def finish(self) -> None:
+        """Remove what a killed run left half written, and store the list of images."""
         for folder in filter(_is_folder, [self.root, *self.folders()]):
             remove_orphans(folder)
+        self._write_meta_info()
 
-    def write_pair(self, number: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8]) -> None:
-        """Store the images of a pair, and then their sizes and digests.
+    def write(self, number: int, images: Sequence[NDArray[np.uint8]]) -> None:
+        """Store the images of a latent, and then their sizes and digests.
 
         Args:
             number: which latent.
-            hr: uint8 RGB `[3, H, W]`.
-            lr: uint8 RGB `[3, H/scale, W/scale]`.
+            images: uint8 RGB, of each of `sides`: `[3, H, W]`, then `[3, H / scale, W / scale]`.
         """
         lines = []
-        for path, image in zip(self.pair(number), (hr, lr), strict=True):
+        for path, image in zip(self.pair(number), images, strict=True):
             data = encode(image, self.image_format)
             write_atomically(path, data, force=True)
             name = path.relative_to(self.root).as_posix()
@@ -144,7 +154,34 @@ class PairTree:
         with told_as_output_error(self.record), self.record.open("ab") as record:
             record.write("".join(lines).encode())
 
-    def write_meta_info(self) -> None:
+    def write_metadata(self, classes: Sequence[str]) -> None:
+        """Store a line a pair for `load_dataset("imagefolder")`: columns `hr`, `lr_x4` and `class`.
+
+        Args:
+            classes: of each pair.
+        """
+        columns = ["hr", *(f"lr_x{scale}" for scale in self.scales)]
+        lines = []
+        for number, name in enumerate(classes):
+            paths = (path.relative_to(self.root).as_posix() for path in self.pair(number))
+            files = {f"{column}_file_name": path for column, path in zip(columns, paths, strict=True)}
+            lines.append(json.dumps({**files, "class": name}) + "\n")
+        write_atomically(self.root / METADATA, "".join(lines).encode(), force=True)
+
+    def remove(self, *, earlier: bool) -> None:
+        """Make room for a forced run: remove the images that it will write, and those of an earlier expansion.
+
+        Args:
+            earlier: the folder carries a marker, so all images in it named as ours are ours.
+        """
+        doomed = {path for number in range(len(self.stems)) for path in self.pair(number)}
+        doomed |= {self.meta_info, self.record}
+        if earlier:
+            doomed |= {path for side in _sides_of(self.root) for path in _images_below(side)}
+        for path in doomed:
+            path.unlink(missing_ok=True)
+
+    def _write_meta_info(self) -> None:
         """Store one line an image, `sky_000012.png (128,128,3)`, as BasicSR's scripts do; an existing list is kept."""
         if not _is_there(self.meta_info):
             size = f"({self.hr_size},{self.hr_size},3)"
@@ -183,20 +220,6 @@ def is_free(root: Path) -> bool:
     if not root.is_dir():
         return not (root.exists() or root.is_symlink())
     return all(_is_folder(entry) or is_unfinished(entry) for entry in root.rglob("*"))
-
-
-def remove_images(tree: PairTree, *, earlier: bool) -> None:
-    """Make room for a forced run: remove the images that it will write, and those of an earlier expansion.
-
-    Args:
-        tree: what the run will write; its folders are made.
-        earlier: the folder carries a marker, so all images in it named as ours are ours.
-    """
-    doomed = {path for number in range(len(tree.stems)) for path in tree.pair(number)} | {tree.meta_info, tree.record}
-    if earlier:
-        doomed |= {path for side in _sides_of(tree.root) for path in _images_below(side)}
-    for path in doomed:
-        path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -11,10 +11,10 @@ import torch
 from gsdd.data.catalog import Catalog
 from gsdd.data.crops import Crop, latents_per_class, read_crops
 from gsdd.data.decisions import conversions, decisions, dropped, dropped_counts, ignored, skipped
+from gsdd.data.degradation import SCALE
 from gsdd.errors import OutputError, RecipeError
 from gsdd.features.extractor import FeatureSpec
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
-from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.exact import exact_fp32

@@ -3,23 +3,23 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from gsdd.data.degradation import low_resolution, to_float, to_uint8
-from gsdd.generators.generator import SCALE
+from gsdd.data.degradation import SCALE, low_resolution, to_float, to_uint8
 
 KERNEL = 5
 
 
-def bicubic(lr: Tensor) -> Tensor:
+def bicubic(lr: Tensor, scale: int = SCALE) -> Tensor:
     """Enlarge by bicubic interpolation, as MATLAB's imresize does (a = -0.5).
 
     Args:
         lr: float RGB `[N, 3, h, w]`, in [0, 1].
+        scale: HR side / LR side.
 
     Returns:
-        `[N, 3, 4h, 4w]`, not clamped.
+        `[N, 3, scale h, scale w]`, not clamped.
     """
     # antialias changes nothing when enlarging but a: without it torch takes -0.75.
-    return F.interpolate(lr, scale_factor=SCALE, mode="bicubic", antialias=True, align_corners=False)
+    return F.interpolate(lr, scale_factor=scale, mode="bicubic", antialias=True, align_corners=False)
 
 
 def head_gradients(crops: Tensor) -> Tensor:

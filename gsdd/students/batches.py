@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gsdd.data.served import Degradation, Draw, find_degradation
 from gsdd.errors import RecipeError
-from gsdd.generators.generator import SCALE
 from gsdd.networks.categories import category_condition
 from gsdd.pairs.draws import View, permuted
 from gsdd.randomness import hashed, numpy_stream
@@ -24,7 +25,7 @@ class Batch:
 
     Attributes:
         lr: float32 RGB `[N, 3, h, w]` in [0, 1], channels last.
-        hr: float32 RGB `[N, 3, 4h, 4w]` in [0, 1], channels last.
+        hr: float32 RGB `[N, 3, s h, s w]` in [0, 1], s the scale, channels last.
         classes: the class of each crop.
     """
 
@@ -46,7 +47,7 @@ class Batches:
         recipe: of the training.
 
     Raises:
-        RecipeError: there is no pair, or one is smaller than a crop.
+        RecipeError: there is no pair, one is smaller than a crop, or they are of another scale.
     """
 
     pairs: Pairs
@@ -56,6 +57,8 @@ class Batches:
         """Refuse pairs that no crop can be cut from."""
         if not len(self.pairs):
             raise RecipeError("there are no pairs to train on; wanted at least one")
+        if self.pairs.scale != self.recipe.scale:
+            raise RecipeError(f"`scale`: got {self.recipe.scale}, but the pairs are of scale {self.pairs.scale}")
         for image, name in zip(self.pairs.hr, self.pairs.names, strict=True):
             if min(image.shape[1:]) < self.recipe.crop:
                 raise RecipeError(
@@ -73,17 +76,26 @@ class Batches:
         Returns:
             The crops.
         """
-        numbers = [self._pair(step * self.recipe.batch + place) for place in range(self.recipe.batch)]
+        draws = [self._draw(step * self.recipe.batch + place) for place in range(self.recipe.batch)]
+        numbers = [draw.pair for draw in draws]
         views = self._views(step, numbers)
-        side = self.recipe.crop // SCALE
+        side, scale = self.recipe.crop // self.recipe.scale, self.recipe.scale
+        high = [view.of(self.pairs.hr[number], side, scale) for number, view in zip(numbers, views, strict=True)]
+        hr, classes = _floats(high).to(device), tuple(self.pairs.classes[number] for number in numbers)
+        if self._degradation:
+            return Batch(_last(self._degradation(hr.contiguous(), draws)), hr, classes)
         low = [view.of(self.pairs.lr[number], side, 1) for number, view in zip(numbers, views, strict=True)]
-        high = [view.of(self.pairs.hr[number], side, SCALE) for number, view in zip(numbers, views, strict=True)]
-        classes = tuple(self.pairs.classes[number] for number in numbers)
-        return Batch(_floats(low).to(device), _floats(high).to(device), classes)
+        return Batch(_floats(low).to(device), hr, classes)
 
-    def _pair(self, visit: int) -> int:
+    @cached_property
+    def _degradation(self) -> Degradation | None:
+        return find_degradation(self.recipe.degradation, self.recipe.scale)
+
+    def _draw(self, visit: int) -> Draw:
+        """Find the pair of a visit, and how many times it was visited before."""
         epoch, place = divmod(visit, len(self.pairs))
-        return permuted(place, len(self.pairs), hashed(self.recipe.seed, f"order of the pairs in epoch {epoch}"))
+        order = hashed(self.recipe.seed, f"order of the pairs in epoch {epoch}")
+        return Draw(self.recipe.seed, permuted(place, len(self.pairs), order), epoch)
 
     def _views(self, step: int, numbers: list[int]) -> list[View]:
         shares = numpy_stream(self.recipe.seed, "views of a training step", step).random((len(numbers), 3)).tolist()
@@ -92,10 +104,14 @@ class Batches:
         ]
 
     def _view(self, height: int, width: int, *shares: float) -> View:
-        side = self.recipe.crop // SCALE
+        side = self.recipe.crop // self.recipe.scale
         limits = (height - side + 1, width - side + 1, TURNS)
         top, left, turn = (int(share * limit) for share, limit in zip(shares, limits, strict=True))
         return View(top, left, bool(turn & 1), bool(turn & 2), bool(turn & 4))
+
+
+def _last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def _floats(images: Iterable[Pixels]) -> Tensor:

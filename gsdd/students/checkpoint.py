@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
+from gsdd.data.degradation import SCALE
 from gsdd.errors import FormatError, GeneratorError, OutputError
 from gsdd.formats.atomic import write_atomically
 from gsdd.formats.opening import bytes_in, opened
 from gsdd.formats.safetensors_header import read_header, text_of
 from gsdd.generators.export import plain
-from gsdd.generators.generator import SCALE
 from gsdd.generators.tensor_files import MAX_HEADER, SAFETENSORS
 from gsdd.students.named import find_student, students
 from gsdd.students.official_keys import official_keys
@@ -25,6 +25,7 @@ def save(
     name: str,
     path: Path,
     *,
+    scale: int = SCALE,
     training: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> None:
@@ -34,6 +35,7 @@ def save(
         module: the network.
         name: of the student.
         path: a .safetensors file.
+        scale: HR side / LR side.
         training: how it was trained, what JSON can hold; no clock, path or host if files are to be compared.
         force: replace the file if it exists.
 
@@ -45,7 +47,7 @@ def save(
 
     if path.suffix.lower() != SAFETENSORS:
         raise OutputError(f"{path}: students are written as {SAFETENSORS}; got the suffix {path.suffix!r}")
-    facts = {"student": find_student(name).name, "scale": SCALE, "training": dict(training or {})}
+    facts = {"student": find_student(name).name, "scale": scale, "training": dict(training or {})}
     tensors = {key: plain(value) for key, value in official_keys(module.state_dict()).items()}
     metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)}
     write_atomically(path, as_bytes(tensors, metadata), force=force, follow=True)

@@ -25,6 +25,7 @@ def evaluate(
     model: str | PathLike[str],
     photos: str | PathLike[str],
     *,
+    scale: int | None = None,
     metrics: Sequence[str] = METRICS,
     files: Files = NO_FILES,
     outputs: Outputs = NO_OUTPUTS,
@@ -32,12 +33,13 @@ def evaluate(
     device: str = "auto",
     monitor: Monitor = SILENT,
 ) -> Evaluation:
-    """Score a model on photos: each is HR, its antialiased bicubic x4 is LR, and the model's image of LR is compared.
+    """Score a model on photos: each is HR, its antialiased bicubic is LR, and the model's image of LR is compared.
 
     Args:
-        model: "bicubic", the name of a generator, or a file: a checkpoint of a student, or any x4 network that spandrel
+        model: "bicubic", the name of a generator, or a file: a checkpoint of a student, or any SR network that spandrel
             reads.
         photos: a folder with one folder of photos a class, or with photos; it is only read.
+        scale: HR side / LR side, where the model has none (bicubic), or to be sure of it.
         metrics: names, such as "psnr-y", or of families, such as "psnr".
         files: weights of metrics that you have.
         outputs: a table and pictures to write.
@@ -50,14 +52,14 @@ def evaluate(
 
     Raises:
         GeneratorError: there is no such model, or its file is damaged.
-        RecipeError: there is no such metric, or the model does not enlarge four times.
+        RecipeError: there is no such metric, or the model is of another scale.
         SourceError: there are no photos, or one is bad.
         MetricError: weights of a metric are damaged.
         OutputError: an output exists already, or cannot be written.
         DeviceMemoryError: a photo is too large for the device.
     """
     place = pick_device(device)
-    found = find_model(str(model), device=place)
+    found = find_model(str(model), device=place, scale=scale)
     advice = 'take `device="cpu"`, or smaller photos'
     with exact_fp32(found.device.type), advising(f"{found.name} on a whole photo", found.device, advice):
         scores = score_folder(
@@ -67,6 +69,7 @@ def evaluate(
             files=files,
             outputs=outputs,
             on_bad_image=on_bad_image,
+            scale=found.scale,
             device=place,
             monitor=announcing(monitor, device, place),
         )

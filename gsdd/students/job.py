@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gsdd.data.served import find_degradation
 from gsdd.distilled.latent_set import Files, listed
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
@@ -184,8 +185,9 @@ def _validate(
 ) -> AfterStep:
     if folder is None:
         return lambda trainer: None
-    photos = read_folder(folder, recipe.crop, "skip", monitor)
-    return Validation(photos, every, files.pictures).after_step
+    photos = read_folder(folder, recipe.crop, "skip", monitor, recipe.scale)
+    degradation = find_degradation(recipe.degradation, recipe.scale)
+    return Validation(photos, every, files.pictures, degradation).after_step
 
 
 def _write(
@@ -200,7 +202,7 @@ def _write(
     drawn = is_drawable()
     if drawn:
         write_atomically(files.curve, draw_curve(result.curve, f"{recipe.student}, {recipe.steps} steps"), force=True)
-    save(result.network, recipe.student, files.model, training=identity, force=force)
+    save(result.network, recipe.student, files.model, scale=recipe.scale, training=identity, force=force)
     return drawn
 
 

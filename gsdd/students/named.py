@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from torch import nn
 
+from gsdd.data.degradation import SCALE, SCALES
 from gsdd.errors import RecipeError
 from gsdd.students.initial import initialise
 from gsdd.students.networks import bare_network
@@ -19,7 +20,7 @@ class Size:
 
     Attributes:
         options: what the network's constructor takes.
-        parameters: number of trained values.
+        parameters: number of trained values, at x4.
     """
 
     options: Mapping[str, object]
@@ -37,6 +38,7 @@ class NamedStudent:
         home: the authors' repository.
         needs: what it takes for an input.
         sizes: by name: "full" is the size that the authors release, "small" trains on two CPU cores.
+        scales: at which the network exists, HR side / LR side.
     """
 
     name: str
@@ -45,6 +47,7 @@ class NamedStudent:
     home: str
     needs: str
     sizes: Mapping[str, Size]
+    scales: tuple[int, ...] = SCALES
 
 
 def students() -> Mapping[str, NamedStudent]:
@@ -69,7 +72,9 @@ def find_student(name: str) -> NamedStudent:
     return STUDENTS[name]
 
 
-def build(name: str, seed: int, size: str = "full", options: Mapping[str, object] = NO_OPTIONS) -> nn.Module:
+def build(
+    name: str, seed: int, size: str = "full", options: Mapping[str, object] = NO_OPTIONS, scale: int = SCALE
+) -> nn.Module:
     """Build a student with its first weights.
 
     Args:
@@ -77,22 +82,31 @@ def build(name: str, seed: int, size: str = "full", options: Mapping[str, object
         seed: the same one gives the same weights, bit for bit; no global generator is read.
         size: "full" or "small".
         options: of the size, that shall have another value, such as {"blocks": 8}.
+        scale: s, HR side / LR side.
 
     Returns:
-        The network in train mode, on the CPU: LR float32 RGB `[N, 3, h, w]` in [0, 1] -> HR `[N, 3, 4h, 4w]`.
+        The network in train mode, on the CPU: LR float32 RGB `[N, 3, h, w]` in [0, 1] -> HR `[N, 3, s h, s w]`.
 
     Raises:
         RecipeError: an argument makes no student.
     """
     student = find_student(name)
+    check_scale_of(student, scale)
     if size not in student.sizes:
         raise RecipeError(f"student {name} has no size {size!r}; wanted one of {', '.join(student.sizes)}")
     known = student.sizes[size].options
     if unknown := options.keys() - known:
         raise RecipeError(f"student {name} has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    network = bare_network(student.architecture, {**known, **options})
+    network = bare_network(student.architecture, {**known, **options}, scale)
     initialise(network, student.architecture, seed)
     return network
+
+
+def check_scale_of(student: NamedStudent, scale: int) -> None:
+    """Refuse a scale at which a student does not exist; raises RecipeError."""
+    if scale not in student.scales:
+        known = ", ".join(map(str, student.scales))
+        raise RecipeError(f"`scale`: got {scale}, wanted one of {known} for student {student.name}")
 
 
 def _sizes(full: Size, small: Size) -> Mapping[str, Size]:
@@ -114,7 +128,7 @@ SWINIR = _sizes(
 
 
 def _rrdbnet(name: str, about: str, home: str) -> NamedStudent:
-    return NamedStudent(name, about, "rrdbnet", f"https://github.com/{home}", IMAGE, RRDBNET)
+    return NamedStudent(name, about, "rrdbnet", f"https://github.com/{home}", IMAGE, RRDBNET, scales=(1, 2, 4))
 
 
 _TABLE = (
@@ -133,6 +147,7 @@ _TABLE = (
         home="https://github.com/XPixelGroup/BasicSR",
         needs=IMAGE,
         sizes=_sizes(_size(1_517_571, channels=64, blocks=16), _size(195_971, channels=32, blocks=6)),
+        scales=(2, 3, 4),
     ),
     NamedStudent(
         name="compact",
@@ -164,6 +179,7 @@ _TABLE = (
         home="https://github.com/xinntao/SFTGAN",
         needs=CONDITION,
         sizes=_sizes(_size(1_833_763, channels=64, blocks=16), _size(276_419, channels=32, blocks=4)),
+        scales=(4,),
     ),
 )
 STUDENTS: Mapping[str, NamedStudent] = MappingProxyType({student.name: student for student in _TABLE})

@@ -5,14 +5,15 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from gsdd.configuration import About, configuration, with_settings
+from gsdd.data.degradation import SCALE, check_scale
 from gsdd.errors import RecipeError
-from gsdd.generators.generator import SCALE
-from gsdd.students.named import find_student
+from gsdd.students.named import check_scale_of, find_student
 from gsdd.students.perceptual import PerceptualTrunk
 
 Schedule = Literal["cosine", "step", "constant"]
 Precision = Literal["fp32", "bf16"]
 StudentSize = Literal["full", "small"]
+DegradationName = Literal["bicubic", "realesrgan"]
 
 
 @configuration
@@ -25,9 +26,13 @@ class TrainingRecipe:
 
     student: Annotated[str, About("Name of the network; gsdd students lists them.")] = "small"
     size: Annotated[StudentSize, About("As its authors have it, or one that two CPU cores can train.")] = "full"
+    scale: Annotated[int, About("HR side / LR side: 1, 2, 3, 4 or 8.", 1, 8)] = SCALE
+    degradation: Annotated[
+        DegradationName, About("How LR is made: antialiased bicubic, or Real-ESRGAN's second-order process.")
+    ] = "bicubic"
     iterations: Annotated[int, About("Steps with L1 alone.", 0)] = 1200
     batch: Annotated[int, About("Crops a step.", 1)] = 8
-    crop: Annotated[int, About("Side of an HR crop in pixels, a multiple of 4.", 16)] = 96
+    crop: Annotated[int, About("Side of an HR crop in pixels, a multiple of the scale.", 16)] = 96
     lr: Annotated[float, About("Learning rate of Adam.", 0)] = 5e-4
     beta1: Annotated[float, About("Adam's decay of the mean gradient.", 0, 0.99999)] = 0.9
     beta2: Annotated[float, About("Adam's decay of the squared gradient.", 0, 0.99999)] = 0.99
@@ -52,9 +57,9 @@ class TrainingRecipe:
 
     def check(self) -> None:
         """Refuse values that make no training."""
-        find_student(self.student)
-        if self.crop % SCALE:
-            raise RecipeError(f"`TrainingRecipe.crop`: got {self.crop}, wanted a multiple of {SCALE}")
+        check_scale_of(find_student(self.student), check_scale(self.scale))
+        if self.crop % self.scale:
+            raise RecipeError(f"`TrainingRecipe.crop`: got {self.crop}, wanted a multiple of {self.scale}")
         if self.steps < 1:
             raise RecipeError("TrainingRecipe: iterations and gan_iterations are both 0; wanted at least one step")
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gsdd.data.catalog import Catalog, PhotoRecord, decode_with_digest, scan
 from gsdd.data.crops import Crop, plan_crops, read_crops
 from gsdd.data.decisions import decisions
+from gsdd.data.degradation import SCALE
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.distilled.latent_set import Files, LatentSet, listed, read_files
 from gsdd.errors import RecipeError, SourceError
@@ -79,19 +80,19 @@ def read_pairs(
             raise SourceError(f"{path}: is a folder among several data; train on one folder, or on .gsdd files")
     if reading.subset is not None:
         raise RecipeError(f"{places[0]}: a subset is of a folder of photos; train on whole files, or give a folder")
-    return decoded_pairs(read_files(data), reading, device, monitor)
+    return decoded_pairs(read_files(data), reading, device, monitor, recipe.scale)
 
 
 def _of_folder(folder: Path, recipe: TrainingRecipe, reading: Reading, monitor: Monitor) -> Pairs:
     if reading.subset is None:
-        return read_folder(folder, recipe.crop, reading.on_bad_image, monitor)
+        return read_folder(folder, recipe.crop, reading.on_bad_image, monitor, recipe.scale)
     if reading.subset_size < recipe.crop:
         raise RecipeError(f"`subset_size`: got {reading.subset_size}, wanted at least the crop of {recipe.crop}")
     catalog = _catalog(folder, reading.subset_size, reading.on_bad_image, monitor)
-    return _subset(catalog, reading.subset, reading.subset_size, recipe.seed)
+    return _subset(catalog, reading.subset, reading.subset_size, recipe)
 
 
-def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: Monitor) -> Pairs:
+def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: Monitor, scale: int = SCALE) -> Pairs:
     """Read whole photos.
 
     Args:
@@ -99,6 +100,7 @@ def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: 
         smallest: least side of a usable photo, in pixels.
         on_bad_image: skip unusable photos, or stop at the first.
         monitor: told how many photos are read, and what is skipped or converted.
+        scale: HR side / LR side.
 
     Returns:
         The pairs, class after class.
@@ -110,10 +112,12 @@ def read_folder(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: 
     records = [(entry.name, record) for entry in catalog.classes for record in entry.photos]
     with decoder_warnings_ignored():
         images = list(in_threads(_pixels, [record for _, record in records]))
-    return Pairs.of_images(images, [name for name, _ in records], [record.path for _, record in records])
+    return Pairs.of_images(images, [name for name, _ in records], [record.path for _, record in records], scale)
 
 
-def decoded_pairs(sets: Sequence[LatentSet], reading: Reading, device: str, monitor: Monitor = SILENT) -> Pairs:
+def decoded_pairs(
+    sets: Sequence[LatentSet], reading: Reading, device: str, monitor: Monitor = SILENT, scale: int = SCALE
+) -> Pairs:
     """Decode the latents of `.gsdd` files.
 
     Args:
@@ -121,6 +125,7 @@ def decoded_pairs(sets: Sequence[LatentSet], reading: Reading, device: str, moni
         reading: with which generator, and where the pairs are kept.
         device: where it runs.
         monitor: told how many images are decoded: a large generator takes minutes.
+        scale: HR side / LR side.
 
     Returns:
         The pairs, file after file.
@@ -129,33 +134,36 @@ def decoded_pairs(sets: Sequence[LatentSet], reading: Reading, device: str, moni
         GeneratorError: no usable generator.
         OutputError: no room for the pairs.
     """
-    cache = PairCache(sets, Decoder(reading.generator, device, reading.force_generator, monitor), reading.cache)
+    decoder = Decoder(reading.generator, device, reading.force_generator, monitor)
+    cache = PairCache(sets, decoder, reading.cache, scale)
     # Copied: where the cache is temporary, it goes at the end of this call.
     lr, hr = zip(*(map(np.array, cache.pair(number)) for number in range(len(cache))), strict=True)
     classes = [each.class_names[number] for each in sets for number in each.class_index.tolist()]
-    return Pairs(hr, lr, tuple(classes), tuple(each.name(number) for each in sets for number in range(len(each))))
+    names = tuple(each.name(number) for each in sets for number in range(len(each)))
+    return Pairs(hr, lr, tuple(classes), names, scale)
 
 
-def _subset(catalog: Catalog, count: int, size: int, seed: int) -> Pairs:
+def _subset(catalog: Catalog, count: int, size: int, recipe: TrainingRecipe) -> Pairs:
     classes = len(catalog.classes)
     if count < 1:
         raise RecipeError(f"`subset`: got {count}, wanted at least one crop")
     counts = [count // classes + (number < count % classes) for number in range(classes)]
-    crops = plan_crops(catalog, counts, size, seed)
-    return crop_pairs(catalog, crops, read_crops(catalog, crops, size))
+    crops = plan_crops(catalog, counts, size, recipe.seed)
+    return crop_pairs(catalog, crops, read_crops(catalog, crops, size), recipe.scale)
 
 
-def crop_pairs(catalog: Catalog, crops: Sequence[Crop], images: NDArray[np.uint8]) -> Pairs:
+def crop_pairs(catalog: Catalog, crops: Sequence[Crop], images: NDArray[np.uint8], scale: int = SCALE) -> Pairs:
     """Name images after the classes and photos of crops, and make their LR partners.
 
     Args:
         catalog: the photos.
         crops: of these photos.
         images: uint8 RGB `[N, 3, H, W]`: the crops, or what was made of them.
+        scale: HR side / LR side.
     """
     classes = [catalog.classes[crop.class_index] for crop in crops]
     names = [each.photos[crop.photo_index].path for each, crop in zip(classes, crops, strict=True)]
-    return Pairs.of_images(tuple(images), [each.name for each in classes], names)
+    return Pairs.of_images(tuple(images), [each.name for each in classes], names, scale)
 
 
 def _catalog(folder: Path, smallest: int, on_bad_image: OnBadImage, monitor: Monitor) -> Catalog:

@@ -82,7 +82,7 @@ class Trainer:
         self.curve = Curve(recipe.steps)
         self._batches, self._perceptual = batches, perceptual and perceptual.to(device)
         self._conditioned = find_student(recipe.student).architecture == CONDITIONED
-        self.student = _placed(build(recipe.student, recipe.seed, size=recipe.size), device).train()
+        self.student = _placed(build(recipe.student, recipe.seed, recipe.size, scale=recipe.scale), device).train()
         self.averaged = copy.deepcopy(self.student).requires_grad_(False) if recipe.ema else self.student
         self._discriminator = _placed(self._build_discriminator(), device)
         self._adam = Optimiser(self.student, recipe)
@@ -109,7 +109,7 @@ class Trainer:
         self.seconds.append(time.monotonic() - began)
 
     def enlarge(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Give a network's images of a batch, `[N, 3, 4h, 4w]`."""
+        """Give a network's images of a batch, `[N, 3, s h, s w]`."""
         condition = (batch.condition(self.device),) if self._conditioned else ()
         images: Tensor = network(batch.lr, *condition)
         return images

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_float, to_uint8
+from gsdd.data.served import Degradation, Draw
 from gsdd.errors import DivergedError
-from gsdd.generators.generator import SCALE
-from gsdd.metrics.conventions import Convention
+from gsdd.metrics.conventions import Convention, border
 from gsdd.metrics.outputs import Outputs, Pictures
 from gsdd.metrics.psnr import psnr
 from gsdd.students.batches import Batch
 from gsdd.students.pairs import Pairs, Pixels
 from gsdd.students.trainer import Trainer
 
-LUMA = Convention("Y", shave=SCALE)
 PICTURES = 4
 
 
@@ -30,11 +29,13 @@ class Validation:
         pairs: whole photos.
         every: steps between two validations; there is always one at the end.
         pictures: a folder for LR, output and HR of a few photos side by side; the newest replace those before.
+        degradation: makes LR of a photo, always the same; None takes the bicubic one.
     """
 
     pairs: Pairs
     every: int
     pictures: Path | None = None
+    degradation: Degradation | None = None
 
     def after_step(self, trainer: Trainer) -> None:
         """Validate if it is time, and put the mean PSNR into the trainer's curve."""
@@ -49,8 +50,13 @@ class Validation:
     def _shown(self) -> range:
         return range(0, len(self.pairs), -(-len(self.pairs) // PICTURES))
 
+    def _low(self, number: int) -> Tensor:
+        if self.degradation is None:
+            return _batch(self.pairs.lr[number])
+        return to_uint8(self.degradation(to_float(_batch(self.pairs.hr[number])), [Draw(0, number, 0)]))
+
     def _score(self, trainer: Trainer, number: int) -> float:
-        low, high = _batch(self.pairs.lr[number]), _batch(self.pairs.hr[number])
+        low, high = self._low(number), _batch(self.pairs.hr[number])
         made = _enlarged(trainer, low, high, self.pairs.classes[number])
         if not bool(made.isfinite().all()):
             name = self.pairs.names[number]
@@ -59,7 +65,7 @@ class Validation:
         if self.pictures is not None and number in self._shown:
             shown = Pictures(low, image, high)
             Outputs(pictures=self.pictures, force=True).write_pictures(self.pairs.names[number], shown)
-        return float(psnr(image, high, LUMA))
+        return float(psnr(image, high, Convention("Y", shave=border(self.pairs.scale))))
 
 
 @torch.no_grad()

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 
 from gsdd.data.crops import grid_crops, read_crops
-from gsdd.data.degradation import low_resolution, to_float, to_uint8
+from gsdd.data.degradation import SCALE, low_resolution, to_float, to_uint8
 from gsdd.data.images import read_photo
-from gsdd.generators.generator import SCALE
 from gsdd.students.models import find_model
 from gsdd.study import plots
 from gsdd.study.cells import Cell, Workshop

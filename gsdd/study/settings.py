@@ -16,7 +16,9 @@ BASELINES: tuple[Baseline, ...] = ("full", "random", "coreset", "avif", "upscale
 Values = Mapping[str, int | float | str | bool]
 COMPACT = "realesr-animevideov3"
 # What cells set themselves, in the recipe of the distillations and of the trainings.
-OF_CELLS = ("crops.classes", "crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size")
+OF_CELLS = (
+    "crops.classes", "crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size", "scale",
+)  # fmt: skip
 
 
 @configuration

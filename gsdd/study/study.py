@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+from gsdd.data.degradation import SCALE
 from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import check_outside
-from gsdd.generators.generator import SCALE
 from gsdd.metrics.registry import Files
 from gsdd.study.blind import table2_cells, write_table2
 from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells

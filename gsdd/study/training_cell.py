@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from gsdd.data.degradation import SCALE
 from gsdd.errors import OutputError
-from gsdd.generators.generator import SCALE
 from gsdd.monitor import SILENT
 from gsdd.students.batches import Batches
 from gsdd.students.checkpoint import save

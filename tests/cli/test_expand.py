@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from pairs.small_file import COMPACT, write_small_file
 
+from gsdd.pairs.trainers import HR_ALONE, ON_THE_FLY, REAL_ESRGAN
+
 pytestmark = pytest.mark.usefixtures("desk")
 SUMMARY = "small_expanded: 12 pairs (12 written, 0 kept), HR 64x64, LR 16x16, png\n"
 
@@ -25,7 +27,7 @@ def test_configuration_for_each_trainer_stands_below_the_summary(gsdd, tmp_path)
     summary, *blocks = gsdd("expand", "small.gsdd").out.split("\n=== ")
     assert summary == SUMMARY
     texts = dict(block.split(" ===\n", 1) for block in blocks)
-    assert list(texts) == ["BasicSR", "traiNNer-redux", "neosr", "KAIR"]
+    assert list(texts) == ["BasicSR", "traiNNer-redux", "neosr", "KAIR", REAL_ESRGAN, ON_THE_FLY, HR_ALONE]
     assert tomllib.loads(texts["neosr"])["datasets"]["train"]["dataroot_gt"] == f"{tmp_path}/small_expanded/HR"
     assert json.loads(texts["KAIR"])["datasets"]["train"]["H_size"] == 48
 
@@ -41,6 +43,7 @@ def test_json_tells_what_was_written_and_kept(gsdd):
         "written": 1,
         "kept": 11,
         "hr_size": 64,
+        "scales": [4],
         "lr_size": 16,
         "image_format": "png",
         "dry_run": False,

@@ -21,6 +21,7 @@ def test_the_list_as_json_has_every_fact(gsdd):
         "about": "RRDBNet as ESRGAN has it",
         "architecture": "rrdbnet",
         "home": "https://github.com/xinntao/ESRGAN",
+        "scales": [1, 2, 4],
         "needs": "LR image",
         "sizes": {
             "full": {"parameters": 16_697_987, "num_filters": 64, "num_blocks": 23},

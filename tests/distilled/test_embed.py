@@ -138,9 +138,7 @@ def weights_of(whole: Path) -> dict[str, torch.Tensor]:
 
 def test_weights_of_another_network_are_refused_though_every_digest_is_right(whole):
     path = forged(whole, save({name: tensor + 1 for name, tensor in weights_of(whole).items()}))
-    with pytest.raises(
-        FormatError, match="not what it says of them: fingerprint, fingerprint_fp16|gave NaN or infinity"
-    ):
+    with pytest.raises(FormatError, match=r"not what it says of them|gave NaN or infinity"):
         read_latents(path).load_generator()
     assert exit_code(["verify", "-q", "--decode", str(path)]) == 3
 

@@ -114,7 +114,9 @@ def test_registering_adds_the_type_once(install, trainer, lower, name):
     install(trainer, REGISTRY.replace("<LOWER>", lower))
     register(trainer)
     register(trainer)
-    assert sys.modules[f"{trainer}.utils.registry"].DATASET_REGISTRY.objects == {name: DistilledPairsDataset}
+    known = sys.modules[f"{trainer}.utils.registry"].DATASET_REGISTRY.objects
+    assert len(known) == 3
+    assert known[name] is DistilledPairsDataset
 
 
 def test_another_type_of_that_name_is_not_replaced(install):
@@ -175,9 +177,11 @@ def test_an_option_it_does_not_know_is_refused_by_name(small_file):
         DistilledPairsDataset(TrainnerOptions("small", "", dataroot_gt=[str(small_file)], mean=[0.5]))
 
 
-def test_a_configuration_for_another_scale_is_refused(small_file):
-    with pytest.raises(RecipeError, match=r"small.gsdd: got scale 2, wanted 4"):
-        DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "scale": 2})
+def test_the_scale_of_the_configuration_is_that_of_the_pairs(small_file):
+    dataset = DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "scale": 2, "lq_size": 24})
+    assert same(dataset[3], gsdd.DistilledPairs(small_file, scale=2, gt_size=48)[3])
+    with pytest.raises(RecipeError, match="`scale`: got 5, wanted one of 1, 2, 3, 4, 8"):
+        DistilledPairsDataset({**BOOKKEEPING, "file": str(small_file), "scale": 5})
 
 
 def test_several_files_are_one_set(small_file, tmp_path):

@@ -306,6 +306,8 @@ def test_the_marker_says_which_file_weights_and_form(expanded, small_file):
         "generator": compact_generator().fingerprint,
         "by_class": False,
         "image_format": "png",
+        "scales": "4",
+        "to": "folder",
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gsdd.pairs.trainers import configurations, crop_size
+from gsdd.pairs.trainers import HR_ALONE, ON_THE_FLY, REAL_ESRGAN, configurations, crop_size
 from gsdd.pairs.tree import PairTree
 
 STEMS = ("sky_000000", "sky_000001", "plant_000002")
@@ -29,6 +29,14 @@ AWKWARD = [
     "- item",
 ]
 
+PUBLISHED = {
+    "kernel_list": ["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso"],
+    "kernel_prob": [0.45, 0.25, 0.12, 0.03, 0.12, 0.03],
+    "blur_kernel_size": 21,
+    "sinc_prob": 0.1,
+    "betag_range": [0.5, 4],
+    "betap_range": [1, 2],
+}
 READERS = {"BasicSR": yaml.safe_load, "traiNNer-redux": yaml.safe_load, "neosr": tomllib.loads, "KAIR": json.loads}
 HR, LR = "/data/pairs/HR", "/data/pairs/LR_x4"
 COMMON = {"use_hflip": True, "use_rot": True, "num_worker_per_gpu": 4}
@@ -78,7 +86,7 @@ WANTED = {
 
 
 def tree(root="/data/pairs", stems=STEMS, image_format="png", hr_size=128, scale=4):
-    return PairTree(Path(root), stems, image_format, hr_size, scale)
+    return PairTree(Path(root), stems, image_format, hr_size, (scale,))
 
 
 def read(texts, trainer):
@@ -140,3 +148,32 @@ def test_webp_is_read_by_all_but_kair_which_is_told_what_to_do():
     assert texts["KAIR"].startswith("// ")
     assert "expand as PNG" in texts["KAIR"]
     assert data(texts, "BasicSR")["gt_size"] == 96
+
+
+def test_types_that_degrade_hr_themselves_get_room_for_what_they_take_on_top():
+    """Real-ESRGAN's kernels are those of its train_realesrgan_x4plus.yml."""
+    texts = configurations(tree(hr_size=288))
+    kernels = {name + end: value for name, value in PUBLISHED.items() for end in ("", "2")}
+    wanted = {"type": "RealESRGANDataset", "dataroot_gt": HR, "meta_info": "/data/pairs/meta_info.txt", "gt_size": 256}
+    got = yaml.safe_load(texts[REAL_ESRGAN])
+    assert (got["scale"], got["gt_size"]) == (4, 256)
+    train = got["datasets"]["train"]
+    assert wanted.items() <= train.items()
+    assert kernels.items() <= train.items()
+    assert (train["blur_sigma"], train["blur_sigma2"], train["final_sinc_prob"]) == ([0.2, 3], [0.2, 1.5], 0.8)
+    fly, alone = (yaml.safe_load(texts[name]) for name in (ON_THE_FLY, HR_ALONE))
+    assert fly["high_order_degradation"]
+    assert (fly["datasets"]["train"]["type"], fly["datasets"]["train"]["lq_size"]) == ("realesrgandataset", 64)
+    assert (alone["datasets"]["train"]["type"], alone["datasets"]["train"]["lq_size"]) == ("singlegtdataset", 48)
+    assert "dataroot_lq" not in fly["datasets"]["train"].keys() | alone["datasets"]["train"].keys()
+
+
+def test_too_small_hr_for_these_types_is_told():
+    assert "compress with a larger HR size" in configurations(tree(hr_size=32))[ON_THE_FLY]
+
+
+def test_each_scale_has_texts_of_its_own():
+    texts = configurations(PairTree(Path("/data/pairs"), STEMS, "png", 120, (2, 3)))
+    assert yaml.safe_load(texts["BasicSR, x2"])["datasets"]["train"]["dataroot_lq"] == "/data/pairs/LR_x2"
+    assert yaml.safe_load(texts["BasicSR, x3"])["datasets"]["train"]["dataroot_lq"] == "/data/pairs/LR_x3"
+    assert tomllib.loads(texts["neosr, x3"])["scale"] == 3

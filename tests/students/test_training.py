@@ -92,7 +92,7 @@ def test_crops_are_aligned_and_every_pair_comes_once_before_any_again():
     for step in range(40):
         batch = batches.at(step, CPU)
         assert batch.hr[:, :, ::4, ::4].equal(batch.lr)
-        assert sorted(batches._pair(step * 5 + place) for place in range(5)) == list(range(5))
+        assert sorted(batches._draw(step * 5 + place).pair for place in range(5)) == list(range(5))
         seen += [crop.numpy().tobytes() for crop in batch.lr]
     assert len(set(seen)) > 150
 

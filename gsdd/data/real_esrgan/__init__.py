@@ -1,0 +1,1 @@
+"""The second-order degradation of Real-ESRGAN, written from the paper and its published options."""
