@@ -24,6 +24,8 @@ Case = tuple[str, Callable[[], Found]]
 COMPACT, DEFAULT = "realesr-animevideov3", "realesrgan-x4plus"
 CHUNKS = (6, 16, 32, 64, 128, 256)
 STUDENT_STEPS, BATCH = 20_000, 32
+# -P: the tree has a folder gsdd that is not the whole package, and Python may be started there.
+GSDD = (sys.executable, "-P", "-m", "gsdd")
 
 
 def interpret_with_any_numpy() -> None:
@@ -202,8 +204,7 @@ def compress(where: Machine) -> Iterator[Case]:
 
 def _command(*words: object) -> Found:
     began = time.perf_counter()
-    # -P: beside the tree lies a folder gsdd that is not the whole package.
-    command = [sys.executable, "-P", "-m", "gsdd", *map(str, words), "--json"]
+    command = [*GSDD, *map(str, words), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
@@ -277,7 +278,7 @@ def students(where: Machine) -> Iterator[Case]:
             for kind, place in data.items():
                 model = folder / f"{student}-{kind}.safetensors"
                 words = ["train", place, "--student", student, *steps, "-o", model, "--validation", photos, "--json"]
-                command = [sys.executable, "-m", "gsdd", *map(str, words)]
+                command = [*GSDD, *map(str, words)]
                 began = time.perf_counter()
                 process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                 running.append((f"{student}, {kind}", partial(_ended, process, began)))
