@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -51,7 +52,7 @@ def _short(path: Path) -> str:
 
 
 def _longest(folder: Path) -> int:
-    try:
-        return os.pathconf(folder, "PC_NAME_MAX")
-    except (AttributeError, OSError, ValueError):  # Windows has no such function, a URL no folder
-        return _LONGEST
+    if hasattr(os, "pathconf"):
+        with suppress(OSError, ValueError):  # a URL has no folder
+            return os.pathconf(folder, "PC_NAME_MAX")
+    return _LONGEST

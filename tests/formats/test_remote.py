@@ -77,7 +77,7 @@ def test_credentials_go_to_the_host_and_nowhere_else(server):
         ("truncating_chunks", SourceError, "cannot be fetched: it is cut short"),
         ("truncating_silently", FormatError, ""),
         ("changing", FormatError, "sha256"),
-        ("page", FormatError, "is not a .gsdd file"),
+        ("page", FormatError, "is a page in HTML, not the file itself"),
         ("huge", SourceError, "has 1,099,511,627,776 bytes or more, wanted at most 1,073,741,824"),
     ],
 )
@@ -87,9 +87,8 @@ def test_a_bad_server_is_refused_at_once(server, how, kind, said):
     assert said in text
 
 
-def test_what_does_not_end_is_refused_at_the_limit(server, monkeypatch):
-    monkeypatch.setattr(remote, "LIMIT", 10_000_000)
-    assert "wanted at most 10,000,000" in refusal(server.url("endless"))
+def test_what_does_not_end_is_refused_by_its_header(server):
+    assert "metadata is not sound JSON" in refusal(server.url("endless"), FormatError)
 
 
 @pytest.mark.parametrize(
