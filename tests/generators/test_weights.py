@@ -140,11 +140,10 @@ def test_a_file_cut_short_is_named_in_one_line(tmp_path, compact, suffix):
         (lambda state: {key: value for key, value in state.items() if key != "body.2.bias"}, "spandrel.*body.2.bias"),
         (lambda state: state | {"body.4.weight": torch.zeros(64, 64, 1, 1)}, "spandrel.*size mismatch"),
         (lambda state: state | {"body.4.bias": torch.full((64,), torch.nan)}, "some weights are NaN or infinite"),
-        (lambda state: scaled(state, 2), "Compact 64nf 16nc: purpose SR, x2, 3 channels in and 3 out; wanted .* x4"),
-        (lambda state: scaled(state, 1), "purpose Restoration, x1"),
+        (lambda state: scaled(state, 5), "Compact 64nf 16nc: purpose SR, x5, 3 channels in and 3 out; wanted .* x8"),
     ],
 )  # fmt: skip
-def test_a_network_that_is_no_x4_generator_is_refused(tmp_path, compact, change, complaint):
+def test_a_network_that_is_no_generator_is_refused(tmp_path, compact, change, complaint):
     torch.save(change(compact), tmp_path / "other.pth")
     with pytest.raises(GeneratorError, match=complaint) as caught:
         load_generator(str(tmp_path / "other.pth"))
@@ -154,7 +153,15 @@ def test_a_network_that_is_no_x4_generator_is_refused(tmp_path, compact, change,
 def scaled(state: dict[str, torch.Tensor], scale: int) -> dict[str, torch.Tensor]:
     """The compact network with a last layer for another scale."""
     channels = 3 * scale**2
-    return state | {"body.34.weight": state["body.34.weight"][:channels], "body.34.bias": torch.zeros(channels)}
+    weight = state["body.34.weight"].repeat(2, 1, 1, 1)[:channels]
+    return state | {"body.34.weight": weight, "body.34.bias": torch.zeros(channels)}
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_a_network_of_another_scale_is_a_generator_of_that(tmp_path, compact, scale):
+    torch.save(scaled(compact, scale), tmp_path / "other.pth")
+    generator = load_generator(str(tmp_path / "other.pth"))
+    assert generator.latent_shape(48) == (3, 48 // scale, 48 // scale)
 
 
 def test_a_file_that_is_not_there_says_how_to_give_another():
