@@ -23,6 +23,11 @@ class Heard(Monitor):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    @property
+    def surprises(self) -> list[str]:
+        """The notes, without the one that every run begins with: what classes it has."""
+        return [note for note in self.notes if not note.startswith("classes: ")]
+
     def should_stop(self) -> bool:
         self._asked += 1
         return self._stop(self._asked)

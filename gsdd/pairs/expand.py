@@ -1,6 +1,7 @@
 """`.gsdd` files -> HR and LR images on disk, in the shape that SR trainers read."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from math import lcm
@@ -127,11 +128,13 @@ def expand(
     needed = bool(missing or generator or found is None or found.generator != made_with)
     decoder = Decoder(generator, device, force_generator, monitor)
     # Before the folder is made: weights that are not here leave nothing behind.
-    weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets]) if needed else ""
+    weights = joint_sha256([decoder.load(latents).fingerprint for latents in sets]) if needed else made_with
+    claim = replace(claim, generator=weights)
     tree.make_root()
-    with working_on(tree.root / WORK):
+    # A run with nothing to do leaves the times of the folder as they are.
+    with working_on(tree.root / WORK) if missing or found != claim else nullcontext():
         if needed:
-            _take(tree.root, target, found, replace(claim, generator=weights), force)
+            _take(tree.root, target, found, claim, force)
             _write_pairs(sets, decoder, tree.scales, target, missing)
         target.finish()
         if to == "imagefolder":

@@ -133,10 +133,11 @@ class PairTree:
             remove_orphans(self.root)
 
     def finish(self) -> None:
-        """Remove what a killed run left half written, and store the list of images."""
+        """Remove what a killed run left half written, store the list of images, and put the record in its order."""
         for folder in filter(_is_folder, [self.root, *self.folders()]):
             remove_orphans(folder)
         self._write_meta_info()
+        self._sort_record()
 
     def write(self, number: int, images: Sequence[NDArray[np.uint8]]) -> None:
         """Store the images of a latent, and then their sizes and digests.
@@ -148,7 +149,8 @@ class PairTree:
         lines = []
         for path, image in zip(self.pair(number), images, strict=True):
             data = encode(image, self.image_format)
-            write_atomically(path, data, force=True)
+            if path.is_symlink() or not _is_there(path) or path.read_bytes() != data:
+                write_atomically(path, data, force=True)
             name = path.relative_to(self.root).as_posix()
             lines.append(f"{len(data)} {hashlib.sha256(data).hexdigest()} {name}\n")
         with told_as_output_error(self.record), self.record.open("ab") as record:
@@ -180,6 +182,14 @@ class PairTree:
             doomed |= {path for side in _sides_of(self.root) for path in _images_below(side)}
         for path in doomed:
             path.unlink(missing_ok=True)
+
+    def _sort_record(self) -> None:
+        """Give the record the bytes that one run would have written, in whatever order the images came."""
+        written = read_record(self.record)
+        names = [path.relative_to(self.root).as_posix() for n in range(len(self.stems)) for path in self.pair(n)]
+        data = "".join(f"{written[name]} {name}\n" for name in names if name in written).encode()
+        if not _is_there(self.record) or read_whole(self.record, MOST_RECORDED) != data:
+            write_atomically(self.record, data, force=True)
 
     def _write_meta_info(self) -> None:
         """Store one line an image, `sky_000012.png (128,128,3)`, as BasicSR's scripts do; an existing list is kept."""

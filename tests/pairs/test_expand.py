@@ -19,7 +19,7 @@ from gsdd.errors import FingerprintError, GeneratorNotFoundError, Interrupted, O
 from gsdd.generators.export import export
 from gsdd.generators.load import load_generator
 from gsdd.pairs.expand import expand
-from gsdd.pairs.tree import MARKER, read_marker
+from gsdd.pairs.tree import MARKER, RECORD, read_marker
 
 NAMES = (
     [f"animal_{k:06d}" for k in range(5)]
@@ -48,7 +48,7 @@ def pixels(path):
 
 
 def test_the_tree_is_what_basicsr_reads(expanded):
-    assert sorted(path.name for path in expanded.iterdir()) == [MARKER, "HR", "LR_x4", "meta_info.txt"]
+    assert sorted(path.name for path in expanded.iterdir()) == [MARKER, RECORD, "HR", "LR_x4", "meta_info.txt"]
     for side in ("HR", "LR_x4"):
         assert sorted(path.name for path in (expanded / side).iterdir()) == [f"{name}.png" for name in NAMES]
     assert (expanded / "meta_info.txt").read_text() == "".join(f"{name}.png (64,64,3)\n" for name in NAMES)

@@ -47,7 +47,7 @@ def stopped(source, target, after, **options):
     told = Heard(lambda asked: asked == after)
     with pytest.raises(Interrupted, match=r"\.o\.gsdd\.checkpoint"):
         compress(source, target, monitor=told, **options)
-    return told.notes
+    return told.surprises
 
 
 def names(folder: Path) -> list[str]:
@@ -72,12 +72,12 @@ def test_a_run_asks_after_every_step_and_no_more(source, target, whole):
 def test_where_it_goes_on_is_told(source, target):
     told = Heard()
     compress(source, target, monitor=told)
-    assert told.notes == []
+    assert told.surprises == []
     target.unlink()
     stopped(source, target, TWO_CHUNKS * INVERSION - 1)
     assert stopped(source, target, 2) == [f"continuing the inversion from latent {CHUNK} on, at step 2 of 3"]
     compress(source, target, monitor=told)
-    assert told.notes == ["continuing the matching at step 1 of 2"]
+    assert told.surprises == ["continuing the matching at step 1 of 2"]
 
 
 def test_what_does_not_decide_the_latents_may_be_another(source, target, checkpoint, whole):
@@ -144,9 +144,9 @@ def test_where_the_newest_is_damaged_the_one_before_it_leads_to_the_same_bytes(
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     told = Heard()
     compress(source, target, monitor=told)
-    assert told.notes[0].startswith(f"{checkpoint}: the checkpoint cannot be continued: it is damaged")
-    assert told.notes[0].endswith("; the one before it is sound")
-    assert told.notes[1] == f"continuing the inversion from latent {CHUNK} on, at step 1 of 3"
+    assert told.surprises[0].startswith(f"{checkpoint}: the checkpoint cannot be continued: it is damaged")
+    assert told.surprises[0].endswith("; the one before it is sound")
+    assert told.surprises[1] == f"continuing the inversion from latent {CHUNK} on, at step 1 of 3"
     assert names(target.parent) == [target.name]
     assert target.read_bytes() == whole
 

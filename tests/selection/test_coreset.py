@@ -146,7 +146,7 @@ def test_strange_photos_are_used_converted_skipped_or_ignored_as_compress_does(t
         f"{name}: {how}" for name, how in CONVERTED.items()
     }
     assert {path.removeprefix("strange/"): why for path, why in report.ignored.items()} == IGNORED
-    assert len(told.notes) == len(SKIPPED) + len(CONVERTED) + 2
+    assert len(told.surprises) == len(SKIPPED) + len(CONVERTED) + 2
     assert len(list((tmp_path / "out" / "strange").iterdir())) == usable == report.crops
     catalog = scan(tmp_path / "photos", min_size=32)
     rows = read_list(tmp_path / "out" / "coreset.csv")
