@@ -50,19 +50,21 @@ def info(files: tuple[Place, ...], contact_sheet: Path | None, printer: Printer,
             raise click.UsageError(f"--contact-sheet is of one FILE, got {len(files)}.")
         printer.show(*_told_together(files))
         return
-    head = read_head(files[0])
-    if contact_sheet:
-        _draw(files[0], contact_sheet, printer, drawing)
+    head = _drawn(files[0], contact_sheet, printer, drawing) if contact_sheet else read_head(files[0])
     text = "\n".join(f"{name:12}{value}" for name, value in _rows(files[0], head))
     printer.show(_document(files[0], head), text)
 
 
-def _draw(file: Place, output: Path, printer: Printer, options: dict[str, Any]) -> None:
+def _drawn(file: Place, output: Path, printer: Printer, options: dict[str, Any]) -> Head:
+    """Draw a file, which is read once; return what it says of itself."""
+    from gsdd.distilled.latent_set import read_latents
     from gsdd.inspect.contact_sheet import contact_sheet as draw
 
+    latents = read_latents(file)
     with printer.progress() as monitor:
-        draw(file, output, monitor=monitor, **options)
+        draw(latents, output, monitor=monitor, **options)
     printer.note(f"contact sheet: {output}")
+    return latents.contents.head
 
 
 def _told_together(files: Sequence[Place]) -> tuple[dict[str, Any], str]:

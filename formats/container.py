@@ -33,6 +33,26 @@ _LOOKED_AT = 1 << 20
 
 
 @dataclass(frozen=True)
+class Head:
+    """What a file says of itself, without its tensors.
+
+    Args:
+        document: the manifest, with what it says of the tensors.
+        container: a name of `CONTAINERS`.
+        size: bytes of the file.
+    """
+
+    document: Document
+    container: str
+    size: int
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the file says of itself."""
+        return self.document.manifest
+
+
+@dataclass(frozen=True)
 class Contents:
     """A .gsdd file that was read and checked.
 
@@ -55,25 +75,10 @@ class Contents:
         """What the file says of itself."""
         return self.document.manifest
 
-
-@dataclass(frozen=True)
-class Head:
-    """What a file says of itself, without its tensors.
-
-    Args:
-        document: as in `Contents`, and so are the rest.
-        container: a name of `CONTAINERS`.
-        size: bytes of the file.
-    """
-
-    document: Document
-    container: str
-    size: int
-
     @property
-    def manifest(self) -> Manifest:
-        """What the file says of itself."""
-        return self.document.manifest
+    def head(self) -> Head:
+        """The same, and where it stood."""
+        return Head(self.document, self.container, self.size)
 
 
 @dataclass(frozen=True)

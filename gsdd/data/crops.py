@@ -14,6 +14,7 @@ from gsdd.data.images import decode_deep
 from gsdd.data.naming import printable
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import RecipeError, SourceError
+from gsdd.formats.opening import opened
 from gsdd.randomness import numpy_stream
 from gsdd.recipe import THE_REST, positive
 
@@ -226,7 +227,7 @@ def _cut(
 def _in_full(record: PhotoRecord, name: str, pixels: Pixels) -> Pixels:
     if record.bits == 8:
         return pixels.astype(np.float32) / np.float32(255)
-    with record.file.open("rb") as file:
+    with opened(record.file) as file:
         return decode_deep(file, name)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from gsdd.data.catalog import Catalog
 from gsdd.data.naming import printable
 from gsdd.errors import SourceError
+from gsdd.formats.opening import read_whole
 
 COLUMN = "score"
 MOST_BYTES = 1 << 28
@@ -53,9 +54,9 @@ def _file_name(photo: str) -> str:
 
 def _rows(path: Path, name: str) -> list[list[str]]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise SourceError(f"{name}: {path.stat().st_size} bytes are no list of scores")
-        text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet may have put a byte order mark before it
+        text = read_whole(path, MOST_BYTES).decode(
+            "utf-8-sig"
+        )  # a spreadsheet may have put a byte order mark before it
         return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error

@@ -57,7 +57,7 @@ def _decode_chunk(generator: Generator, latents: Tensor, numbers: Sequence[int],
     padding = latents[-1:].expand(CHUNK - len(latents), -1, -1, -1)
     full = torch.cat([latents, padding]).to(generator.device, torch.float32)
     images = generator(full)[: len(latents)]
-    sound = images.isfinite().flatten(1).all(dim=1).cpu()
-    if not bool(sound.all()):
-        raise ImageNotFiniteError(numbers[int(sound.int().argmin())])
+    spoiled = images.isfinite().logical_not_().flatten(1).any(dim=1).cpu()
+    if bool(spoiled.any()):
+        raise ImageNotFiniteError(numbers[int(spoiled.int().argmax())])
     return to_uint8(images.mean(dim=1, keepdim=True).expand_as(images) if grey else images).cpu()

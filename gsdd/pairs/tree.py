@@ -149,10 +149,10 @@ class PairTree:
         lines = []
         for path, image in zip(self.pair(number), images, strict=True):
             data = encode(image, self.image_format)
-            if path.is_symlink() or not _is_there(path) or path.read_bytes() != data:
+            name, told = path.relative_to(self.root).as_posix(), f"{len(data)} {hashlib.sha256(data).hexdigest()}"
+            if not self._is_as_written(path, {name: told}):
                 write_atomically(path, data, force=True)
-            name = path.relative_to(self.root).as_posix()
-            lines.append(f"{len(data)} {hashlib.sha256(data).hexdigest()} {name}\n")
+            lines.append(f"{told} {name}\n")
         with told_as_output_error(self.record), self.record.open("ab") as record:
             record.write("".join(lines).encode())
 

@@ -12,7 +12,7 @@ from gsdd.data.degradation import downscale, to_float
 from gsdd.distill.budget import OCTAVE, near
 from gsdd.distill.coefficients import Coefficients
 from gsdd.distill.stored import _in_eight_bits, as_stored
-from gsdd.errors import RecipeError
+from gsdd.errors import DivergedError
 from gsdd.formats.codecs import CODECS
 from gsdd.formats.dct_codec import STEPS, DctCodec
 
@@ -78,7 +78,7 @@ def test_the_steps_of_a_budget_are_those_of_a_search_by_the_file(z):
 def test_latents_that_diverged_are_refused_on_a_cpu_and_no_number_elsewhere(z):
     diverged = z[:3].clone()
     diverged[1, 0, 0, 0], diverged[2, 0, 0, 0] = math.nan, math.inf
-    with pytest.raises(RecipeError, match="latent 1 of 3 holds NaN or infinity"):
+    with pytest.raises(DivergedError, match="latent 1 of 3 holds NaN or infinity"):
         Coefficients.of(diverged)
     values = Coefficients.of(z[:3]).values.clone()
     values[1, 0, 0, 0, 0], values[2, 0, 0, 0, 0] = math.nan, math.inf

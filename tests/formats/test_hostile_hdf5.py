@@ -60,7 +60,7 @@ def test_hdf5_with_something_more_is_refused(refusal, sound):
 
 
 def test_bytes_that_are_no_hdf5_are_refused(refusal):
-    assert "the HDF5 part cannot be read" in refusal(behind_user_block(b"\x89HDF\r\n\x1a\n" + bytes(100)))
+    assert "the HDF5 part ends after 0 bytes" in refusal(behind_user_block(b"\x89HDF\r\n\x1a\n" + bytes(100)))
 
 
 def test_another_version_of_the_hdf5_container_is_refused(refusal):

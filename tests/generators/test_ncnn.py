@@ -117,7 +117,7 @@ def test_missing_weights_are_named(compact):
 def test_an_oversized_graph_is_not_read(compact):
     with compact.open("ab") as file:
         file.truncate(5 << 20)
-    with pytest.raises(GeneratorError, match="at most 4194304"):
+    with pytest.raises(GeneratorError, match="at most 4,194,304"):
         read_ncnn(compact)
 
 
