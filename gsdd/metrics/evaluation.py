@@ -122,7 +122,7 @@ def _upscaled(
             raise RecipeError(
                 f"{record.path}: the model made {list(image.shape)} of LR {list(small.shape)}; wanted {wanted}"
             )
-        if not bool(image.isfinite().all()):
+        if bool(image.isfinite().logical_not_().any()):
             raise DivergedError(
                 f"{record.path}: the image that the model makes of it is not finite; get the model again"
             )

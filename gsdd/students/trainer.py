@@ -121,7 +121,7 @@ class Trainer:
             DivergedError: some are not.
         """
         for part, network in self._networks().items():
-            if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+            if any(bool(value.isfinite().logical_not_().any()) for value in network.state_dict().values()):
                 raise self._diverged(f"weights of the {part} network are not finite")
 
     def state(self) -> TrainingState:

@@ -58,7 +58,7 @@ class Validation:
     def _score(self, trainer: Trainer, number: int) -> float:
         low, high = self._low(number), _batch(self.pairs.hr[number])
         made = _enlarged(trainer, low, high, self.pairs.classes[number])
-        if not bool(made.isfinite().all()):
+        if bool(made.isfinite().logical_not_().any()):
             name = self.pairs.names[number]
             raise DivergedError(f"the training diverged at step {trainer.step}: what it makes of {name} is not finite")
         image = to_uint8(made).cpu()
