@@ -157,7 +157,7 @@ class Journal:
 def _finite(state: State) -> State:
     """Refuse a state from which nothing good could come, before it takes the place of one that is sound."""
     for name, tensor in state.parts()[0].items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        if tensor.is_floating_point() and bool(tensor.isfinite().logical_not_().any()):
             raise DivergedError(f"the run diverged: {name} is not finite; lower the learning rate")
     return state
 
