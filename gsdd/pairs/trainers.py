@@ -133,15 +133,27 @@ datasets:
 
 
 def _trainner(data: _Data) -> str:
+    return _redux(data, "pairedimagedataset", data.lq_size, lr=f"\n    dataroot_lq: [{_quoted(data.lr)}]")
+
+
+def _on_the_fly(data: _Data, crop: int) -> str:
+    return _redux(data, "realesrgandataset", crop // data.scale, top="high_order_degradation: true\n")
+
+
+def _hr_alone(data: _Data) -> str:
+    return _redux(data, "singlegtdataset", data.lq_size)
+
+
+def _redux(data: _Data, kind: str, lq_size: int, *, top: str = "", lr: str = "") -> str:
+    """Write traiNNer-redux's YAML for one of its types; `top` and `lr` are lines that not all of them have."""
     return f"""\
 scale: {data.scale}
-datasets:
+{top}datasets:
   train:
     name: {_quoted(data.name)}
-    type: pairedimagedataset
-    dataroot_gt: [{_quoted(data.hr)}]
-    dataroot_lq: [{_quoted(data.lr)}]
-    lq_size: {data.lq_size}
+    type: {kind}
+    dataroot_gt: [{_quoted(data.hr)}]{lr}
+    lq_size: {lq_size}
     use_hflip: true
     use_rot: true
     num_worker_per_gpu: {WORKERS}
@@ -170,41 +182,6 @@ datasets:
     num_worker_per_gpu: {WORKERS}
     batch_size_per_gpu: {BATCH}
     dataset_enlarge_ratio: {data.enlarge_ratio}
-"""
-
-
-def _on_the_fly(data: _Data, crop: int) -> str:
-    return f"""\
-scale: {data.scale}
-high_order_degradation: true
-datasets:
-  train:
-    name: {_quoted(data.name)}
-    type: realesrgandataset
-    dataroot_gt: [{_quoted(data.hr)}]
-    lq_size: {crop // data.scale}
-    use_hflip: true
-    use_rot: true
-    num_worker_per_gpu: {WORKERS}
-    batch_size_per_gpu: {BATCH}
-    dataset_enlarge_ratio: auto
-"""
-
-
-def _hr_alone(data: _Data) -> str:
-    return f"""\
-scale: {data.scale}
-datasets:
-  train:
-    name: {_quoted(data.name)}
-    type: singlegtdataset
-    dataroot_gt: [{_quoted(data.hr)}]
-    lq_size: {data.lq_size}
-    use_hflip: true
-    use_rot: true
-    num_worker_per_gpu: {WORKERS}
-    batch_size_per_gpu: {BATCH}
-    dataset_enlarge_ratio: auto
 """
 
 
