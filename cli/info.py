@@ -64,7 +64,7 @@ def _drawn(file: Place, output: Path, printer: Printer, options: dict[str, Any])
     with printer.progress() as monitor:
         draw(latents, output, monitor=monitor, **options)
     printer.note(f"contact sheet: {output}")
-    return latents.contents.head
+    return latents.contents
 
 
 def _told_together(files: Sequence[Place]) -> tuple[dict[str, Any], str]:

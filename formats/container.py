@@ -37,7 +37,7 @@ class Head:
     """What a file says of itself, without its tensors.
 
     Args:
-        document: the manifest, with what it says of the tensors.
+        document: the manifest as text and as values, with version and digest.
         container: a name of `CONTAINERS`.
         size: bytes of the file.
     """
@@ -53,32 +53,16 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Contents:
+class Contents(Head):
     """A .gsdd file that was read and checked.
 
     Args:
-        document: the manifest as text and as values, with version and digest.
         tensors: by name, in stored form (for uint8: codes and tables).
-        container: a name of `CONTAINERS`.
-        size: bytes of the file.
         sha256: of the file.
     """
 
-    document: Document
     tensors: Mapping[str, np.ndarray]
-    container: str
-    size: int
     sha256: str
-
-    @property
-    def manifest(self) -> Manifest:
-        """What the file says of itself."""
-        return self.document.manifest
-
-    @property
-    def head(self) -> Head:
-        """The same, and where it stood."""
-        return Head(self.document, self.container, self.size)
 
 
 @dataclass(frozen=True)
@@ -217,7 +201,7 @@ def read(path: str | PathLike[str]) -> Contents:
         for each, entry in document.tensors.items():
             check_tensor(each, tensors[each], entry)
         _check_values(document.manifest, tensors)
-    return Contents(document, tensors, name, len(data), hashlib.sha256(data).hexdigest())
+    return Contents(document, name, len(data), tensors, hashlib.sha256(data).hexdigest())
 
 
 def read_head(path: str | PathLike[str]) -> Head:
