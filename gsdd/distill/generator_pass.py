@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gsdd.generators.frozen import Network
-from gsdd.generators.generator import SHARE_OF_A_GPU
+from gsdd.generators.generator import SHARE_FOR_GRAPHS
 from gsdd.parallel.memory import give_back_free_memory
 
 GRAPH_BYTES = 2 * 1024**3
@@ -70,5 +70,5 @@ def kept_graphs(chunk_bytes: int, device: torch.device = CPU) -> int:
         chunk_bytes: size of one, from `graph_bytes`.
         device: where they lie.
     """
-    room = int(SHARE_OF_A_GPU * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else GRAPH_BYTES
+    room = int(SHARE_FOR_GRAPHS * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else GRAPH_BYTES
     return room // max(chunk_bytes, 1)

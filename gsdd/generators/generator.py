@@ -19,7 +19,7 @@ CHANNELS = 3
 # The latent on which the frozen form is tried is at least this wide: less than some kernels' padding proves little.
 TRIED_SIDE = 8
 # Of the free memory of a GPU: what autograd may keep of G; the rest is for what convolutions work in, and for psi.
-SHARE_OF_A_GPU = 0.5
+SHARE_FOR_GRAPHS = 0.5
 
 
 class Generator:
@@ -115,7 +115,7 @@ class Generator:
 
     def _fits(self, network: Network, latents: int, side: int) -> bool:
         kept = graph_bytes(network, torch.zeros(1, CHANNELS, side, side, device=self.device))
-        return latents * kept <= SHARE_OF_A_GPU * torch.cuda.mem_get_info(self.device)[0]
+        return latents * kept <= SHARE_FOR_GRAPHS * torch.cuda.mem_get_info(self.device)[0]
 
     def latent_shape(self, hr_size: int) -> tuple[int, int, int]:
         """Give the shape of the latent of a square HR image.

@@ -10,12 +10,12 @@ from gsdd.data.image_store import READ_TOGETHER, Images, ImageStore
 from gsdd.kernels.upload import uploaded
 
 # Of the free memory of a GPU: what crops or last images may take.
-SHARE_OF_A_GPU = 0.1
+SHARE_FOR_IMAGES = 0.1
 
 
 def fits(count: int, device: torch.device) -> bool:
     """Tell whether a GPU has room for so many bytes that stay there for a whole search."""
-    return device.type == "cuda" and count <= SHARE_OF_A_GPU * torch.cuda.mem_get_info(device)[0]
+    return device.type == "cuda" and count <= SHARE_FOR_IMAGES * torch.cuda.mem_get_info(device)[0]
 
 
 def room_for(shape: tuple[int, int, int, int], device: torch.device, directory: Path) -> Images:
