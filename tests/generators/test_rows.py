@@ -105,7 +105,8 @@ def test_it_compresses_seven_latents_and_expands_them(loaded, photos, tmp_path):
     _, generator = loaded
     weights, hr_size = str(generator.files[0]), 4 * max(generator.minimum, 8)
     one_class = min(folder for folder in photos.iterdir() if folder.is_dir())
-    run(one_class, tmp_path / "seven.gsdd", **TINY | {"generator": weights, "ipc": 7, "hr_size": hr_size})
+    values = {"generator": weights, "ipc": 7, "hr_size": hr_size, "classes": "none"}
+    run(one_class, tmp_path / "seven.gsdd", **TINY | values)
     gsdd.open(tmp_path / "seven.gsdd", generator=weights, device="cpu").expand(tmp_path / "pairs")
     images = [read_photo(path).pixels for path in sorted((tmp_path / "pairs" / "HR").iterdir())]
     assert [image.shape for image in images] == [(hr_size, hr_size, 3)] * 7
