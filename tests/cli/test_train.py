@@ -1,5 +1,6 @@
 """`gsdd train`: options, what is printed, and real processes that are killed."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -44,10 +45,17 @@ def started(source, target):
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(path, process) -> None:
-    while not path.exists():
+def wait_for(checkpoint, process, other_than=frozenset()) -> None:
+    """Until a checkpoint is there that is none of these; between two of them there may be none of that name."""
+    while not written(checkpoint) - other_than:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
+
+
+def written(checkpoint) -> set[int]:
+    with contextlib.suppress(FileNotFoundError):
+        return {checkpoint.stat().st_mtime_ns}
+    return set()
 
 
 def test_killed_and_terminated_it_goes_on_to_the_same_bytes(gsdd, source, tmp_path):
@@ -61,11 +69,9 @@ def test_killed_and_terminated_it_goes_on_to_the_same_bytes(gsdd, source, tmp_pa
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert not target.exists()
-    before = checkpoint.stat().st_mtime_ns
+    before = written(checkpoint)
     ended = started(source, target)
-    while checkpoint.stat().st_mtime_ns == before:
-        assert ended.poll() is None, ended.communicate()
-        time.sleep(0.02)
+    wait_for(checkpoint, ended, before)
     ended.send_signal(signal.SIGTERM)
     _, err = ended.communicate()
     assert ended.returncode == 130
