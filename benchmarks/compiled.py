@@ -2,6 +2,7 @@
 
     python benchmarks/compiled.py                # a row a launch
     python benchmarks/compiled.py --json
+    python benchmarks/compiled.py --in-turn      # each launch for one architecture: a third of the time
     python benchmarks/compiled.py --write        # a row a kernel, between the two markers of each op's README.md
 
 No GPU is needed: Triton compiles ahead of time for sm_80 (A100), sm_90 (H100) and sm_100 (B200), and cuobjdump and
@@ -259,15 +260,13 @@ def _job(file: Path, name: str, architecture: int) -> Compiled:
     return compile_launch(name, launches_of(file)[name], architecture)
 
 
-def compile_all(files: list[Path]) -> list[Compiled]:
-    """Compile everything that some modules ship for every architecture, two at a time."""
-    jobs = [
-        (file, name, sm)
-        for file in files
-        for name, launch in launches_of(file).items()
-        for sm in ARCHITECTURES
-        if launch.since <= sm < launch.before
-    ]
+def compile_all(files: list[Path], in_turn: bool) -> list[Compiled]:
+    """Compile everything that some modules ship, two at a time: for every architecture, or for one each, in turn."""
+    jobs = []
+    for file in files:
+        for number, (name, launch) in enumerate(launches_of(file).items()):
+            fitting = [sm for sm in ARCHITECTURES if launch.since <= sm < launch.before]
+            jobs += [(file, name, sm) for sm in ([fitting[number % len(fitting)]] if in_turn else fitting)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         return list(pool.map(_job, *zip(*jobs, strict=True), chunksize=4))
 
@@ -322,12 +321,15 @@ def write_pages(compiled: list[Compiled]) -> None:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a launch and architecture.")
+@click.option("--in-turn", is_flag=True, help="Each launch for one architecture, the next one for the next.")
 @click.option("--write", is_flag=True, help="Put a table of its kernels into each op's README.md.")
-def main(files: tuple[Path, ...], as_json: bool, write: bool) -> None:
+def main(files: tuple[Path, ...], as_json: bool, in_turn: bool, write: bool) -> None:
     """Compile what FILES ship (default: every kernel of gsdd) for sm_80, sm_90 and sm_100."""
     if os.environ.get("TRITON_INTERPRET") == "1":
         sys.exit("compiled.py: TRITON_INTERPRET=1 is set, so nothing can be compiled; unset it")
-    compiled = compile_all([file.resolve() for file in files] or shipping_files())
+    if in_turn and write:
+        sys.exit("compiled.py: the pages have all architectures; leave --in-turn out")
+    compiled = compile_all([file.resolve() for file in files] or shipping_files(), in_turn)
     if as_json:
         print(json.dumps([asdict(one) for one in compiled]))
     elif write:

@@ -14,7 +14,7 @@ from gsdd.errors import RecipeError
 TINY = {
     "generator": "realesr-animevideov3", "hr_size": 32, "crops": "random",
     "inversion_steps": 1, "iterations": 1,
-    "real_batch": 1, "real_crops": 1, "feature_filters": 16, "calibration": 2, "ipc": 1,
+    "real_batch": 1, "real_crops": 1, "feature_filters": 16, "calibration": 2, "ipc": 1, "chunk": 2,
     # Another order of sums changes bits in fp32, and roundings to bf16 with them, which are larger.
     "precision": "fp32",
 }  # fmt: skip

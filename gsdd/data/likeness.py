@@ -15,7 +15,7 @@ from gsdd.monitor import SILENT, Monitor
 HASH_SIDE = 16
 WORDS = HASH_SIDE**2 // 64
 # Of 256 bits. 283 photos of BSDS are 90 and more apart; encoded, resized or lightened again, or trimmed by a fiftieth,
-# each is up to 28 from itself (docs/sources.md).
+# each is up to 34 from itself (docs/sources.md).
 MOST_BITS = 40
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]

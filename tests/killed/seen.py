@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-KILLS = 20
+KILLS = 8
 
 
 def tree(folder: Path) -> dict[str, tuple[int, str]]:
