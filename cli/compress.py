@@ -15,6 +15,7 @@ from gsdd.cli.settings import COMPRESS_OPTIONS, GroupedCommand
 from gsdd.configuration import About, configuration
 from gsdd.kernels.backend import Backend
 from gsdd.recipe import DEFAULT_PRESET, FLAT, PRESETS, Recipe
+from gsdd.run.clock import duration
 
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 GROUPS = {
@@ -147,7 +148,7 @@ def _run(
 def _cost_table(document: Mapping[str, Any]) -> str:
     """Lay out what a dry run expects: time, memory, and where the run would go on."""
     rows = {
-        "time, estimated": _figures(document["seconds"], _duration),
+        "time, estimated": _figures(document["seconds"], duration),
         "peak memory, estimated": _figures(document["memory_bytes"], lambda count: f"{count / 1e6:,.0f} MB"),
         "checkpoint": f"continues {document['checkpoint']}" if document["checkpoint"] else "none",
     }
@@ -160,15 +161,9 @@ def _cost_table(document: Mapping[str, Any]) -> str:
 def _way(way: Mapping[str, Any]) -> str:
     """Tell the options of another way, and how long it takes."""
     options = " ".join(f"--{name} {value}" for name, value in way.items() if name != "seconds")
-    return f"{options}: {_duration(way['seconds'])}"
+    return f"{options}: {duration(way['seconds'])}"
 
 
 def _figures(values: Mapping[str, float], shown: Callable[[float], str]) -> str:
     parts = ", ".join(f"{name} {shown(value)}" for name, value in values.items() if name != "total")
     return f"{shown(values['total'])}: {parts}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

@@ -171,6 +171,7 @@ def invert(
             run.monitor.progress(
                 "inversion", first * wanted + work.chunk_steps, len(chunks) * wanted, loss, len(crops) / len(chunks)
             )
+            run.journal.hear("inversion", work.steps, wanted, loss)
             run.journal.keep(partial(_state, done, wanted, work))
         done.append(work.finish(sum(real for _, real in chunks[first : members.stop])))
         check_latents("inversion", work.steps, done[-1].latents, run)

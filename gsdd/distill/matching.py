@@ -117,6 +117,7 @@ def match(
         check_going("matching", loop.steps, loop.pace.diverged, run)
         slowest = max(slowest, time.monotonic() - began)
         run.monitor.progress("matching", loop.steps, total, loop.pace.loss, loop.moving)
+        run.journal.hear("matching", loop.steps, total, loop.pace.loss)
         run.journal.keep(loop.state)
     state = loop.state()
     check_latents("matching", loop.steps, state.latents, run)

@@ -43,6 +43,10 @@ class Journal(Protocol):
         """Keep a state if it is time to; raise `Interrupted`, once it is kept, if the run is to stop."""
         ...
 
+    def hear(self, stage: str, step: int, total: int, loss: float) -> None:
+        """Hear the loss of a step, for whoever asks how the run went."""
+        ...
+
     def end(self) -> None:
         """Forget the run: its output is there."""
         ...
@@ -56,6 +60,9 @@ class KeepsNothing:
 
     def keep(self, state: Callable[[], State]) -> None:
         """Keep nothing."""
+
+    def hear(self, stage: str, step: int, total: int, loss: float) -> None:
+        """Hear nothing."""
 
     def end(self) -> None:
         """Forget nothing."""

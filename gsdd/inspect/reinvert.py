@@ -1,11 +1,14 @@
 """The inversion of a file's crops once more: a file keeps distilled latents, not the inverted ones they began as."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gsdd.data.catalog import Catalog
 from gsdd.distill.inversion import invert
@@ -13,10 +16,13 @@ from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
 from gsdd.distilled.decode import decode
 from gsdd.errors import RecipeError
+from gsdd.features.extractor import FeatureExtractor
 from gsdd.formats.digest import file_digest
 from gsdd.formats.manifest import Manifest
 from gsdd.recipe import Recipe, from_record
 from gsdd.run.choose import real_crops
+from gsdd.run.clock import StepClock, duration
+from gsdd.run.dry_run import STEPS, STEPS_ON_A_GPU
 
 Images = NDArray[np.uint8]
 Deep = NDArray[np.float32]
@@ -62,6 +68,20 @@ def _found(digest: str, weights: Path | None) -> str:
     return str(weights)
 
 
+def _tell_how_long(crops: Tensor, psi: FeatureExtractor, run: Run) -> None:
+    """Time a few steps of one chunk, and tell what all of them will take."""
+    steps, chunk = run.recipe.inversion.steps, run.in_chunks_for(len(crops)).chunk
+    clock = StepClock()
+    timed = STEPS if run.generator.device.type == "cpu" else STEPS_ON_A_GPU
+    trial = replace(run, monitor=clock, recipe=run.recipe.changed({"inversion.steps": min(timed, max(2, steps))}))
+    invert(crops[:chunk], psi, trial)
+    seconds = clock.step * steps * math.ceil(len(crops) / chunk)
+    run.monitor.note(
+        f"{len(crops)} crops are inverted again in {steps} steps, which takes about {duration(seconds)}; compress can "
+        "draw the same at the end of its run without that"
+    )
+
+
 def invert_again(run: Run, catalog: Catalog, crops: Images | Deep, numbers: Sequence[int]) -> Images:
     """Repeat the inversion of some latents; they do not depend on which others there are.
 
@@ -75,5 +95,7 @@ def invert_again(run: Run, catalog: Catalog, crops: Images | Deep, numbers: Sequ
         G(z') of the inverted latents, uint8 `[N, 3, H, W]`.
     """
     psi = Spaces.of(run, real_crops(catalog, run.recipe)).fixed_psi()
-    inverted = invert(torch.from_numpy(crops), psi, run, numbers=numbers)
+    pixels = torch.from_numpy(crops)
+    _tell_how_long(pixels, psi, run)
+    inverted = invert(pixels, psi, run, numbers=numbers)
     return decode(run.generator, inverted.latents, grey=catalog.grey).numpy()

@@ -141,17 +141,45 @@ def savings(
         SourceError: the folder holds no usable photo.
         RecipeError: the sample is empty.
     """
-    if sample < 1:
-        raise RecipeError(f"sample: got {sample} photos, wanted at least 1")
+    _check_sample(sample)
     place = place_of(file)
     contents = container.read(place)
-    side = contents.manifest.hr_size
     folder, _ = find_photos(Path(source))
-    catalog = scan(folder, min_size=side, together="classes" in contents.manifest.recipe, monitor=monitor)
-    report = _report(catalog, contents, place, _measure(sample_photos(catalog, sample, seed), side, seed, monitor))
+    together = "classes" in contents.manifest.recipe
+    catalog = scan(folder, min_size=contents.manifest.hr_size, together=together, monitor=monitor)
+    return savings_of(catalog, contents, place, sample=sample, seed=seed, monitor=monitor)
+
+
+def savings_of(
+    catalog: Catalog,
+    contents: container.Contents,
+    file: Place,
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    monitor: Monitor = SILENT,
+) -> Savings:
+    """Compare what was read of a file with photos that were looked at already.
+
+    Args:
+        catalog: the photos.
+        contents: of the file.
+        file: its name.
+        sample: as for `savings`, and so are the rest.
+        seed: picks the sample and the crops.
+        monitor: told of photos re-encoded, and of a folder that is not the one that the file was made from.
+    """
+    _check_sample(sample)
+    measured = _measure(sample_photos(catalog, sample, seed), contents.manifest.hr_size, seed, monitor)
+    report = _report(catalog, contents, file, measured)
     if report.note:
         monitor.note(report.note)
     return report
+
+
+def _check_sample(sample: int) -> None:
+    if sample < 1:
+        raise RecipeError(f"sample: got {sample} photos, wanted at least 1")
 
 
 def sample_photos(catalog: Catalog, count: int, seed: int) -> tuple[PhotoRecord, ...]:

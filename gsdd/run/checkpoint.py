@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from gsdd.distill.curves import Curves
 from gsdd.distill.inversion import InversionState
 from gsdd.distill.matching import Distillation
 from gsdd.distill.run import State
@@ -48,11 +49,13 @@ class Checkpoint:
         identity: what decides the result, from `identity_of`.
         state: of the stage under way.
         digest: of all of it, where it was read from a file.
+        curves: losses until there, from `Curves.to_json`; none of a job that has others, or of an earlier version.
     """
 
     identity: Mapping[str, Any]
     state: State
     digest: str = ""
+    curves: Mapping[str, Any] = field(default_factory=dict)
 
 
 def identity_of(manifest: Manifest) -> dict[str, Any]:
@@ -99,6 +102,8 @@ def write(file: IO[bytes], checkpoint: Checkpoint, kinds: Kinds = STAGES) -> Non
     tensors, facts = checkpoint.state.parts()
     kind = next(name for name, kind in kinds.items() if isinstance(checkpoint.state, kind))
     fields = {"format": FORMAT, "identity": {**checkpoint.identity}, "kind": kind, "facts": facts}
+    if checkpoint.curves:
+        fields["curves"] = {**checkpoint.curves}
     # The widest first: then each starts at a multiple of its width.
     tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])))
     file.write(_header(dumps({**fields, "digest": _digest(fields, tensors)}), tensors))
@@ -132,7 +137,8 @@ def read(path: Path, kinds: Kinds = STAGES) -> Checkpoint:
     if not isinstance(identity, dict) or not isinstance(facts, dict):
         raise FormatError("it does not say whose it is, or where that stands")
     try:
-        return Checkpoint(identity, kinds[kind].of(tensors, facts), digest)
+        Curves().begin(fields.get("curves", {}))
+        return Checkpoint(identity, kinds[kind].of(tensors, facts), digest, fields.get("curves", {}))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"it holds no state of a job ({type(error).__name__}: {quote(str(error))})") from error
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gsdd.run.fit import Fitted, fit
 from gsdd.run.journal import Journal, remove_outlived
 from gsdd.run.optimise import invert, match
 from gsdd.run.size import unmet
+from gsdd.run.trace import Trace
 
 STANDARD = Recipe()
 PLAIN = Execution()
@@ -40,6 +41,7 @@ class CompressReport:
         dropped: photos that `scores` or `drop_duplicates` left out, likewise.
         ignored: why each entry that is no photo of a class was passed over, by path.
         conversions: what was done to photos that are not plain 8-bit RGB, as "path: what".
+        trace: what the run saw on its way and the file does not hold; drawings are made from it.
     """
 
     path: Path
@@ -52,11 +54,14 @@ class CompressReport:
     dropped: tuple[str, ...]
     ignored: Mapping[str, str]
     conversions: tuple[str, ...]
+    trace: Trace | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values by name, as JSON has them."""
         mappings = {"classes": dict(self.classes), "run": dict(self.run), "ignored": dict(self.ignored)}
-        return {**asdict(self), **mappings, "path": str(self.path)}
+        values = {**vars(self), **mappings, "path": str(self.path)}
+        del values["trace"]
+        return values
 
 
 def compress(
@@ -104,7 +109,8 @@ def compress(
             inverted = invert(chosen, run)
             matched = match(inverted, run)
         fitted = fit(replace(matched, unordered=unordered.names), run)
-        return write(fitted, target, run, force=execution.force)
+        report = write(fitted, target, run, force=execution.force)
+        return replace(report, trace=Trace.of(matched, run))
 
 
 def _alone(source: Path, output: Path, execution: Execution) -> AbstractContextManager[None]:

@@ -2,12 +2,10 @@
 
 import math
 import os
-import statistics
 import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -34,6 +32,7 @@ from gsdd.recipe import Recipe, to_record
 from gsdd.run.checkpoint import identity_of
 from gsdd.run.choose import choose, real_crops, scan
 from gsdd.run.chosen import Chosen
+from gsdd.run.clock import StepClock
 from gsdd.run.compress import PLAIN, STANDARD
 from gsdd.run.execution import Execution, begin, check_target, searching
 from gsdd.run.journal import Journal
@@ -73,22 +72,6 @@ class Timings:
     chunk: int = CHUNK
     moved: int = CHUNK
     crops: int = CROPS
-
-
-class _Clock(Monitor):
-    """Takes the time of each step, but for the first."""
-
-    def __init__(self) -> None:
-        self._moments: list[float] = []
-
-    def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
-        """See `Monitor`."""
-        self._moments.append(time.perf_counter())
-
-    @property
-    def step(self) -> float:
-        """Seconds of a warm step."""
-        return statistics.median(after - before for before, after in pairwise(self._moments))
 
 
 def dry_run(
@@ -239,7 +222,7 @@ def _steps(
         "precision": "fp32" if exact else run.recipe.precision, "inversion.steps": steps, "matching.iterations": steps,
         "matching.latent_batch": 0, "matching.draws": 1, "matching.bank": 1, "matching.finish": 0.0,
     }  # fmt: skip
-    clocks = _Clock(), _Clock()
+    clocks = StepClock(), StepClock()
     recipe = run.recipe.changed(changes)
     inversion.invert(inverted.starts, spaces.fixed_psi(), replace(run, recipe=recipe, monitor=clocks[0]))
     start = Inverted.by_no_step(starting_latents(matched.starts[:], run.generator.scale, recipe))

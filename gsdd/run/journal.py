@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gsdd.distill.curves import Curves
 from gsdd.distill.run import State
 from gsdd.errors import DivergedError, FormatError, GsddError, Interrupted, OutputError
 from gsdd.formats import container as files
@@ -40,6 +41,10 @@ class Journal:
         force: start anew where there is a checkpoint that cannot be continued.
         workers: the processes of the run; rank 0 writes.
         kinds: of state that it keeps, by name.
+
+    Attributes:
+        path: of the newest checkpoint.
+        curves: the losses that it heard of, those before the checkpoint that the run goes on from included.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Journal:
         self.path, self._previous = checkpoint_paths(output)
         self._seconds, self._monitor, self._force = seconds, monitor, force
         self._workers, self._kinds = workers, kinds
+        self.curves = Curves()
         self._identity: Mapping[str, Any] = {}
         # The first step writes one at once: a place that takes no files is known before hours of work.
         self._written = -math.inf
@@ -77,6 +83,7 @@ class Journal:
         self._identity = identity
         checkpoint = self._read_or_start_anew()
         self._check_alike(checkpoint)
+        self.curves.begin(checkpoint.curves if checkpoint else {})
         return checkpoint.state if checkpoint else None
 
     def _read_or_start_anew(self) -> Checkpoint | None:
@@ -120,6 +127,10 @@ class Journal:
                 "give what it was made with to continue it; `force=True` starts anew"
             )
 
+    def hear(self, stage: str, step: int, total: int, loss: float) -> None:
+        """Hear the loss of a step; see `Curves.add`."""
+        self.curves.add(stage, step, total, loss)
+
     def keep(self, state: Callable[[], State]) -> None:
         """Write a checkpoint if it is time, or if the run is to stop; the one before it is kept.
 
@@ -133,7 +144,7 @@ class Journal:
         """
         stopped = self._workers.agree(self._monitor.should_stop())
         if self._workers.agree(stopped or time.monotonic() - self._written >= self._seconds):
-            self._write(Checkpoint(self._identity, _finite(state())))
+            self._write(Checkpoint(self._identity, _finite(state()), curves=self.curves.to_json()))
         if stopped:
             raise Interrupted(f"interrupted; where it stands is kept in {self.path}")
 

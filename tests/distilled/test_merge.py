@@ -15,7 +15,7 @@ from gsdd.errors import FormatError, MergeError, OutputError, SourceError
 from gsdd.formats import container as files
 from gsdd.formats.manifest import ManifestClass, ManifestSource
 from gsdd.formats.origins import origins_of
-from gsdd.inspect.contact_sheet import planned_crops
+from gsdd.inspect.planned import planned_crops
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from gsdd.data.crops import crops_digest, read_crops
 from gsdd.distill.run import Run
 from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import FormatError, OutputError, RecipeError, SourceError
-from gsdd.inspect.contact_sheet import contact_sheet, planned_crops
+from gsdd.inspect.contact_sheet import contact_sheet
+from gsdd.inspect.planned import planned_crops
 from gsdd.inspect.reinvert import invert_again, recipe_of
 from gsdd.inspect.sheet import LABEL_WIDTH, MARGIN, Row, Tile, draw_sheet
 
@@ -148,11 +149,11 @@ def test_texts_of_any_length_stay_out_of_the_images():
 
 
 def test_psnr_below_an_image_is_that_of_skimage(file, source):
-    from gsdd.inspect.contact_sheet import _Column, _compared
+    from gsdd.inspect.triptych import Column, compared
 
     real = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
     noisy = np.clip(real.astype(int) + 7, 0, 255).astype(np.uint8)
-    column = _compared("distilled", noisy, [_Column("real crop", real, ("", ""))])
+    column = compared("distilled", noisy, [Column("real crop", real, ("", ""))])
     assert column.captions == tuple(f"{peak_signal_noise_ratio(a, b):.1f} dB" for a, b in zip(real, noisy, strict=True))
     assert torch.is_grad_enabled()
 

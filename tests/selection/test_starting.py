@@ -9,7 +9,7 @@ from gsdd.data.crops import grid_crops, plan_crops, read_crops
 from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import RecipeError
 from gsdd.features.extractor import FeatureSpec, feature_drawer
-from gsdd.inspect.contact_sheet import planned_crops
+from gsdd.inspect.planned import planned_crops
 from gsdd.recipe import Recipe
 from gsdd.run.compress import compress
 from gsdd.selection.coreset import coreset

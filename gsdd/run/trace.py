@@ -1,0 +1,42 @@
+"""What a run saw on its way and its file does not hold."""
+
+from dataclasses import dataclass
+
+from gsdd.data.catalog import Catalog
+from gsdd.data.crops import Crop
+from gsdd.distill.curves import Curves
+from gsdd.distill.inversion import Inverted
+from gsdd.distill.run import Run
+from gsdd.run.journal import Journal
+from gsdd.run.optimise import Matched
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace:
+    """What is left of a run once its file is written: whoever draws the file need not invert anything again.
+
+    Attributes:
+        catalog: the photos.
+        crops: the real crop of each latent.
+        inverted: the latents before the matching.
+        curves: losses and seconds; those of the first process, of several.
+        device: where torch computed.
+    """
+
+    catalog: Catalog
+    crops: tuple[Crop, ...]
+    inverted: Inverted
+    curves: Curves
+    device: str
+
+    @classmethod
+    def of(cls, matched: Matched, run: Run) -> "Trace":
+        """Keep what is needed of a run that has ended.
+
+        Args:
+            matched: what it found.
+            run: its journal heard the losses.
+        """
+        chosen = matched.chosen
+        curves = run.journal.curves if isinstance(run.journal, Journal) else Curves()
+        return cls(chosen.catalog, chosen.crops, matched.state.inverted, curves, run.generator.device.type)
