@@ -1,5 +1,6 @@
 """`gsdd compress`."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ import click
 
 from gsdd.cli.options import GENERATOR, OUTPUT, PATH, device_option, force_option, named_container
 from gsdd.cli.printer import Printer, printing
+from gsdd.cli.processes import is_first
 from gsdd.cli.progress import Progress
 from gsdd.cli.settings import COMPRESS_OPTIONS, GroupedCommand
 from gsdd.configuration import About, configuration
@@ -24,6 +26,7 @@ GROUPS = {
     "How it is made": (
         "--preset", "--generator", "--inversion-steps", "--iterations", "--seed", "--config", "--set",
     ),
+    "What is drawn of it": ("--report", "--contact-sheet"),
     "How it runs": ("--device", "--time-budget", "--dry-run", "--force"),
     "What is printed": ("--json", "--quiet", "--help"),
 }  # fmt: skip
@@ -89,6 +92,8 @@ class Duration(click.ParamType[float]):
     type=Duration(),
     help="Have the file written after so long, as 10m or 1h30m; compiling for a GPU comes on top.",
 )
+@click.option("--report", type=OUTPUT, metavar="HTML", help="Write what gsdd report tells, with losses and times.")
+@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw real, inverted and distilled images.")
 @click.option("--dry-run", is_flag=True, help="Time a few steps, say what a run would make and cost.")
 @force_option
 @printing
@@ -100,6 +105,8 @@ def compress(
     assignments: tuple[str, ...],
     device: str,
     time_budget: float | None,
+    report: Path | None,
+    contact_sheet: Path | None,
     dry_run: bool,
     force: bool,
     printer: Printer,
@@ -116,8 +123,12 @@ def compress(
     given = COMPRESS_OPTIONS.given(base, config, assignments, options)
     settings = base.changed({"storage.container": named_container(target), **given})
     execution = {"force": force, "time_budget": _left_of(time_budget), **vars(settings.run)}
+    drawings = {"report": report, "contact_sheet": contact_sheet}
+    _check(drawings, source, target, force)
     with printer.progress() as monitor:
-        document = _run(source, target, settings.recipe, device, monitor, execution, dry_run)
+        document, trace = _run(source, target, settings.recipe, device, monitor, execution, dry_run)
+        if trace:
+            document |= _draw(target, trace, drawings, settings.recipe, device, monitor, force)
     written = "" if not dry_run else " (not written)"
     line = f"{document['path']}{written}: {document['latents']} latents, {len(document['classes'])} classes, "
     text = f"{line}{document['bytes']:,} bytes"
@@ -132,7 +143,8 @@ def _left_of(time_budget: float | None) -> float | None:
 
 def _run(
     source: Path, target: Path, recipe: Recipe, device: str, monitor: Progress, how: dict[str, Any], dry_run: bool
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Any]:
+    """Run, or foresee the run; return what is told of it, and the trace that drawings are made from."""
     from gsdd.parallel.workers import joined, own_device
     from gsdd.run.compress import compress as run
     from gsdd.run.dry_run import dry_run as foresee
@@ -141,8 +153,39 @@ def _run(
     with joined(own_device(device)) as workers:
         execution = Execution(**how, workers=workers)
         if dry_run:
-            return foresee(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution)
-        return run(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution).to_dict()
+            return foresee(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution), None
+        made = run(source, target, recipe=recipe, device=device, monitor=monitor, execution=execution)
+        return made.to_dict(), made.trace
+
+
+def _check(drawings: Mapping[str, Path | None], source: Path, target: Path, force: bool) -> None:
+    """Refuse drawings that could not be written, before the run."""
+    if any(drawings.values()):
+        from gsdd.inspect.drawings import check_drawings
+
+        check_drawings(**drawings, source=source, file=target, force=force)
+
+
+def _draw(
+    target: Path,
+    trace: Any,  # noqa: ANN401 - loads torch
+    drawings: Mapping[str, Path | None],
+    recipe: Recipe,
+    device: str,
+    monitor: Progress,
+    force: bool,
+) -> dict[str, str]:
+    """Draw, in the first of several processes; return the paths that were written, by the name of the option."""
+    wanted = {name: path for name, path in drawings.items() if path}
+    if wanted and is_first():
+        from gsdd.inspect.drawings import draw
+        from gsdd.inspect.triptych import Drawing
+
+        how = Drawing(trace=trace, generator=os.fspath(recipe.generator), device=device, monitor=monitor)
+        draw(target, how, **drawings, force=force)
+        for name, path in wanted.items():
+            monitor.note(f"{name.replace('_', ' ')}: {path}")
+    return {name: str(path) for name, path in wanted.items()}
 
 
 def _cost_table(document: Mapping[str, Any]) -> str:

@@ -23,8 +23,8 @@ from gsdd.errors import FormatError, GsddError, Interrupted, RecipeError
 from gsdd.formats.place import Url, place_of
 
 COMMANDS = (
-    "card", "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
-    "scan", "students", "study", "train", "verify",
+    "card", "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "report",
+    "savings", "scan", "students", "study", "train", "verify",
 )  # fmt: skip
 # These go on where the same command was interrupted.
 CONTINUING = {"compress", "expand", "study", "train"}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,10 @@ class Column:
     captions: tuple[str, ...]
     decibels: tuple[float, ...] = ()
 
+    def first(self, count: int) -> "Column":
+        """Give the first images alone."""
+        return Column(self.heading, self.images[:count], self.captions[:count], self.decibels[:count])
+
 
 @dataclass(frozen=True)
 class Triptych:
@@ -54,10 +58,16 @@ class Triptych:
     Attributes:
         numbers: of the latents, in file order.
         columns: real crop, inverted and distilled, or distilled alone.
+        catalog: the photos of the real crops, if there are any.
     """
 
     numbers: tuple[int, ...]
     columns: tuple[Column, ...]
+    catalog: Catalog | None = None
+
+    def first(self, count: int) -> "Triptych":
+        """Give the first latents alone."""
+        return replace(self, numbers=self.numbers[:count], columns=tuple(each.first(count) for each in self.columns))
 
 
 @dataclass(frozen=True)
@@ -128,15 +138,16 @@ def triptych(distilled: LatentSet, numbers: Sequence[int], how: Drawing) -> Trip
     model, note = distilled.load_generator(how.generator, device=place, force=how.force_generator)
     if note:
         monitor.note(note)
-    columns = list[Column]()
+    columns, catalog = list[Column](), None
     if how.trace is not None:
+        catalog = how.trace.catalog
         columns = _of_run(how.trace, distilled, numbers, model)
     elif how.source is not None:
         run = Run(recipe_of(distilled.manifest, how.feature_weights), model, monitor)
         with searching(run):
-            columns = _inverted_again(distilled, how.source, numbers, run)
+            catalog, columns = _inverted_again(distilled, how.source, numbers, run)
     columns.append(compared("distilled", distilled.decode(model, numbers).numpy(), columns))
-    return Triptych(tuple(numbers), tuple(columns))
+    return Triptych(tuple(numbers), tuple(columns), catalog)
 
 
 def compared(heading: str, images: Images, earlier: Sequence[Column]) -> Column:
@@ -155,12 +166,14 @@ def _of_run(trace: Trace, distilled: LatentSet, numbers: Sequence[int], model: G
     return [real, compared("inverted", images.numpy(), [real])]
 
 
-def _inverted_again(distilled: LatentSet, source: Path, numbers: Sequence[int], run: Run) -> list[Column]:
+def _inverted_again(
+    distilled: LatentSet, source: Path, numbers: Sequence[int], run: Run
+) -> tuple[Catalog, list[Column]]:
     catalog, planned = planned_crops(distilled, source, run.monitor, run.generator.device)
     crops = [planned[number] for number in numbers]
     pixels = read_crops(catalog, crops, distilled.manifest.hr_size, in_full=True)
     real = _real(catalog, crops, pixels)
-    return [real, compared("inverted", invert_again(run, catalog, pixels, numbers), [real])]
+    return catalog, [real, compared("inverted", invert_again(run, catalog, pixels, numbers), [real])]
 
 
 def _real(catalog: Catalog, crops: Sequence[Crop], pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Column:
