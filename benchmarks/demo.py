@@ -3,7 +3,7 @@
     python benchmarks/demo.py FOLDER
 
 Everything is done by the `gsdd` command, each call printed as it is made. FOLDER gets the photos (from the installed
-packages scikit-image and scikit-learn), demo.gsdd, the expanded pairs and the contact sheet.
+packages scikit-image and scikit-learn), demo.gsdd, the expanded pairs, the contact sheet and the report.
 """
 
 import json
@@ -75,6 +75,20 @@ def _share(saved: float) -> str:
     return f"{saved:.1%} saved" if saved > -1 else f"{1 - saved:,.0f} times as large"
 
 
+def next_steps(file: Path, report: Path) -> str:
+    """Say where the report is, and what to try next."""
+    quoted = shlex.quote(str(file))
+    return "\n".join(
+        [
+            f"Report: {report.resolve()} (open it in a browser)",
+            "Try next:",
+            f"  1. train on it:       gsdd train {quoted} --student small -o student.safetensors",
+            "  2. look at yours:     gsdd scan PHOTOS/",
+            "  3. compress yours:    gsdd compress PHOTOS/ --generator realesr-animevideov3 --report mine.html",
+        ]
+    )
+
+
 def table(lines: list[tuple[str, str]]) -> str:
     """Lay out two columns."""
     width = max(len(name) for name, _ in lines)
@@ -84,17 +98,18 @@ def table(lines: list[tuple[str, str]]) -> str:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
-    """Compress, verify, say what was saved, expand, draw a contact sheet, all in FOLDER."""
+    """Compress, draw a contact sheet and a report, verify, say what was saved, expand, all in FOLDER."""
     began = time.monotonic()
     photos = package_photos(folder / "photos")
-    file, sheet = folder / "demo.gsdd", folder / "contact_sheet.png"
-    made = gsdd("compress", photos, "-o", file, *COMPRESS, "--force")
+    file, sheet, report = folder / "demo.gsdd", folder / "contact_sheet.png", folder / "report.html"
+    drawn = ("--report", report, "--contact-sheet", sheet)
+    made = gsdd("compress", photos, "-o", file, *COMPRESS, *drawn, "--force")
     gsdd("verify", file)
     saved = gsdd("savings", photos, file)
     pairs = gsdd("expand", file, "-o", folder / "pairs", "--force")
-    gsdd("info", file, "--contact-sheet", sheet, "--source", photos, "--force")
     minutes = (time.monotonic() - began) / 60
-    click.echo(f"\n{table([*rows(made, saved, pairs), ('contact sheet', str(sheet)), ('time', f'{minutes:.1f} min')])}")
+    lines = [*rows(made, saved, pairs), ("contact sheet", str(sheet)), ("time", f"{minutes:.1f} min")]
+    click.echo(f"\n{table(lines)}\n\n{next_steps(file, report)}")
 
 
 if __name__ == "__main__":

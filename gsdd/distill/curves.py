@@ -49,7 +49,9 @@ class Curve:
         numbers = [said["seconds"], *(loss for _, loss, _ in said["sums"])]
         if any(type(number) is not int or number < 1 for number in whole) or not all(map(math.isfinite, numbers)):
             raise ValueError("no curve of losses")
-        return cls(*whole[:2], said["seconds"], {step: (loss, count) for step, loss, count in said["sums"]})
+        return cls(
+            said["every"], said["total"], said["seconds"], {step: (loss, count) for step, loss, count in said["sums"]}
+        )
 
 
 class Curves:

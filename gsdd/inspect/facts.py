@@ -108,7 +108,7 @@ def _decibels(origin: Origin, field: str, name: str) -> float | None:
     """Read a PSNR that a run wrote; a stranger's file may hold anything."""
     said = origin.run.get(field)
     value = said.get(name) if isinstance(said, Mapping) else None
-    return float(value) if type(value) in (int, float) and abs(value) <= 1000 else None
+    return float(value) if isinstance(value, int | float) and abs(value) <= 1000 else None
 
 
 def _table(title: str, values: Mapping[str, Any]) -> Table:

@@ -11,12 +11,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gsdd import __version__
 from gsdd.distilled.latent_set import LatentSet
 from gsdd.formats.text import shown
 from gsdd.inspect.chart import Chart, chart
-from gsdd.inspect.facts import class_rows, details, scale_of
-from gsdd.inspect.recipes import making, training
+from gsdd.inspect.facts import MOST_ROWS, class_rows, details, scale_of
+from gsdd.inspect.recipes import names_of, recipe_of
 from gsdd.inspect.savings import Rival, Savings
 from gsdd.inspect.thumbnails import data_addresses
 from gsdd.inspect.triptych import Triptych
@@ -71,15 +70,16 @@ def page(distilled: LatentSet, pictures: Triptych, saved: Savings | None, trace:
         HTML, whole in itself. Every text of the file is shown as `shown` writes it, and escaped.
     """
     manifest = distilled.manifest
-    classes = class_rows(distilled, pictures)
+    classes, groups = class_rows(distilled, pictures), _groups(distilled, pictures)
+    compared = len(pictures.columns) > 1
     style, script = (_part(f"report.{kind}") for kind in ("css", "js"))
     return _template().render(
-        version=__version__, style=style, script=script, policy=_policy(style, script),
-        file=distilled.path.name, contents=distilled.contents, manifest=manifest, source=manifest.source,
-        generator=manifest.generator, groups=_groups(distilled, pictures), compared=len(pictures.columns) > 1,
+        style=style, script=script, policy=_policy(style, script), file=distilled.path.name, names=names_of(distilled),
+        contents=distilled.contents, manifest=manifest, source=manifest.source, generator=manifest.generator,
+        groups=groups, compared=compared, single=compared and all(len(group.latents) == 1 for group in groups),
         classes=classes, scale=scale_of(classes), charts=_charts(trace), cost=_cost(manifest.run, trace), saved=saved,
         rivals=_rivals(distilled, saved), bits=8 * distilled.contents.size / (len(distilled) * manifest.hr_size**2),
-        training=training(distilled), making=making(distilled), details=details(distilled),
+        recipe=recipe_of(distilled), details=details(distilled), most_rows=MOST_ROWS,
     )  # fmt: skip
 
 

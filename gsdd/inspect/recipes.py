@@ -1,8 +1,7 @@
-"""Commands and code of a report, to be copied: how to train from a file, and how it was made."""
+"""What the commands and the code of a report are made of: how a file is called, and the recipe that made it."""
 
 import json
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -17,62 +16,44 @@ from gsdd.recipe import from_record
 
 
 @dataclass(frozen=True)
-class Snippet:
-    """Something to copy: what it is for, and the text, escaped."""
+class Names:
+    """What stands in code to be copied.
 
-    about: str
-    code: Markup
+    Attributes:
+        word: the file for a shell; a stand-in for a name that cannot be shown.
+        literal: the file for Python.
+        crop: side of the crops that a training takes.
+    """
+
+    word: Markup
+    literal: Markup
+    crop: int
 
 
-def training(distilled: LatentSet) -> list[Snippet]:
-    """Say how to train from a file.
+def names_of(distilled: LatentSet) -> Names:
+    """Write the name of a file for a shell and for Python, escaped.
 
     Args:
         distilled: the file.
     """
-    name, side = _word(distilled.path.name), distilled.manifest.hr_size
-    crop = max(side * 3 // 4 // 8 * 8, 8)
-    loading = (
-        f"import gsdd\nimport torch\n\npairs = gsdd.open({json.dumps(distilled.path.name)}).pairs(gt_size={crop}, "
-        "repeat=20)\nloader = torch.utils.data.DataLoader(\n    pairs, batch_size=8, shuffle=True, "
-        'collate_fn=pairs.collate\n)\nfor batch in loader:\n    lq, gt = batch["lq"], batch["gt"]  # RGB, [0, 1]'
-    )
-    return [
-        _snippet("A student network, with no code", f"gsdd train {name} --student small -o student.safetensors"),
-        _snippet("Your own loop in PyTorch", loading),
-        _snippet("BasicSR, traiNNer-redux, neosr or KAIR: the pairs as images", f"gsdd expand {name} -o pairs/"),
-        _snippet("First of all: is the file sound, and does this machine see the same images?",
-                 f"gsdd verify --decode {name}"),
-    ]  # fmt: skip
+    name = distilled.path.name
+    word = shlex.quote(name) if name.isprintable() else "FILE.gsdd"
+    crop = max(distilled.manifest.hr_size * 3 // 4 // 8 * 8, 8)
+    return Names(escape(word), escape(json.dumps(name)), crop)
 
 
-def making(distilled: LatentSet) -> list[Snippet]:
-    """Say how to make a file again: the command, and its recipe. Of a merged or a later version's file, nothing.
+def recipe_of(distilled: LatentSet) -> Markup | None:
+    """Write the recipe of a file as TOML, escaped; None of a merged or a later version's file.
 
     Args:
         distilled: the file.
     """
-    return [*_making(distilled)]
-
-
-def _making(distilled: LatentSet) -> Iterator[Snippet]:
     manifest = distilled.manifest
     if len(origins_of(manifest, distilled.path)) > 1:
-        return
+        return None
     given = {"crops.hr_size": manifest.hr_size, "crops.ipc": count_of(manifest), "generator": manifest.generator.name}
     try:
         toml = to_toml(from_record(manifest.recipe).changed(given))
     except GsddError:
-        return
-    command = f"gsdd compress PHOTOS/ --config recipe.toml -o {_word(distilled.path.name)}"
-    yield _snippet("The command, with the same photos", command)
-    yield _snippet("recipe.toml", toml.rstrip())
-
-
-def _snippet(about: str, code: str) -> Snippet:
-    return Snippet(about, escape(harmless(code)))
-
-
-def _word(name: str) -> str:
-    """Write a file's name for a shell; of one that cannot be shown, a stand-in."""
-    return shlex.quote(name) if name.isprintable() else "FILE.gsdd"
+        return None
+    return escape(harmless(toml.rstrip()))

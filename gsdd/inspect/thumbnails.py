@@ -1,8 +1,10 @@
 """Images as `data:` addresses of a page, all of them together within so many bytes."""
 
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import accumulate, pairwise
 
 import numpy as np
 from markupsafe import Markup
@@ -25,10 +27,23 @@ def data_addresses(columns: Sequence[Images], most: int) -> list[list[Markup]]:
     Returns:
         The address of each image of each column, at the best setting that keeps within the bytes.
     """
-    for side, quality in SETTINGS:
-        found = [[_address(image, side, quality) for image in images] for images in columns]
-        if sum(len(address) for column in found for address in column) <= most:
+    images = [image for column in columns for image in column]
+    for limit, (side, quality) in zip([*[most] * (len(SETTINGS) - 1), math.inf], SETTINGS, strict=True):
+        found = _within(images, side, quality, limit)
+        if len(found) == len(images):
             break
+    ends = accumulate(map(len, columns), initial=0)
+    return [found[start:end] for start, end in pairwise(ends)]
+
+
+def _within(images: Sequence[Images], side: int, quality: int, most: float) -> list[Markup]:
+    """Encode images until there is no room for more."""
+    found, size = list[Markup](), 0
+    for image in images:
+        found.append(_address(image, side, quality))
+        size += len(found[-1])
+        if size > most:
+            return found[:-1]
     return found
 
 

@@ -12,8 +12,8 @@ from gsdd.generators.named import NAMED
 from gsdd.recipe import PRESETS
 
 COMMANDS = [
-    "card", "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "savings",
-    "scan", "students", "study", "train", "verify",
+    "card", "compress", "convert", "coreset", "evaluate", "expand", "generators", "info", "merge", "recipe", "report",
+    "savings", "scan", "students", "study", "train", "verify",
 ]  # fmt: skip
 
 
