@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gsdd.formats.lock import working_on
 from gsdd.run.journal import checkpoint_paths
 
 SMALL = [
@@ -54,17 +55,31 @@ def test_force_writes_through_a_link(gsdd, desk):
 
 @pytest.mark.parametrize(
     "words",
-    [["compress", "{source}", *SMALL, "-o", "{out}.gsdd"], ["train", "{source}", *TRAIN, "-o", "{out}.safetensors"]],
+    [
+        ["compress", "{source}", *SMALL, "-o", "{out}.gsdd"],
+        ["train", "{source}", *TRAIN, "-o", "{out}.safetensors"],
+        ["convert", "{file}", "{out}.h5"],
+        ["convert", "{file}", "--embed-generator", "{out}.gsdd"],
+        ["merge", "{file}", "-o", "{out}.gsdd"],
+        ["evaluate", "bicubic", "{source}", "--metrics", "psnr-y", "--csv", "{out}.csv"],
+    ],
 )
-def test_a_second_command_for_one_output_is_told_at_the_start(refused, source, tmp_path, words):
-
-    given = [str(word).format(source=source, out=tmp_path / "o") for word in words]
+def test_a_second_command_for_one_output_is_told_at_the_start(refused, source, small_file, tmp_path, words):
+    given = [str(word).format(source=source, file=small_file, out=tmp_path / "o") for word in words]
     words = [sys.executable, "-c", HOLD, given[-1]]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
         assert f"another gsdd (process {holder.pid}) is at work on it" in refused(*given, "-q")
         holder.communicate()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["convert", "small.gsdd", "o.h5"], ["merge", "small.gsdd", "-o", "o.h5"]])
+def test_a_dry_run_keeps_nobody_away_and_leaves_nothing(gsdd, desk, words):
+    before = sorted(desk.iterdir())
+    with working_on(desk / "o.h5"):
+        gsdd(*words, "--dry-run")
+    assert sorted(desk.iterdir()) == before
 
 
 def test_an_image_of_a_tree_that_is_not_as_it_was_written_is_written_again(gsdd, desk):
