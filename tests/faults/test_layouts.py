@@ -4,11 +4,14 @@ Either the HR side is taken, and a line says so, or the command is refused with 
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faults.commands import SHORT, TRAIN
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 NAMES = ("a", "b", "c")
 CORESET = ["--ipc", "1", "--method", "random", "--hr-size", "32"]
@@ -24,11 +27,14 @@ RESOLVING = {"compress", "coreset", "scan"}
 every_command = pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 
 
+@cache
+def real_photos() -> list[np.ndarray]:
+    return load_sample_images().images
+
+
 def photo(number: int, side: int) -> Image.Image:
     """A part of a real photo, so that smaller copies are like it."""
-    from sklearn.datasets import load_sample_images
-
-    return Image.fromarray(load_sample_images().images[number % 2][80 * number : 80 * number + side, :side])
+    return Image.fromarray(real_photos()[number % 2][80 * number : 80 * number + side, :side])
 
 
 def laid_out(folders: dict[str, int], name: Callable[[str, int], str] = lambda name, scale: f"{name}.png") -> None:
@@ -47,10 +53,9 @@ def test_f3_our_own_tree_is_refused_with_its_hr_folder(command, tree, words):
     assert not Path("m.safetensors").exists()
 
 
-@pytest.mark.parametrize("folders", [{"GTmod12": 1, "LRbicx4": 4}, {"GTmod12": 1, "LRbicx2": 2, "LRbicx3": 3}], ids=str)
 @every_command
-def test_f3_folders_of_basicsr_are_the_two_sides_of_pairs(command, words, folders):
-    laid_out(folders)
+def test_f3_folders_of_basicsr_are_the_two_sides_of_pairs(command, words):
+    laid_out({"GTmod12": 1, "LRbicx3": 3, "LRbicx4": 4})
     done = command(*words)
     if words[0] in RESOLVING:
         assert done.did()
@@ -62,8 +67,11 @@ def test_f3_folders_of_basicsr_are_the_two_sides_of_pairs(command, words, folder
         assert done.err.endswith("give q/GTmod12\n")
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
-@every_command
+@pytest.mark.parametrize(
+    ("words", "scale"),
+    [*((words, 4) for words in COMMANDS.values()), *((COMMANDS["coreset"], scale) for scale in (2, 3, 8))],
+    ids=[*COMMANDS, "at 1/2", "at 1/3", "at 1/8"],
+)
 def test_f3_classes_that_repeat_another_smaller_are_refused_with_the_folder_to_give(command, words, scale):
     laid_out({"large": 1, "small": scale})
     line = command(*words).err.splitlines()[-1]
