@@ -29,23 +29,15 @@ def with_recipe(**values: object) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"seed": None},
-        {"seed": "0"},
-        {"seed": 1 << 70},
-        {"crops": ["random"]},
-        {"crops": "best"},
-        {"lr": "fast"},
-        {"inversion_lr": None},
-        {"inversion_steps": "many"},
-        {"feature_layers": 7},
+        {"feature_filters": 1 << 70},
+        {"inversion_features": 1 << 70},
+        {"inversion_features": 10**400},
         {"feature_layers": [["layer1"]]},
-        {"feature_filters": -1},
-        {"feature_filters": "x"},
-        {"features": {"a": 1}},
+        {"crops": ["random"]},
+        {"seed": None},
         {"later": 1},
-        {"hr_size": "large"},
     ],
-    ids=str,
+    ids=lambda values: f"{next(iter(values))}={str(next(iter(values.values())))[:9]}",
 )
 def test_a13_a_recipe_of_other_values_is_refused_in_one_line(command, values):
     with_recipe(**values)
