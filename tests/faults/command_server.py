@@ -1,8 +1,9 @@
 """Runs commands of whichever gsdd its Python has, each in a process forked from one that has imported torch.
 
 Each line on stdin is {"words": [...], "folder": where, "seconds": limit, "script": Python, or empty for
-`python -m gsdd`, "stderr": path of a device, or empty}; each answer {"code", "out", "err", "seconds", "peak"}. The peak
-is of resident memory, in bytes, beyond what the imports took. It imports nothing of gsdd itself: an old one does too.
+`python -m gsdd`, "stderr": path of a device, "closed" for a pipe that nobody reads, or empty}; each answer {"code",
+"out", "err", "seconds", "peak"}. The peak is of resident memory, in bytes, beyond what the imports took. It imports
+nothing of gsdd itself: an old one does too.
 """
 
 import os
@@ -45,13 +46,21 @@ def work(request: dict) -> int:
     return told(lambda: runpy.run_module("gsdd", run_name="__main__", alter_sys=True))
 
 
+def stderr_of(wanted: str, file: IO) -> int:
+    if wanted != "closed":
+        return os.open(wanted, os.O_WRONLY) if wanted else file.fileno()
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
 def child(request: dict, out: IO, err: IO, report: int) -> None:
     """Be the command: it ends here, with its peak told."""
     code = 99
     try:
         os.setsid()
         os.dup2(out.fileno(), 1)
-        os.dup2(os.open(request["stderr"], os.O_WRONLY) if request.get("stderr") else err.fileno(), 2)
+        os.dup2(stderr_of(request.get("stderr"), err), 2)
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")
         code = work(request)

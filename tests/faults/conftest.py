@@ -33,8 +33,8 @@ def command(ask) -> Callable[..., Ended]:
 def script(ask) -> Callable[..., Ended]:
     """Run a script on gsdd's public API, with these words, in the current folder."""
 
-    def run(text: str, *words: object, seconds: float = PATIENCE) -> Ended:
-        place = {"folder": str(Path.cwd()), "seconds": seconds, "script": text}
+    def run(text: str, *words: object, seconds: float = PATIENCE, folder: Path | None = None) -> Ended:
+        place = {"folder": str(folder or Path.cwd()), "seconds": seconds, "script": text}
         return Ended(**ask({"words": [str(word) for word in words], **place}))
 
     return run

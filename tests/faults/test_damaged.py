@@ -106,6 +106,15 @@ COMPRESS = ["compress", "p", *SMALL, "--iterations", "1", "--inversion-steps", "
 CHECKPOINT = Path(".o.gsdd.checkpoint")
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, source, script) -> bytes:
+    """The checkpoint of a run that was stopped."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "p").symlink_to(source)
+    assert script(INTERRUPTED, *COMPRESS, folder=folder).code == 130
+    return (folder / CHECKPOINT).read_bytes()
+
+
 def drop_a_tensor(fields: dict, tensors: dict) -> None:
     del tensors[min(tensors)]
 
@@ -124,9 +133,10 @@ DAMAGE = {
 }
 
 
-def with_right_digest(path: Path, change: Callable[[dict, dict], object]) -> None:
+def with_right_digest(sound: bytes, change: Callable[[dict, dict], object]) -> None:
     """A checkpoint that was changed, laid out as gsdd does."""
-    with safe_open(path, framework="pt") as file:
+    CHECKPOINT.write_bytes(sound)
+    with safe_open(CHECKPOINT, framework="pt") as file:
         fields = json.loads(file.metadata()["gsdd_checkpoint"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     del fields["digest"]
@@ -138,18 +148,15 @@ def with_right_digest(path: Path, change: Callable[[dict, dict], object]) -> Non
     placed = (Placed(name, NAMES[each.dtype], each.shape, each.nbytes) for name, each in tensors.items())
     header = render("gsdd_checkpoint", dumps({**fields, "digest": digest.hexdigest()}), placed)
     body = b"".join(tensor.numpy().tobytes() for tensor in tensors.values())
-    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+    CHECKPOINT.write_bytes(len(header).to_bytes(8, "little") + header + body)
 
 
 @pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE)
-def test_a13_a_damaged_checkpoint_with_a_right_digest_is_refused(command, script, change):
-    assert script(INTERRUPTED, *COMPRESS).code == 130
-    with_right_digest(CHECKPOINT, change)
-    CHECKPOINT.with_name(".o.gsdd.checkpoint.previous").unlink(missing_ok=True)
+def test_a13_a_damaged_checkpoint_with_a_right_digest_is_refused(command, interrupted, change):
+    with_right_digest(interrupted, change)
     assert command(*COMPRESS).refused(".o.gsdd.checkpoint: ", "--force")
 
 
-def test_a13_and_a_sound_one_goes_on(command, script):
-    assert script(INTERRUPTED, *COMPRESS).code == 130
-    with_right_digest(CHECKPOINT, lambda fields, tensors: None)
+def test_a13_and_a_sound_one_goes_on(command, interrupted):
+    with_right_digest(interrupted, lambda fields, tensors: None)
     assert command(*COMPRESS).did()

@@ -206,7 +206,7 @@ def test_a7_a_marker_that_is_no_file_is_not_read(command, tree, make):
     marker = tree / ".gsdd-expand.json"
     marker.unlink()
     make(marker)
-    done = command("expand", "a.gsdd", "-o", tree, "-q", seconds=2)
+    done = command("expand", "a.gsdd", "-o", tree, "-q", seconds=4)
     assert done.refused("ex exists and holds other files")
 
 
