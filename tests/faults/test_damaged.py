@@ -32,8 +32,6 @@ def with_recipe(**values: object) -> None:
         {"feature_filters": 1 << 70},
         {"inversion_features": 1 << 70},
         {"inversion_features": 10**400},
-        {"feature_layers": [["layer1"]]},
-        {"crops": ["random"]},
         {"seed": None},
         {"later": 1},
     ],
@@ -76,9 +74,7 @@ def test_a13_an_archive_of_several_disks_is_refused(command, place, number):
 MARKERS = (
     '{"file": 1}',
     '{"file":"a","generator":5,"by_class":false,"image_format":"png"}',
-    "[]",
     "[" * 9000,
-    "\\ud800",
     "\xff",
 )
 
