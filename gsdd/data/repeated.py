@@ -59,7 +59,7 @@ def _by_folder(photos: Iterable[Sized]) -> list[_Folder]:
     found: dict[Path, dict[str, Sized]] = {}
     for photo in photos:
         found.setdefault(photo.file.parent, {})[_ENDING.sub("", photo.file.stem)] = photo
-    return sorted(found.values(), key=lambda folder: -next(iter(folder.values())).side)
+    return sorted(found.values(), key=lambda folder: -max(photo.side for photo in folder.values()))
 
 
 def _suspects(folders: Sequence[_Folder]) -> Iterator[tuple[list[tuple[Sized, Sized]], int]]:

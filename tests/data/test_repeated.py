@@ -48,6 +48,16 @@ def test_most_of_the_photos_are_enough(tmp_path):
     assert "b repeats the photos of a at 1/4" in refusal(tmp_path)
 
 
+def test_photos_may_be_of_any_sizes(tmp_path):
+    for number, width in enumerate((160, 800, 320)):
+        large = photo(number).resize((width, width * 3 // 4))
+        for name, image in (("hr", large), ("x", large.resize((width // 4, width * 3 // 16)))):
+            (tmp_path / name).mkdir(exist_ok=True)
+            if (name, number) != ("x", 0):  # the smallest is missing
+                image.save(tmp_path / name / f"{number}.png")
+    assert "x repeats the photos of hr at 1/4" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("number", "name", "times"), [(9, "0", 4), (0, "1", 4), (0, "0", 1), (0, "0", 5), (0, "0", 2.5), (0, "0", 16)]
 )
