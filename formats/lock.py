@@ -32,7 +32,8 @@ def working_on(path: Path, *, dry_run: bool = False) -> Iterator[None]:
     if dry_run:
         yield
         return
-    check_output(path, force=True)
+    if not path.is_dir():  # what may be in a folder, the caller knows
+        check_output(path, force=True)
     lock = hidden(path, ".gsdd-lock")
     with told_as_output_error(path):
         descriptor = _locked(lock, path)

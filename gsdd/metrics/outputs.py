@@ -63,8 +63,9 @@ class Outputs:
                 raise OutputError(f"{path}: exists already; `force=True` replaces it")
 
     def at_work(self) -> AbstractContextManager[None]:
-        """Keep other evaluations from the table while this one computes."""
-        return nullcontext() if self.table is None else working_on(self.table)
+        """Keep other evaluations from the table, or else from the pictures, while this one computes."""
+        output = self.table or self.pictures
+        return nullcontext() if output is None else working_on(output)
 
     def write_table(self, evaluation: Evaluation) -> None:
         """Write a row a photo and a column a metric; what is missing is empty, what is not finite says so."""

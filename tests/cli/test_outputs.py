@@ -36,6 +36,8 @@ HOLD = (
         ["convert", "{file}", "--embed-generator", "{out}.gsdd"],
         ["merge", "{file}", "-o", "{out}.gsdd"],
         ["evaluate", "bicubic", "{source}", "--metrics", "psnr-y", "--csv", "{out}.csv"],
+        ["evaluate", "bicubic", "{source}", "--metrics", "psnr-y", "--images", "{out}"],
+        ["coreset", "{source}", "--ipc", 1, "--method", "random", "--hr-size", 32, "-o", "{out}"],
     ],
 )
 def test_a_second_command_for_one_output_is_told_at_the_start(refused, source, small_file, tmp_path, words):
