@@ -18,6 +18,7 @@ from gsdd.formats.codecs import CODECS
 from gsdd.formats.containers import CONTAINERS, HEAD, find_container, recognise
 from gsdd.formats.document import Document, seal
 from gsdd.formats.endings import check_place
+from gsdd.formats.lock import working_on
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.opening import bytes_in, rest_of
 from gsdd.formats.place import Place, place_of
@@ -280,8 +281,9 @@ def convert(
     layout = find_container(container)
     check_not_source(target, source)
     check_place(target, force=force)
-    contents = read(source)
-    return _write_pieces(target, layout.dump(contents.document, contents.tensors), force, dry_run)
+    with working_on(target, dry_run=dry_run):
+        contents = read(source)
+        return _write_pieces(target, layout.dump(contents.document, contents.tensors), force, dry_run)
 
 
 def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[str, np.ndarray]:

@@ -18,17 +18,22 @@ _WHO = 64
 
 
 @contextmanager
-def working_on(path: Path) -> Iterator[None]:
+def working_on(path: Path, *, dry_run: bool = False) -> Iterator[None]:
     """Keep others from working on an output while the block runs; that ends with the process, however it ends.
 
     Args:
         path: the file or folder that is written. Beside it lies a hidden file meanwhile: that a name is too long, or a
             folder takes no files, is known before the work.
+        dry_run: whether nothing will be written; then nobody is kept away.
 
     Raises:
         OutputError: another process works on it, or no file can be made beside it.
     """
-    check_output(path, force=True)
+    if dry_run:
+        yield
+        return
+    if not path.is_dir():  # what may be in a folder, the caller knows
+        check_output(path, force=True)
     lock = hidden(path, ".gsdd-lock")
     with told_as_output_error(path):
         descriptor = _locked(lock, path)

@@ -31,6 +31,8 @@ from gsdd.formats.opening import read_whole
 
 # Of a TOML file.
 MOST_BYTES = 1 << 20
+# Of whole numbers, and of those in the place of others: torch takes no larger ones.
+LARGEST = (1 << 63) - 1
 
 Group = TypeVar("Group")
 
@@ -242,9 +244,11 @@ def _has_type(kind: Any, value: Any) -> bool:  # noqa: ANN401
         return isinstance(value, tuple) and all(_has_type(parts[0], each) for each in value)
     if parts:
         return any(_has_type(part, value) for part in parts)
+    if kind in (int, float) and isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= LARGEST
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        return isinstance(value, float) and math.isfinite(value)
+    return isinstance(value, kind)
 
 
 def _read(value: Any, entry: Setting) -> Any:  # noqa: ANN401

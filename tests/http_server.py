@@ -153,6 +153,13 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.server.closing.is_set():
             self.wfile.write(bytes(1 << 16))
 
+    def going_on(self) -> None:
+        """The whole file, and then more without an end."""
+        self.begin()
+        self.wfile.write(self.server.data)
+        while not self.server.closing.is_set():
+            self.wfile.write(bytes(1 << 20))
+
     def silent(self) -> None:
         self.server.closing.wait()
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 
 @contextmanager
-def running(script: Path) -> Iterator[Callable[[dict], dict]]:
+def running(script: Path, python: str = sys.executable) -> Iterator[Callable[[dict], dict]]:
     """Start a script that calls `answer_lines`; what is yielded asks it."""
     server = subprocess.Popen(
-        [sys.executable, script],
+        [python, script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gsdd.data.folders import Ignored, list_photos, relative_name
 from gsdd.data.images import BadImage, Photo, decode, is_grey
 from gsdd.data.naming import printable
+from gsdd.data.repeated import Sized, check_not_repeated
 from gsdd.data.threads import decoder_warnings_ignored, in_threads
 from gsdd.errors import SourceError
 from gsdd.formats.opening import opened
@@ -234,6 +235,14 @@ def _look_at_all(
     return looks
 
 
+def _sized(candidates: list[tuple[str, Path]], looks: list[_Usable | Skipped]) -> Iterator[Sized]:
+    """List the photos that were decoded, those that are too small among them."""
+    for (_, file), look in zip(candidates, looks, strict=True):
+        side = look.side if isinstance(look, Skipped) else min(look.record.width, look.record.height)
+        if side:
+            yield Sized(file, side)
+
+
 def _sort_out(name: str, looks: list[_Usable | Skipped]) -> tuple[PhotoClass, list[Skipped]]:
     """Keep what is usable, and of several files with the same picture the first: no crop may occur twice."""
     kept: dict[str, PhotoRecord] = {}
@@ -290,13 +299,16 @@ def scan(
         The catalog, the same for the same files whatever the file system's order and the machine.
 
     Raises:
-        SourceError: if there are no photos, a class has no usable one, or one is bad and `on_bad_image` is "fail".
+        SourceError: if there are no photos, a class has no usable one or repeats those of another smaller, or one is
+            bad and `on_bad_image` is "fail".
     """
     root = Path(root)
     listing = list_photos(root, together=together)
     candidates = [(folder.name, file) for folder in listing.classes for file in folder.files]
+    looks = _look_at_all(candidates, root, min_size, on_bad_image, monitor)
+    check_not_repeated(root, _sized(candidates, looks))
     by_class: dict[str, list[_Usable | Skipped]] = {folder.name: [] for folder in listing.classes}
-    for look in _look_at_all(candidates, root, min_size, on_bad_image, monitor):
+    for look in looks:
         by_class[look.class_name].append(look)
     classes, skipped = [], []
     for name, looks in by_class.items():

@@ -105,6 +105,10 @@ def _with_videos(entries: _Entries) -> tuple[Path, ...]:
     return tuple(sorted([*entries.files, *videos], key=lambda path: os.fsencode(path.name)))
 
 
+def _is_of_the_system(folder: Path) -> bool:
+    return folder.name.lower() in SYSTEM_FOLDERS
+
+
 def _leads_back(folder: Path, root: Path) -> bool:
     """Tell whether a folder is a symlink to the root or to a folder around it."""
     target, home = folder.resolve(), root.resolve()
@@ -114,7 +118,7 @@ def _leads_back(folder: Path, root: Path) -> bool:
 def _better_root(root: Path, folders: list[Path], suffixes: frozenset[str]) -> Path | None:
     """Find the folder that was probably meant: one level down, `train` before others, with class folders of photos."""
     for folder in sorted(folders, key=lambda path: (path.name != "train", os.fsencode(path.name))):
-        if not _leads_back(folder, root):
+        if not _is_of_the_system(folder) and not _leads_back(folder, root):
             for inner in _entries(folder, suffixes).folders:
                 if _entries(inner, suffixes).files:
                     return folder
@@ -164,7 +168,7 @@ def find_photos(root: Path) -> tuple[Path, tuple[Ignored, ...]]:
     while True:
         _check_root(folder)
         entries = _entries(folder, suffixes).folders
-        inner = [path for path in entries if path.name.lower() not in SYSTEM_FOLDERS and not _leads_back(path, folder)]
+        inner = [path for path in entries if not _is_of_the_system(path) and not _leads_back(path, folder)]
         with_photos = [path.name for path in inner if _entries(path, suffixes).files]
         meant = meant_folder([path.name for path in inner], with_photos)
         if meant is None:
@@ -196,7 +200,7 @@ def list_photos(root: Path, *, together: bool = False) -> Listing:
     ignored = list(top.ignored)
     classes = []
     for folder in top.folders:
-        if folder.name.lower() in SYSTEM_FOLDERS:
+        if _is_of_the_system(folder):
             ignored.append((folder, "a system folder"))
             continue
         if _leads_back(folder, root):

@@ -13,7 +13,7 @@ VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
 )
 # Of a name's words; BSDS and DIV2K, BasicSR and KAIR, and `gsdd expand` call folders so.
-_HIGH = re.compile(r"(hr|gt)(x?\d+)?")
+_HIGH = re.compile(r"(hr|gt)(mod)?(x?\d+)?")
 _LOW = re.compile(r"(lr|lq)(bic|bicubic)?(x?\d+)?")
 _SCALE = re.compile(r"x[2348]", re.IGNORECASE)
 SPLITS = {

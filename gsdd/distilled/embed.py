@@ -11,6 +11,7 @@ from gsdd.errors import FingerprintError, FormatError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source
 from gsdd.formats.endings import check_place
+from gsdd.formats.lock import working_on
 from gsdd.formats.manifest import GENERATOR
 from gsdd.formats.place import place_of
 from gsdd.generators.embedded import FORM, pack
@@ -48,14 +49,15 @@ def embed_generator(
     place = place_of(source)
     check_not_source(Path(target), place)
     check_place(Path(target), force=force)
-    contents = files.read(place)
-    if told := contents.document.foreign:
-        raise FormatError(f"{place}: {told}")
-    model, note = from_contents(place, contents).load_generator(generator)
-    if note:
-        raise FingerprintError(f"{place}: {note}; a file holds the very weights that it was made with, or none")
-    weights = pack(model)
-    made_with = replace(contents.manifest.generator, embedded=FORM)
-    manifest = replace(contents.manifest, generator=made_with)
-    tensors = {**contents.tensors, GENERATOR: np.frombuffer(weights, np.uint8)}
-    return files.write_stored(Path(target), manifest, tensors, container=container, force=force, dry_run=dry_run)
+    with working_on(Path(target), dry_run=dry_run):
+        contents = files.read(place)
+        if told := contents.document.foreign:
+            raise FormatError(f"{place}: {told}")
+        model, note = from_contents(place, contents).load_generator(generator)
+        if note:
+            raise FingerprintError(f"{place}: {note}; a file holds the very weights that it was made with, or none")
+        weights = pack(model)
+        made_with = replace(contents.manifest.generator, embedded=FORM)
+        manifest = replace(contents.manifest, generator=made_with)
+        tensors = {**contents.tensors, GENERATOR: np.frombuffer(weights, np.uint8)}
+        return files.write_stored(Path(target), manifest, tensors, container=container, force=force, dry_run=dry_run)

@@ -13,6 +13,7 @@ from gsdd.errors import MergeError
 from gsdd.formats import container as files
 from gsdd.formats.atomic import check_not_source
 from gsdd.formats.endings import check_place
+from gsdd.formats.lock import working_on
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.origins import origins_of
 from gsdd.formats.place import Place, place_of
@@ -79,12 +80,13 @@ def merge(
     for path in paths:
         check_not_source(target, path)
     check_place(target, force=force)
-    joined: dict[str, bytearray] = {}
-    pieces = [_read(path, joined) for path in paths]
-    notes = notes_on(pieces)
-    manifest = merged_manifest(pieces)
-    tensors = {**_arrays(manifest, joined), files.CLASS_INDEX: files.class_index(manifest)}
-    size = files.write_stored(target, manifest, tensors, container=container, force=force, dry_run=dry_run)
+    with working_on(target, dry_run=dry_run):
+        joined: dict[str, bytearray] = {}
+        pieces = [_read(path, joined) for path in paths]
+        notes = notes_on(pieces)
+        manifest = merged_manifest(pieces)
+        tensors = {**_arrays(manifest, joined), files.CLASS_INDEX: files.class_index(manifest)}
+        size = files.write_stored(target, manifest, tensors, container=container, force=force, dry_run=dry_run)
     classes = {each.name: each.latents for each in manifest.classes}
     origins = sum(len(piece.origins) for piece in pieces)
     return MergeReport(target, paths, manifest.latents, classes, origins, size, notes)

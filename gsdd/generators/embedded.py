@@ -7,14 +7,14 @@ import torch
 from safetensors.torch import load, save
 
 from gsdd.errors import FingerprintError, FormatError, GeneratorError
-from gsdd.formats.manifest import ManifestGenerator
+from gsdd.formats.manifest import GeneratorReference, ManifestGenerator
 from gsdd.formats.place import Place
 from gsdd.formats.text import shown
 from gsdd.generators.export import plain
 from gsdd.generators.generator import Generator
-from gsdd.generators.load import assemble
+from gsdd.generators.load import assemble, reference_of
 from gsdd.generators.named import NAMED
-from gsdd.generators.weights import identify
+from gsdd.generators.weights import Identified, identify
 
 FORM = "safetensors"
 DTYPES = (torch.float16, torch.float32, torch.int64)
@@ -53,14 +53,16 @@ def unpack(data: bytes, made_with: ManifestGenerator, path: Place) -> Generator:
         FormatError: the bytes are no weights of an x4 network, or of another one than the file says.
         FingerprintError: the file gives them the name of a generator that has other weights.
     """
+
+    def check(found: Identified) -> None:
+        _check_said(reference_of(found, made_with.name, made_with.origin, made_with.licence), made_with, path)
+
     try:
-        weights = _tensors(data)
-        found = identify(weights, path)
+        found = identify(_tensors(data), path, check)
     except GeneratorError as error:
         raise FormatError(f"{path}: its generator cannot be used: {error}") from error
-    generator = assemble(found, (), made_with.name, made_with.origin, made_with.licence)
-    _check_said(generator, made_with, path)
-    return generator
+    _check_named(made_with, path)
+    return assemble(found, (), made_with.name, made_with.origin, made_with.licence)
 
 
 def _tensors(data: bytes) -> Mapping[str, torch.Tensor]:
@@ -73,10 +75,13 @@ def _tensors(data: bytes) -> Mapping[str, torch.Tensor]:
     return weights
 
 
-def _check_said(generator: Generator, made_with: ManifestGenerator, path: Place) -> None:
-    said, is_ = asdict(made_with), asdict(generator.reference)
+def _check_said(reference: GeneratorReference, made_with: ManifestGenerator, path: Place) -> None:
+    said, is_ = asdict(made_with), asdict(reference)
     if wrong := [name for name, value in is_.items() if said[name] != value]:
         raise FormatError(f"{path}: the weights of its generator are not what it says of them: {', '.join(wrong)}")
+
+
+def _check_named(made_with: ManifestGenerator, path: Place) -> None:
     named = NAMED.get(made_with.name)
     if named and made_with.fingerprint_fp16 != named.fingerprint_fp16:
         raise FingerprintError(

@@ -144,8 +144,14 @@ def assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str,
         origin: where to get its weights.
         licence: of these.
     """
+    reference = reference_of(found, name, origin, licence)
+    return Generator(found.network, reference, files, found.multiple_of, found.minimum)
+
+
+def reference_of(found: Identified, name: str, origin: str, licence: str) -> GeneratorReference:
+    """Say what files hold of a generator; arguments are those of `assemble`."""
     weights = list(found.network.state_dict().values())
-    reference = GeneratorReference(
+    return GeneratorReference(
         name=name,
         architecture=found.architecture,
         scale=found.scale,
@@ -155,4 +161,3 @@ def assemble(found: Identified, files: tuple[Path, ...], name: str, origin: str,
         origin=origin,
         licence=licence,
     )
-    return Generator(found.network, reference, files, found.multiple_of, found.minimum)

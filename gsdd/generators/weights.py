@@ -1,6 +1,6 @@
 """Tensors by name -> the super-resolution network that they are of, built and tried in bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,16 @@ class Identified:
     scale: int = SCALE
 
 
-def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
+def identify(
+    state_dict: Mapping[str, Any], path: Place, check: Callable[[Identified], None] = lambda found: None
+) -> Identified:
     """Find the network that a state dict belongs to, and load it.
 
     Args:
         state_dict: tensors by name, in any naming and wrapping that spandrel knows.
         path: the file it came from, for messages.
+        check: refuses a network that is not the one that was meant, before it is tried: why its images are not finite
+            is then of no interest.
 
     Returns:
         The network, on the CPU in float32.
@@ -52,7 +56,9 @@ def identify(state_dict: Mapping[str, Any], path: Place) -> Identified:
     """
     try:
         with MemoryBound(sum(tensor.nbytes for tensor in tensors_in(state_dict))):
-            return _tried(_recognised(state_dict, path), path)
+            found = _recognised(state_dict, path)
+            check(found)
+            return _tried(found, path)
     except MemoryError as error:
         raise GeneratorError(f"{path}: is no network for this machine: {error}") from error
 

@@ -90,15 +90,16 @@ def score_folder(
     catalog = scan(photos, min_size=scale, on_bad_image=on_bad_image, monitor=monitor)
     records = [(photo_class.name, record) for photo_class in catalog.classes for record in photo_class.photos]
     written.check([record.path for _, record in records], catalog.root)
-    found = []
-    for record, shown in _upscaled(upscale, records, prepare or partial(with_reference, scale=scale), scale):
-        found.append(_photo_scores(record, shown, loaded, place))
-        written.write_pictures(record.path, shown)
-        monitor.progress("evaluate", len(found), len(records))
-    scores = tuple(score(metric, measures[metric.name], found) for metric in wanted)
-    evaluation = Evaluation(scores, tuple(found), catalog.sha256, catalog.skipped, scale)
-    written.write_table(evaluation)
-    return evaluation
+    with written.at_work():
+        found = []
+        for record, shown in _upscaled(upscale, records, prepare or partial(with_reference, scale=scale), scale):
+            found.append(_photo_scores(record, shown, loaded, place))
+            written.write_pictures(record.path, shown)
+            monitor.progress("evaluate", len(found), len(records))
+        scores = tuple(score(metric, measures[metric.name], found) for metric in wanted)
+        evaluation = Evaluation(scores, tuple(found), catalog.sha256, catalog.skipped, scale)
+        written.write_table(evaluation)
+        return evaluation
 
 
 def _load(metric: Metric, files: Files, device: torch.device) -> Measure | str:

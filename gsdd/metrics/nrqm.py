@@ -4,7 +4,7 @@ Convention: Y of MATLAB's rgb2ycbcr, rounded, as in the PIRM 2018 challenge. Hig
 The learned model is the user's: `model.mat` of github.com/chaoma99/sr-metric (MIT licence).
 """
 
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from gsdd.errors import KernelInputError, MetricError, MissingExtraError, MissingWeightsError
+from gsdd.errors import KernelInputError, MetricError, MissingWeightsError
 from gsdd.formats.opening import read_whole
 from gsdd.metrics.global_frequency import global_frequency
 from gsdd.metrics.local_frequency import local_frequency
-from gsdd.metrics.mat_file import inflated
+from gsdd.metrics.mat_file import model_arrays
 from gsdd.metrics.matlab import blur, luma
 from gsdd.metrics.niqe import niqe
 from gsdd.metrics.regression_forest import RegressionForest
@@ -79,7 +80,6 @@ def nrqm(images: Tensor, model_file: Path | None, shave: int = 0) -> Tensor:
         KernelInputError: not uint8 RGB, or too small.
         MissingWeightsError: no `model_file`, or it does not exist.
         MetricError: it is not such a model.
-        MissingExtraError: scipy is not installed.
 
     Source: Ma, Yang, Yang and Yang, "Learning a no-reference quality metric for single-image super-resolution", CVIU
     158, 2017.
@@ -164,22 +164,23 @@ def read_nrqm_model(model_file: Path) -> NrqmModel:
 
     Raises:
         MetricError: the file is not such a model.
-        MissingExtraError: scipy is not installed.
     """
     try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingExtraError("NRQM's model.mat is read with scipy; pip install scipy") from error
-    try:
-        data = inflated(read_whole(model_file, MOST_BYTES))
-        content = loadmat(io.BytesIO(data), variable_names=["model"], simplify_cells=True)
-        struct = content["model"]
-        pairs = zip(struct["rf"], FEATURES, strict=True)
-        forests = tuple(RegressionForest.of_arrays(arrays, features) for arrays, features in pairs)
-        weights = torch.from_numpy(np.asarray(struct["linear"], dtype=np.float64).reshape(len(FEATURES) + 1))
-    except Exception as error:  # what a damaged file makes scipy raise is of no one class
+        arrays = model_arrays(read_whole(model_file, MOST_BYTES))
+        if f"rf.{len(FEATURES)}.lDau" in arrays:
+            raise ValueError(f"it has more than {len(FEATURES)} forests")
+        forests = tuple(
+            RegressionForest.of_arrays(_below(arrays, f"rf.{number}."), features)
+            for number, features in enumerate(FEATURES)
+        )
+        weights = torch.from_numpy(np.asarray(arrays["linear"], dtype=np.float64).reshape(len(FEATURES) + 1))
+    except Exception as error:  # what damaged arrays make NumPy raise is of no one class
         raise MetricError(f"{model_file} cannot be read as NRQM's model: {error}; {REMEDY}") from error
     return NrqmModel(forests, weights)
+
+
+def _below(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 _remembered_model = lru_cache(maxsize=1)(read_nrqm_model)

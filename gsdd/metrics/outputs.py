@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from gsdd.data.images import encode
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import check_output, check_outside, remove_orphans, write_atomically
+from gsdd.formats.lock import working_on
 from gsdd.metrics.scores import Evaluation
 
 GAP = 8
@@ -59,6 +61,11 @@ class Outputs:
             check_outside(path, source)
             if path.exists() and not self.force:
                 raise OutputError(f"{path}: exists already; `force=True` replaces it")
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Keep other evaluations from the table, or else from the pictures, while this one computes."""
+        output = self.table or self.pictures
+        return nullcontext() if output is None else working_on(output)
 
     def write_table(self, evaluation: Evaluation) -> None:
         """Write a row a photo and a column a metric; what is missing is empty, what is not finite says so."""

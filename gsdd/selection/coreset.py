@@ -15,6 +15,7 @@ from gsdd.data.degradation import SCALE
 from gsdd.errors import OutputError, RecipeError
 from gsdd.features.extractor import FeatureSpec
 from gsdd.formats.atomic import check_output, check_outside, write_atomically
+from gsdd.formats.lock import working_on
 from gsdd.monitor import SILENT, Monitor
 from gsdd.parallel.device import announcing, pick_device
 from gsdd.parallel.exact import exact_fp32
@@ -127,22 +128,23 @@ def coreset(
         hr_size=hr_size, classes=classes, scores=scores, keep_above=keep_above, drop_duplicates=drop_duplicates,
         on_bad_image=on_bad_image,
     )  # fmt: skip
-    catalog = sorted_photos(Path(source), crops, seed, monitor)
-    for line in decisions(catalog):
-        monitor.note(line)
-    counts = latents_per_class(catalog, ipc)
-    pools = candidates(catalog, counts, hr_size, selector, max_candidates)
-    _check_enough(catalog, pools, counts, hr_size)
-    report = _report(target, selector, hr_size, catalog, counts, tuple(map(len, pools)))
-    if dry_run:
-        return report
-    if method != "random":
-        selector = replace(selector, device=pick_device(device))
-        monitor = announcing(monitor, device, selector.device)
-    with exact_fp32(torch.device(selector.device).type):
-        chosen = choose_crops(catalog, pools, counts, hr_size, selector, monitor)
-    facts = _facts(report, selector, catalog)
-    return replace(report, bytes=_write(target, catalog, chosen, hr_size, facts, force))
+    with working_on(target, dry_run=dry_run):
+        catalog = sorted_photos(Path(source), crops, seed, monitor)
+        for line in decisions(catalog):
+            monitor.note(line)
+        counts = latents_per_class(catalog, ipc)
+        pools = candidates(catalog, counts, hr_size, selector, max_candidates)
+        _check_enough(catalog, pools, counts, hr_size)
+        report = _report(target, selector, hr_size, catalog, counts, tuple(map(len, pools)))
+        if dry_run:
+            return report
+        if method != "random":
+            selector = replace(selector, device=pick_device(device))
+            monitor = announcing(monitor, device, selector.device)
+        with exact_fp32(torch.device(selector.device).type):
+            chosen = choose_crops(catalog, pools, counts, hr_size, selector, monitor)
+        facts = _facts(report, selector, catalog)
+        return replace(report, bytes=_write(target, catalog, chosen, hr_size, facts, force))
 
 
 def _is_list(target: Path) -> bool:

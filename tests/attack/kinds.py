@@ -26,6 +26,7 @@ from damage import (
 )  # fmt: skip
 from mutations import KINDS as GSDD_DAMAGE
 from mutations import sound_file
+from nrqm_model import save_model, trained_structs
 from PIL import Image
 from safetensors.torch import save
 from sample_file import take_apart
@@ -54,12 +55,16 @@ RECORD = b"".join(b"%d %064d HR/%d.png\n" % (k, k, k) for k in range(9))
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: one that is sound, how it is damaged, and who reads it."""
+    """A kind of file: one that is sound, how it is damaged, who reads it, and in what part of the cases.
+
+    One in so many, for a reader that starts a process.
+    """
 
     suffix: str
     sound: bytes
     damage: Damage
     read: Callable[[Path], object]
+    one_in: int = 1
 
 
 def gsdd_kind(container: str, codec: str, folder: Path) -> Kind:
@@ -193,14 +198,8 @@ def read_cache(path: Path) -> None:
 
 
 def model_bytes() -> bytes:
-    from scipy.io import savemat
-
-    draw = np.random.default_rng(0)
-    forest = {name: draw.integers(0, 9, (9, 4)).astype(float) for name in ("lDau", "rDau", "mbest", "upper", "avnode")}
     buffer = io.BytesIO()
-    rf = np.empty(3, dtype=object)
-    rf[:] = [{**forest, "coef": np.zeros(2)}] * 3
-    savemat(buffer, {"model": {"rf": rf, "linear": np.ones(4)}}, do_compression=True)
+    save_model(buffer, trained_structs())
     return buffer.getvalue()
 
 
@@ -232,7 +231,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "coreset list": Kind(".csv", crop_list(), mixed(plain_damage, with_other_cell), read_list),
         "record": Kind(".sums", RECORD, plain_damage, read_record),
         "cache": Kind(".pairs", cache_bytes(), plain_damage, read_cache),
-        "model.mat": Kind(".mat", model_bytes(), plain_damage, read_nrqm_model),
+        "model.mat": Kind(".mat", model_bytes(), plain_damage, read_nrqm_model, one_in=20),
         "marker": Kind(
             ".json", b'{"file":"a","generator":"b","by_class":false,"image_format":"png"}',
             mixed(plain_damage, with_other_json), read_tree,

@@ -52,22 +52,3 @@ def test_a_result_that_does_not_arrive_is_an_error_in_one_line(small_file):
         os.close(descriptor)
     assert done.returncode == 1
     assert done.stderr.decode() == "gsdd: No space left on device\n"
-
-
-def test_names_are_the_same_in_every_locale(source, tmp_path):
-    """Class names, and so the bytes of the file, where the locale calls the bytes of names no text."""
-    folder = tmp_path / "p" / "café"
-    folder.mkdir(parents=True)
-    for photo in (source / "thing").iterdir():
-        (folder / f"ü{photo.name}").symlink_to(photo)
-    script = (
-        "import sys; from pathlib import Path; from gsdd.data.catalog import scan\n"
-        "found = scan(Path(sys.argv[1]), min_size=8)\n"
-        "sys.stdout.buffer.write(repr([(c.name, [p.path for p in c.photos]) for c in found.classes]).encode())"
-    )
-    plain = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    words = [sys.executable, "-c", script, tmp_path / "p"]
-    places = (os.environ | more for more in ({"PYTHONUTF8": "1"}, plain))
-    told = [subprocess.run(words, env=place, capture_output=True, check=True).stdout for place in places]
-    assert told[0] == told[1]
-    assert "café" in told[0].decode() and "caf\\" not in told[0].decode()

@@ -138,7 +138,7 @@ def weights_of(whole: Path) -> dict[str, torch.Tensor]:
 
 def test_weights_of_another_network_are_refused_though_every_digest_is_right(whole):
     path = forged(whole, save({name: tensor + 1 for name, tensor in weights_of(whole).items()}))
-    with pytest.raises(FormatError, match=r"not what it says of them|gave NaN or infinity"):
+    with pytest.raises(FormatError, match=r"not what it says of them: fingerprint, fingerprint_fp16$"):
         read_latents(path).load_generator()
     assert exit_code(["verify", "-q", "--decode", str(path)]) == 3
 
@@ -180,11 +180,11 @@ def test_tensors_that_are_no_network_are_refused(whole, tensors, text):
 def test_a_few_bytes_do_not_make_a_network_that_takes_all_memory(whole):
     """A thin first layer tells spandrel how wide the others are, and one key how many there are."""
     thin = {"body.0.weight": torch.zeros(2048, 3, 3, 3, dtype=torch.float16), "body.0.bias": torch.zeros(2048)}
-    deep = {f"body.{2 * number}.weight": torch.zeros(1) for number in range(1, 17)}
+    deep = {f"body.{number}.weight": torch.zeros(1) for number in (1, *range(2, 34, 2))}
     last = {"body.34.weight": torch.zeros(48, 1), "body.34.bias": torch.zeros(48)}
     path = forged(whole, save({**thin, **deep, **last}))
     began = time.monotonic()
-    with pytest.raises(FormatError, match="cannot be used"):
+    with pytest.raises(FormatError, match=r"cannot be used: .*many times as large as its weights"):
         read_latents(path).load_generator()
     assert time.monotonic() - began < 5
 
