@@ -30,12 +30,19 @@ def resident(name: str) -> int:
     return 1024 * int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 
 
+def fail_at(number: int, error: int) -> None:
+    """Let a call that writes fail, counted from now; none where the number is below 0."""
+    ctypes.CDLL(None).attack_fail_at(ctypes.c_long(number), error)
+
+
 def child(words: list[str], report: int, fails: list[int]) -> int:
-    if fails:
-        ctypes.CDLL(None).attack_fail_at(ctypes.c_long(fails[0]), fails[1])
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
+    if fails:  # calls of the command alone are counted
+        fail_at(*fails)
     code = exit_code(words)
+    if fails:
+        fail_at(-1, 0)
     os.write(report, str(resident("VmHWM") - before).encode())
     return code
 
