@@ -22,11 +22,12 @@ from gsdd.run.clock import duration
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 GROUPS = {
     "Which photos": ("--classes", "--scores", "--keep-above", "--drop-duplicates", "--on-bad-image"),
-    "What is made": ("--output", "--ipc", "--hr-size", "--target", "--codec", "--licence"),
+    "What is made": (
+        "--output", "--ipc", "--hr-size", "--target", "--codec", "--licence", "--report", "--contact-sheet",
+    ),
     "How it is made": (
         "--preset", "--generator", "--inversion-steps", "--iterations", "--seed", "--config", "--set",
     ),
-    "What is drawn of it": ("--report", "--contact-sheet"),
     "How it runs": ("--device", "--time-budget", "--dry-run", "--force"),
     "What is printed": ("--json", "--quiet", "--help"),
 }  # fmt: skip

@@ -113,6 +113,7 @@ OPENS = {
     "cli/main.py": "/dev/null",
     "formats/deflated_container.py": "its dictionary, of the package",
     "formats/fsspec_source.py": "URLs, in bounds",
+    "gsdd/inspect/page.py": "its template, of the package",
     "gsdd/metrics/niqe.py": "its model, of the package",
     "gsdd/parallel/load.py": "/proc",
     "gsdd/parallel/workers.py": "/dev/null",
