@@ -1,4 +1,4 @@
-"""Folders that repeat the photos of another one smaller: the LR side of pairs, whatever they are called."""
+"""Photos that are repeated smaller, in another folder or beside them: the LR side of pairs, whatever it is called."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from gsdd.data.naming import printable
 from gsdd.errors import SourceError
 
 SCALES = (2, 3, 4, 8)
-# Of DIV2K's LR photos: 0001x4.png.
-_ENDING = re.compile(r"[-_]?x[2348]$", re.IGNORECASE)
+# Of DIV2K's LR photos, 0001x4.png, and of both sides of SelfExSR's, img_001_SRF_4_HR.png.
+_ENDING = re.compile(r"[-_]?x[2348]$|[-_](HR|LR|GT|LQ|HQ)$", re.IGNORECASE)
 # BasicSR cuts HR to multiples of 12 at the right and the bottom.
 _CUT = 12
 # Photos of one name at such sizes may be of other things: so many are looked at, at so many pixels a side.
@@ -35,7 +35,7 @@ _Folder = Mapping[str, Sized]
 
 
 def check_not_repeated(root: Path, photos: Iterable[Sized]) -> None:
-    """Refuse folders of which one holds the photos of another at 1/2 to 1/8 of their size.
+    """Refuse photos that are there at 1/2 to 1/8 of their size too, in another folder or under another ending.
 
     Args:
         root: the folder that a user gave.
@@ -46,19 +46,30 @@ def check_not_repeated(root: Path, photos: Iterable[Sized]) -> None:
     """
     for pairs, scale in _suspects(_by_folder(photos)):
         if all(_likeness(*map(_thumbnail, pair)) > _ALIKE for pair in pairs[:_LOOKED_AT]):
-            low, high = (photo.file.parent for photo in pairs[0])
-            raise SourceError(
-                f"{printable(root)}: {printable(low.name)} repeats the photos of {printable(high.name)} at 1/{scale} "
-                "of their size, which are no classes but the two sides of pairs; LR is made from HR, so give "
-                f"{printable(high)}"
-            )
+            raise SourceError(f"{printable(root)}: {_told(*pairs[0], scale)}")
+
+
+def _told(small: Sized, large: Sized, scale: int) -> str:
+    low, high = small.file.parent, large.file.parent
+    if low == high:
+        return (
+            f"{printable(small.file.name)} in {printable(low.name)} is {printable(large.file.name)} at 1/{scale} of "
+            "its size, and so are others; LR is made from HR, so move the HR photos into a folder of their own and "
+            "give that"
+        )
+    return (
+        f"{printable(low.name)} repeats the photos of {printable(high.name)} at 1/{scale} of their size, which are no "
+        f"classes but the two sides of pairs; LR is made from HR, so give {printable(high)}"
+    )
 
 
 def _by_folder(photos: Iterable[Sized]) -> list[_Folder]:
-    """Sort photos into folders by name, without the scale that it may end in; the folder of the largest comes first."""
-    found: dict[Path, dict[str, Sized]] = {}
+    """Sort photos into folders, and in each by the side or scale that their names end in; the largest come first."""
+    found: dict[tuple[Path, str], dict[str, Sized]] = {}
     for photo in photos:
-        found.setdefault(photo.file.parent, {})[_ENDING.sub("", photo.file.stem)] = photo
+        ending = _ENDING.search(photo.file.stem)
+        name = photo.file.stem[: ending.start()] if ending else photo.file.stem
+        found.setdefault((photo.file.parent, ending[0].upper() if ending else ""), {})[name] = photo
     return sorted(found.values(), key=lambda folder: -max(photo.side for photo in folder.values()))
 
 

@@ -41,6 +41,14 @@ def test_names_may_end_in_the_scale_and_hr_may_have_been_cut(tmp_path):
     assert "b repeats the photos of a at 1/3" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize(("high", "low"), [("_SRF_4_HR", "_SRF_4_LR"), ("", "x4"), ("-gt", "-lq")])
+def test_both_sides_may_lie_in_one_folder(tmp_path, high, low):
+    for number in range(3):
+        put(tmp_path / "p" / f"{number}{high}.png", number)
+        put(tmp_path / "p" / f"{number}{low}.png", number, 4)
+    assert f"0{low}.png in p is 0{high}.png at 1/4 of its size" in refusal(tmp_path / "p")
+
+
 def test_most_of_the_photos_are_enough(tmp_path):
     for number in range(5):
         put(tmp_path / "a" / f"{number + number // 3}.png", number)
