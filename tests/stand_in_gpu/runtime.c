@@ -9,6 +9,8 @@ enum { KERNELS, TRITON, COPIES_IN, COPIES_OUT, PAGEABLE, WAITS, EVENTS };
 enum { PINNED = 4096 };
 long seen[EVENTS];
 int capturing;
+/* Of the capture under way: torch finds the graph by it, and forgets that of an earlier one when it is collected. */
+static unsigned long long captures;
 static struct { char *first; size_t bytes; } pinned[PINNED];
 static long held;
 static int device;
@@ -137,7 +139,7 @@ cudaError_t cudaStreamGetCaptureInfo(
     cudaStream_t stream, enum cudaStreamCaptureStatus *is, unsigned long long *id, cudaGraph_t *graph,
     const cudaGraphNode_t **nodes, EDGES size_t *count) {
   *is = capturing;
-  if (id) *id = capturing;
+  if (id) *id = capturing ? captures : 0;
   return 0;
 }
 cudaError_t cudaEventCreate(cudaEvent_t *event) { *event = (void *)1; return 0; }
@@ -145,7 +147,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *even
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) { *milliseconds = 1; return 0; }
 
 /* Graphs: what is recorded is launched as one */
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) { capturing = 1; return 0; }
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) { capturing = 1; captures++; return 0; }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) { capturing = 0; *graph = (void *)4; return 0; }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags) { *ready = (void *)5; return 0; }
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags) { *ready = (void *)5; return 0; }
