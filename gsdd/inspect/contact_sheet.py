@@ -126,7 +126,7 @@ def write_sheet(distilled: LatentSet, pictures: Triptych, output: Path, *, force
         OutputError: the output exists, or cannot be written.
     """
     columns = pictures.columns
-    rows = _rows(distilled, pictures.numbers, columns)
+    rows = _rows(distilled, pictures)
     sheet = draw_sheet(distilled.path.name, _facts(distilled, columns), [each.heading for each in columns], rows)
     buffer = BytesIO()
     sheet.save(buffer, "png", optimize=True)
@@ -152,13 +152,12 @@ def _facts(distilled: LatentSet, columns: Sequence[Column]) -> list[str]:
     return [facts, "distilled images; with the source folder they stand beside their real crops"]
 
 
-def _rows(distilled: LatentSet, numbers: Sequence[int], columns: Sequence[Column]) -> list[Row]:
-    groups: list[list[tuple[Tile, ...]]] = [[] for _ in distilled.class_names]
-    for position, number in enumerate(numbers):
-        tiles = tuple(Tile(column.images[position], column.captions[position]) for column in columns)
-        groups[int(distilled.class_index[number])].append(tiles)
+def _rows(distilled: LatentSet, pictures: Triptych) -> list[Row]:
     return [
-        Row(entry.name, f"{len(tiles)} of {entry.latents}", tuple(tiles))
-        for entry, tiles in zip(distilled.manifest.classes, groups, strict=True)
-        if tiles
+        Row(name, about, tuple(_tiles(pictures.columns, place) for place in places))
+        for name, about, places in pictures.by_class(distilled)
     ]
+
+
+def _tiles(columns: Sequence[Column], place: int) -> tuple[Tile, ...]:
+    return tuple(Tile(column.images[place], column.captions[place]) for column in columns)

@@ -112,18 +112,17 @@ def _policy(style: str, script: str) -> Markup:
 
 def _groups(distilled: LatentSet, pictures: Triptych) -> list[Group]:
     addresses = data_addresses([column.images for column in pictures.columns], PICTURE_BYTES)
-    groups: list[list[tuple[int, tuple[Picture, ...]]]] = [[] for _ in distilled.class_names]
-    for position, number in enumerate(pictures.numbers):
-        row = tuple(
-            Picture(column.heading, addresses[k][position], column.captions[position])
-            for k, column in enumerate(pictures.columns)
-        )
-        groups[int(distilled.class_index[number])].append((number, row))
     return [
-        Group(entry.name, f"{len(group)} of {entry.latents}", tuple(group))
-        for entry, group in zip(distilled.manifest.classes, groups, strict=True)
-        if group
+        Group(name, about, tuple((pictures.numbers[place], _row_of(pictures, addresses, place)) for place in places))
+        for name, about, places in pictures.by_class(distilled)
     ]
+
+
+def _row_of(pictures: Triptych, addresses: Sequence[Sequence[Markup]], place: int) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(column.heading, of_column[place], column.captions[place])
+        for column, of_column in zip(pictures.columns, addresses, strict=True)
+    )
 
 
 def _charts(trace: Trace | None) -> list[Chart]:

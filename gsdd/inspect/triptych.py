@@ -69,6 +69,19 @@ class Triptych:
         """Give the first latents alone."""
         return replace(self, numbers=self.numbers[:count], columns=tuple(each.first(count) for each in self.columns))
 
+    def by_class(self, distilled: LatentSet) -> Iterator[tuple[str, str, list[int]]]:
+        """Give of each class that is shown its name, how many of its latents are, and their places here.
+
+        Args:
+            distilled: the file.
+        """
+        places: list[list[int]] = [[] for _ in distilled.class_names]
+        for place, number in enumerate(self.numbers):
+            places[int(distilled.class_index[number])].append(place)
+        for entry, found in zip(distilled.manifest.classes, places, strict=True):
+            if found:
+                yield entry.name, f"{len(found)} of {entry.latents}", found
+
 
 @dataclass(frozen=True)
 class Drawing:

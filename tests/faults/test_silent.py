@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from faults.commands import PYTHON, TRAIN
+from hdf5_forms import compact, replaced
 from sample_file import behind_user_block, entry_of, forge, forge_hdf5, take_apart
 
 
@@ -84,21 +85,6 @@ def test_a11_pairs_that_are_cut_short_while_they_are_mapped_are_told(script):
     done = script(CUT_SHORT)
     assert done.code == 1, done
     assert "the decoded pairs were cut short; make the dataset anew" in done.err
-
-
-def replaced(file: h5py.File, **how: object) -> None:
-    data = file["latents"][()]
-    del file["latents"]
-    file.create_dataset("latents", data=data, **how)
-
-
-def compact(file: h5py.File) -> None:
-    data = file["latents"][()]
-    del file["latents"]
-    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plan.set_layout(h5py.h5d.COMPACT)
-    space = h5py.h5s.create_simple(data.shape)
-    h5py.h5d.create(file.id, b"latents", h5py.h5t.STD_U8LE, space, plan).write(h5py.h5s.ALL, h5py.h5s.ALL, data)
 
 
 def bits(file: h5py.File) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hdf5_forms import compact, replaced
 from http_server import serving
 from line_server import running
 from sample_file import DTYPES, behind_user_block, forge_hdf5, sign, take_apart, write_sample
@@ -133,21 +134,6 @@ def test_a_stream_of_one_huge_latent_is_refused_by_its_declared_size(measured, t
 )
 def test_hdf5_beyond_the_specification_is_refused(refusal, parts, change, said):
     assert said in refusal(forge_hdf5(*parts, change))
-
-
-def replaced(file: h5py.File, **how) -> None:
-    data = file["latents"][()]
-    del file["latents"]
-    file.create_dataset("latents", data=data, **how)
-
-
-def compact(file: h5py.File) -> None:
-    data = file["latents"][()]
-    del file["latents"]
-    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plan.set_layout(h5py.h5d.COMPACT)
-    space = h5py.h5s.create_simple(data.shape)
-    h5py.h5d.create(file.id, b"latents", h5py.h5t.STD_U8LE, space, plan).write(h5py.h5s.ALL, h5py.h5s.ALL, data)
 
 
 def test_bytes_behind_the_end_of_hdf5_are_refused(refusal, parts):
