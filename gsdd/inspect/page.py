@@ -16,7 +16,7 @@ from gsdd.formats.text import shown
 from gsdd.inspect.chart import Chart, chart
 from gsdd.inspect.facts import MOST_ROWS, class_rows, details, scale_of
 from gsdd.inspect.recipes import names_of, recipe_of
-from gsdd.inspect.savings import Rival, Savings
+from gsdd.inspect.savings import Rival, Savings, bytes_of, rival
 from gsdd.inspect.thumbnails import data_addresses
 from gsdd.inspect.triptych import Triptych
 from gsdd.run.clock import duration
@@ -78,7 +78,8 @@ def page(distilled: LatentSet, pictures: Triptych, saved: Savings | None, trace:
         contents=distilled.contents, manifest=manifest, source=manifest.source, generator=manifest.generator,
         groups=groups, compared=compared, single=compared and all(len(group.latents) == 1 for group in groups),
         classes=classes, scale=scale_of(classes), charts=_charts(trace), cost=_cost(manifest.run, trace), saved=saved,
-        rivals=_rivals(distilled, saved), bits=8 * distilled.contents.size / (len(distilled) * manifest.hr_size**2),
+        rivals=_rivals(distilled, saved),
+        bits=8 * bytes_of(distilled.contents)[0] / (len(distilled) * manifest.hr_size**2),
         recipe=recipe_of(distilled), details=details(distilled), most_rows=MOST_ROWS,
     )  # fmt: skip
 
@@ -144,20 +145,23 @@ def _cost(run: Mapping[str, Any], trace: Trace | None) -> Iterator[tuple[str, st
 
 def _rivals(distilled: LatentSet, saved: Savings | None) -> list[RivalRow]:
     """Lay the comparison out; without the photos there is what the file says of them."""
-    manifest, size = distilled.manifest, distilled.contents.size
     if saved is None:
-        inside = manifest.generator.embedded
-        both = size if inside else size + 2 * manifest.generator.parameters
-        own = 1 - size / manifest.source.bytes if manifest.source.bytes else 0.0
-        found = Rival("as found", manifest.source.bytes, False, own, 1 - both / max(1, manifest.source.bytes))
-        return [_row(f"all {manifest.source.images:,} photos, as found", found)]
+        photos, (own, generator) = distilled.manifest.source, bytes_of(distilled.contents)
+        if not photos.bytes:
+            return []
+        return [
+            _row(
+                f"all {photos.images:,} photos, as found",
+                rival("as found", photos.bytes, False, (own, own + generator)),
+            )
+        ]
     whole, crops = f"all {saved.images:,} photos", f"{saved.latents:,} random crops of {saved.hr_size} px"
     kept: Sequence[tuple[str, Sequence[Rival]]] = ((whole, saved.whole_source), (crops, saved.random_crops))
-    return [_row(f"{what}, {rival.name}", rival) for what, rivals in kept for rival in rivals]
+    return [_row(f"{what}, {each.name}", each) for what, rivals in kept for each in rivals]
 
 
-def _row(name: str, rival: Rival) -> RivalRow:
-    return RivalRow(name, rival.bytes, rival.estimated, _share(rival.saved), _share(rival.saved_with_generator))
+def _row(name: str, found: Rival) -> RivalRow:
+    return RivalRow(name, found.bytes, found.estimated, _share(found.saved), _share(found.saved_with_generator))
 
 
 def _share(saved: float) -> str:

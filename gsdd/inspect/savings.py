@@ -230,11 +230,16 @@ def _random_crop(pixels: Pixels, side: int, draws: np.random.Generator) -> Pixel
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
+def bytes_of(contents: container.Contents) -> tuple[int, int]:
+    """Count the bytes of a file without its generator, and those of the generator: as embedded, or else in fp16."""
+    generator = contents.manifest.generator
+    inside = contents.tensors[GENERATOR].nbytes if generator.embedded else 0
+    return contents.size - inside, inside or generator.parameters * FP16_BYTES
+
+
 def _report(catalog: Catalog, contents: container.Contents, file: Place, measured: Sequence[_Sizes]) -> Savings:
-    manifest, tensors = contents.manifest, contents.tensors
-    inside = tensors[GENERATOR].nbytes if manifest.generator.embedded else 0
-    file_bytes = contents.size - inside
-    generator_bytes = inside or manifest.generator.parameters * FP16_BYTES
+    manifest = contents.manifest
+    file_bytes, generator_bytes = bytes_of(contents)
     spent = (file_bytes, file_bytes + generator_bytes)
     return Savings(
         source=str(catalog.root),
@@ -247,10 +252,10 @@ def _report(catalog: Catalog, contents: container.Contents, file: Place, measure
         bits_per_hr_pixel=file_bytes * 8 / (manifest.latents * manifest.hr_size**2),
         generator=manifest.generator.name,
         generator_bytes=generator_bytes,
-        embedded=bool(inside),
+        embedded=bool(manifest.generator.embedded),
         generator_bytes_fp32=manifest.generator.parameters * FP32_BYTES,
         sampled=len(measured),
-        whole_source=(_rival("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),
+        whole_source=(rival("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),
         random_crops=tuple(_crops(manifest.latents, measured, spent)),
         note=_stranger(catalog, manifest),
     )
@@ -261,16 +266,24 @@ def _recoded(catalog: Catalog, measured: Sequence[_Sizes], spent: tuple[int, int
     scale = pixels / sum(each.pixels for each in measured)
     for index, codec in enumerate(CODECS):
         size = sum(each.photo[index] for each in measured) * scale
-        yield _rival(codec.name, size, len(measured) < catalog.images, spent)
+        yield rival(codec.name, size, len(measured) < catalog.images, spent)
 
 
 def _crops(latents: int, measured: Sequence[_Sizes], spent: tuple[int, int]) -> Iterator[Rival]:
     for index, codec in enumerate(CODECS):
         mean = sum(each.crop[index] for each in measured) / len(measured)
-        yield _rival(codec.name, mean * latents, True, spent)
+        yield rival(codec.name, mean * latents, True, spent)
 
 
-def _rival(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> Rival:
+def rival(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> Rival:
+    """Tell what a file saves against another way of keeping images.
+
+    Args:
+        name: of that way.
+        size: that it takes in bytes, more than 0.
+        estimated: whether that was measured on some of the images.
+        spent: bytes of the file, and of the file and its generator.
+    """
     size = round(size)
     saved, saved_with_generator = (1 - each / size for each in spent)
     return Rival(name, size, estimated, saved, saved_with_generator)

@@ -20,6 +20,7 @@ from skimage.metrics import peak_signal_noise_ratio
 import gsdd
 from gsdd.data.crops import read_crops
 from gsdd.distill.curves import Curve, Curves
+from gsdd.distilled.embed import embed_generator
 from gsdd.distilled.latent_set import read_latents
 from gsdd.errors import Interrupted, OutputError, RecipeError, SourceError
 from gsdd.formats.text import shown
@@ -167,6 +168,17 @@ def test_with_the_photos_it_tells_what_gsdd_savings_tells(with_photos, small_fil
     for rival in (*told.whole_source, *told.random_crops):
         assert f"{rival.saved:.1%}" in with_photos.text or f"{1 - rival.saved:,.1f} times as large" in with_photos.text
     assert "all 7 photos, AVIF q75" in with_photos.text
+
+
+def test_a_generator_in_the_file_is_told_apart_without_the_photos_too(made, source, tmp_path):
+    file = tmp_path / "whole.gsdd"
+    embed_generator(made[0] / "o.gsdd", file)
+    report(file, tmp_path / "r.html")
+    told, text = gsdd.open(file).savings(source), Page(tmp_path / "r.html").text
+    found = told.whole_source[0]
+    for saved in (found.saved, found.saved_with_generator):
+        assert (f"{saved:.1%}" if saved >= 0 else f"{1 - saved:,.1f} times as large") in text
+    assert f"{told.bits_per_hr_pixel:.2f}" in text
 
 
 def test_a_file_of_35_latents_takes_less_than_3_MB(source, tmp_path):
