@@ -98,9 +98,11 @@ class StudyPlan:
         bytes_given = "equal bytes" if not more else "in the bytes of file and generator"
         return stored_crops(cell, f"{CHOSEN_BY[method]} crops as AVIF {quality}, {bytes_given}")
 
-    def part(self, **settings: tuple[int, ...]) -> "StudyPlan":
-        """Give the same plan with some of the draws, or of the seeds."""
-        return replace(self, settings=with_settings(self.settings, settings))
+    def part(self, *, draws: tuple[int, ...] | None = None, seeds: tuple[int, ...] | None = None) -> "StudyPlan":
+        """Give the same plan with other draws, or seeds; None leaves them."""
+        given = {"draws": draws, "seeds": seeds}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return replace(self, settings=with_settings(self.settings, chosen))
 
     def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
         """Give the cell that scores a student, and needs its training on a source."""
