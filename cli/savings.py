@@ -11,7 +11,7 @@ from gsdd.formats.place import Place
 from gsdd.formats.text import shown
 
 if TYPE_CHECKING:
-    from gsdd.inspect.savings import Rival, Savings
+    from gsdd.inspect.savings import InItsPlace, Rival, Savings
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -61,7 +61,16 @@ def _comparison(report: "Savings") -> list[str]:
     head = f"{'':34}{'size':>10}{'file saves':>13}{'with generator':>17}"
     whole = [_line(f"all {report.images} photos, {rival.name}", rival) for rival in report.whole_source]
     crops = [_line(f"{report.latents} random crops, {rival.name}", rival) for rival in report.random_crops]
-    return [head, *whole, *crops]
+    return [head, *whole, *crops, "", *_in_its_place(report)]
+
+
+def _in_its_place(report: "Savings") -> list[str]:
+    head = f"{'The same bytes hold':34}{'file':>10}{'with generator':>30}"
+    return [head, *(f"{f'herded crops, AVIF q{each.quality}':34}{_counts(each)}" for each in report.in_its_place)]
+
+
+def _counts(place: "InItsPlace") -> str:
+    return f"{f'~{place.crops:,}':>10}{f'~{place.crops_with_generator:,}':>30}"
 
 
 def _line(name: str, rival: "Rival") -> str:

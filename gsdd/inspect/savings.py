@@ -1,6 +1,6 @@
 """What a distilled file saves, against the photos as found and against what image codecs reach without it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from os import PathLike
@@ -18,6 +18,7 @@ from gsdd.errors import RecipeError
 from gsdd.formats import container
 from gsdd.formats.manifest import GENERATOR, Manifest
 from gsdd.formats.place import Place, place_of
+from gsdd.inspect.herded import herded_bytes
 from gsdd.monitor import SILENT, Monitor
 from gsdd.randomness import numpy_stream
 
@@ -71,6 +72,21 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class InItsPlace:
+    """How many real crops the same bytes hold: herded ones, as AVIF.
+
+    Args:
+        quality: of AVIF.
+        crops: in the bytes of the file, about.
+        crops_with_generator: in those of the file and its generator, about.
+    """
+
+    quality: int
+    crops: int
+    crops_with_generator: int
+
+
+@dataclass(frozen=True)
 class Savings:
     """The storage report of one file.
 
@@ -91,6 +107,8 @@ class Savings:
         sampled: photos that were re-encoded to estimate the codecs' sizes.
         whole_source: all photos, as found and re-encoded.
         random_crops: as many random crops of the photos, of the same size, re-encoded.
+        in_its_place: the crops that `compress` would begin from, as many as the file's bytes hold as AVIF: what a file
+            has to be better than. docs/results.md says what a student learns from either.
         note: says that the folder is not the one that the file was made from, if so.
     """
 
@@ -109,6 +127,7 @@ class Savings:
     sampled: int
     whole_source: tuple[Rival, ...]
     random_crops: tuple[Rival, ...]
+    in_its_place: tuple[InItsPlace, ...]
     note: str | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,8 +189,10 @@ def savings_of(
         monitor: told of photos re-encoded, and of a folder that is not the one that the file was made from.
     """
     _check_sample(sample)
-    measured = _measure(sample_photos(catalog, sample, seed), contents.manifest.hr_size, seed, monitor)
-    report = _report(catalog, contents, file, measured)
+    records = sample_photos(catalog, sample, seed)
+    measured = _measure(records, contents.manifest.hr_size, seed, monitor)
+    herded = herded_bytes(catalog, records, contents.manifest.hr_size, seed)
+    report = _report(catalog, contents, file, measured, herded)
     if report.note:
         monitor.note(report.note)
     return report
@@ -237,7 +258,13 @@ def bytes_of(contents: container.Contents) -> tuple[int, int]:
     return contents.size - inside, inside or generator.parameters * FP16_BYTES
 
 
-def _report(catalog: Catalog, contents: container.Contents, file: Place, measured: Sequence[_Sizes]) -> Savings:
+def _report(
+    catalog: Catalog,
+    contents: container.Contents,
+    file: Place,
+    measured: Sequence[_Sizes],
+    herded: Mapping[int, float],
+) -> Savings:
     manifest = contents.manifest
     file_bytes, generator_bytes = bytes_of(contents)
     spent = (file_bytes, file_bytes + generator_bytes)
@@ -257,6 +284,9 @@ def _report(catalog: Catalog, contents: container.Contents, file: Place, measure
         sampled=len(measured),
         whole_source=(rival("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),
         random_crops=tuple(_crops(manifest.latents, measured, spent)),
+        in_its_place=tuple(
+            InItsPlace(quality, *(int(size / each) for size in spent)) for quality, each in herded.items()
+        ),
         note=_stranger(catalog, manifest),
     )
 

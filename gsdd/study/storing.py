@@ -16,9 +16,9 @@ from gsdd.distill.budget import latents_for
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import write_atomically
 from gsdd.formats.opening import read_whole
+from gsdd.inspect.avif import Stored, fitting
 from gsdd.recipe import StartingCrops
 from gsdd.selection.starting import starting_crops
-from gsdd.study.avif import Stored, fitting
 from gsdd.study.cells import Cell, Result, Workshop
 from gsdd.study.making import DistillationCell
 from gsdd.study.photos import Photos

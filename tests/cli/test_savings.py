@@ -19,6 +19,11 @@ def test_the_table_tells_the_figures_of_the_report(source, small_file, gsdd):
     for line, rival in zip(lines, (*report.whole_source, *report.random_crops), strict=True):
         assert rival.name in line
         assert line.split()[-2:] == [f"{rival.saved:.1%}", f"{rival.saved_with_generator:.1%}"]
+    head, *rows = printed.out.splitlines()[13:16]
+    assert head.startswith("The same bytes hold")
+    for line, place in zip(rows, report.in_its_place, strict=True):
+        assert line.startswith(f"herded crops, AVIF q{place.quality} ")
+        assert line.split()[-2:] == [f"~{place.crops:,}", f"~{place.crops_with_generator:,}"]
 
 
 def test_the_command_samples_as_many_photos_as_the_function():

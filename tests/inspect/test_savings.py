@@ -2,14 +2,18 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from heard import Heard
 from pairs.small_file import COMPACT, copy_photos
 from PIL import Image
 
 from gsdd.data.catalog import scan
+from gsdd.data.crops import grid_crops, read_crops
 from gsdd.errors import FormatError, RecipeError, SourceError
+from gsdd.inspect.avif import SETTINGS
 from gsdd.inspect.savings import sample_photos, savings
+from gsdd.selection.starting import starting_crops
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +147,19 @@ def test_what_cannot_be_compared_is_refused(source, small_file, tmp_path):
     (tmp_path / "damaged.gsdd").write_bytes(small_file.read_bytes()[:-1])
     with pytest.raises(FormatError):
         savings(source, tmp_path / "damaged.gsdd")
+
+
+def test_the_same_bytes_hold_as_many_herded_crops_as_their_mean_size_says(report, source, small_file):
+    """Of all seven photos: the crops by the definition of herding, stored one below the other by Pillow."""
+    catalog = scan(source, min_size=64)
+    counts = [min(-(-32 // len(catalog.classes)), len(grid_crops(catalog, k, 64))) for k in range(len(catalog.classes))]
+    crops = starting_crops(catalog, counts, 64, 0, "herding")
+    pixels = read_crops(catalog, crops, 64)
+    for place, quality in zip(report.in_its_place, (15, 30), strict=True):
+        buffer = io.BytesIO()
+        strip = Image.fromarray(np.concatenate([crop.transpose(1, 2, 0) for crop in pixels]))
+        strip.save(buffer, "AVIF", quality=quality, **SETTINGS)
+        each, size = len(buffer.getvalue()) / len(crops), small_file.stat().st_size
+        assert place.quality == quality
+        assert (place.crops, place.crops_with_generator) == (int(size / each), int((size + 2 * 621_424) / each))
+    assert report.in_its_place[0].crops > report.in_its_place[1].crops

@@ -13,8 +13,8 @@ from PIL import Image
 from gsdd.data.catalog import scan
 from gsdd.data.crops import read_tiles
 from gsdd.errors import RecipeError
-from gsdd.study import avif
-from gsdd.study.avif import decoded, encoded, fitting
+from gsdd.inspect import avif
+from gsdd.inspect.avif import decoded, encoded, fitting
 
 SIZE, QUALITY = 64, 50
 
@@ -87,7 +87,7 @@ def test_the_bytes_are_the_same_in_a_process_with_one_core(crops, tmp_path):
     np.save(tmp_path / "crops.npy", crops.numpy())
     code = (
         "import hashlib, os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "import numpy, torch; from gsdd.study.avif import encoded;"
+        "import numpy, torch; from gsdd.inspect.avif import encoded;"
         "crops = torch.from_numpy(numpy.load(sys.argv[1]));"
         "print(hashlib.sha256(encoded(crops, 50)[0]).hexdigest())"
     )
