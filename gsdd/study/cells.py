@@ -103,6 +103,28 @@ def in_order(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     return tuple(found.values())
 
 
+def missing(cells: Iterable[Cell], workshop: Workshop) -> tuple[Cell, ...]:
+    """List cells that have no result, with what they need that has none before them, each once.
+
+    What only cells with results need is not missing: scores that were brought from elsewhere need no training.
+
+    Raises:
+        OutputError: a result is damaged, or of another cell.
+    """
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        for each in _lacking(cell, workshop):
+            found.setdefault(stem(each), each)
+    return tuple(found.values())
+
+
+def _lacking(cell: Cell, workshop: Workshop) -> Iterator[Cell]:
+    if read_result(cell, workshop) is None:
+        for need in cell.needs:
+            yield from _lacking(need, workshop)
+        yield cell
+
+
 def _with_needs(cell: Cell) -> Iterator[Cell]:
     for need in cell.needs:
         yield from _with_needs(need)
@@ -151,13 +173,14 @@ def run_cells(cells: Iterable[Cell], workshop: Workshop, at_most: int | None = N
         Interrupted: the monitor said so; what is done is kept, and the same call goes on.
         GsddError: a cell cannot be worked out.
     """
-    wanted = in_order(cells)
+    asked = tuple(cells)
+    total = len(in_order(asked))
     _make_folders(workshop)
-    left, done = _left(wanted, workshop), 0
+    left, done = [*missing(asked, workshop)], 0
     while left and (at_most is None or done < at_most):
         if workshop.monitor.should_stop():
-            raise Interrupted(f"interrupted; {len(left)} of {len(wanted)} cells are left")
-        if _work_one_out(left, len(wanted), workshop):
+            raise Interrupted(f"interrupted; {len(left)} of {total} cells are left")
+        if _work_one_out(left, total, workshop):
             done += 1
         elif at_most is None:
             time.sleep(WAIT_SECONDS)
@@ -173,9 +196,9 @@ def _left(cells: Iterable[Cell], workshop: Workshop) -> list[Cell]:
 
 def _work_one_out(left: Sequence[Cell], total: int, workshop: Workshop) -> bool:
     """Take the first cell that nobody is at and that has what it needs; False where there is none."""
-    missing = set(map(stem, left))
+    absent = set(map(stem, left))
     for cell in left:
-        if missing.isdisjoint(map(stem, cell.needs)) and _claim_and_run(cell, len(left), total, workshop):
+        if absent.isdisjoint(map(stem, cell.needs)) and _claim_and_run(cell, len(left), total, workshop):
             return True
     return False
 

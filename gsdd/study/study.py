@@ -13,7 +13,7 @@ from gsdd.errors import OutputError, RecipeError
 from gsdd.formats.atomic import check_outside
 from gsdd.metrics.registry import Files
 from gsdd.study.blind import table2_cells, write_table2
-from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells
+from gsdd.study.cells import CELLS, Cell, Workshop, in_order, missing, run_cells
 from gsdd.study.comparison import compare_cells, compare_choosing, write_compare
 from gsdd.study.figures import fig7_cells, fig8_cells, write_fig7, write_fig8
 from gsdd.study.frontier import write_rate
@@ -151,26 +151,22 @@ def _worked_out(
 ) -> tuple[tuple[Cell, ...], int]:
     """Work out the cells that choose, then the others; give all, and how many have no result yet."""
     first = experiment.choosing(plan) if experiment.choosing else ()
-    before = len(_missing(first, workshop))
+    before = len(missing(first, workshop))
     waiting = run_cells(first, workshop, at_most) if first else 0
     cells = (*first, *experiment.cells(plan, Results.read(first, workshop)))
     if waiting:
-        return cells, len(_missing(cells, workshop))
+        return cells, len(missing(cells, workshop))
     return cells, run_cells(cells, workshop, None if at_most is None else max(0, at_most - before))
-
-
-def _missing(cells: tuple[Cell, ...], workshop: Workshop) -> list[Cell]:
-    return [cell for cell in in_order(cells) if not workshop.result_file(cell).exists()]
 
 
 def _listed(experiment: str, plan: StudyPlan, workshop: Workshop) -> StudyOutcome:
     found = EXPERIMENTS[experiment]
     first = found.choosing(plan) if found.choosing else ()
     cells = (*first, *found.cells(plan, Results.read(first, workshop)))
-    left = _missing(cells, workshop)
+    left = missing(cells, workshop)
     for cell in left:
         workshop.monitor.note(cell.name)
-    if found.choosing and _missing(first, workshop):
+    if found.choosing and missing(first, workshop):
         workshop.monitor.note(
             "which of AVIF's qualities the test photos judge is known once the first of these are done"
         )

@@ -110,3 +110,19 @@ def test_who_waits_for_another_stops_when_told_to(tmp_path):
 
     with claimed(tmp_path / "claims" / stem(cell)), pytest.raises(Interrupted, match="1 of 1 cells are left"):
         run_cells([cell], workshop(tmp_path, monitor=Heard(lambda asked: asked > 2)))
+
+
+def test_what_only_cells_with_results_need_is_not_made(tmp_path):
+    """Results of trainings that were brought from another machine: their sources are made where another cell asks."""
+    log: list[tuple[str, str]] = []
+    need = NotedCell("need", log)
+    first, second = (NotedCell(name, log, (need,)) for name in ("first", "second"))
+    run_cells([first], workshop(tmp_path / "there"))
+    (tmp_path / "here" / "cells").mkdir(parents=True)
+    brought = workshop(tmp_path / "there").result_file(first)
+    (tmp_path / "here" / "cells" / brought.name).write_bytes(brought.read_bytes())
+    log.clear()
+    assert run_cells([first], workshop(tmp_path / "here")) == 0
+    assert log == []
+    assert run_cells([first, second], workshop(tmp_path / "here")) == 0
+    assert [name for name, _ in log] == ["need", "second"]
