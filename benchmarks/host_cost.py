@@ -27,6 +27,8 @@ CASES = (
     ("realesrgan-x4plus", "paper"),
 )
 CLASSES, REAL = 7, 128
+# A preset that does not match by it itself.
+STUDENT = {"student": "standard"}
 TOLD = ("kernels", "waits", "copies_in", "copies_out", "pageable")
 
 
@@ -48,7 +50,9 @@ def steps(
 
     if not graphs:
         criterion.graphed = arithmetic.graphed = lambda function, *sample: function
-    recipe = Recipe.preset(preset).changed({"precision": "bf16"})
+    recipe = Recipe.preset(STUDENT.get(preset, preset)).changed({"precision": "bf16"})
+    if preset in STUDENT:
+        recipe = recipe.changed({"features.family": "student", "features.student_steps": 3, "matching.bank": 11})
     run = Run(recipe, load_generator(generator_name, device=device))
     count, side = CLASSES * ipc, recipe.crops.hr_size
     images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)

@@ -10,6 +10,7 @@ from torch import Tensor
 from gsdd.data.degradation import to_float
 from gsdd.distill.bank import DistillationSource
 from gsdd.features.student import Student, Views, trajectory
+from gsdd.kernels.upload import uploaded
 from gsdd.parallel.chunks import crops_of
 from gsdd.parallel.one_thread import one_thread
 from gsdd.parallel.rows import taken
@@ -100,7 +101,7 @@ class StudentBank:
         stream = numpy_stream(self._recipe.seed, "views of real crops", number)
         views = Views.draw(len(crops), (crops.shape[-2], crops.shape[-1]), stream)
         for some in torch.arange(len(crops)).split(crops_of(self._device)):
-            hr = views.some(some.tolist()).of(to_float(taken(crops, some).to(self._device)))
+            hr = views.some(some.tolist()).of(to_float(uploaded(taken(crops, some), self._device)))
             yield student.gradient(hr)
 
     def _real_batches(self, number: int) -> Sequence[Tensor]:

@@ -11,6 +11,7 @@ from gsdd.distill.bank import DistillationSource
 from gsdd.distill.moving import Moving
 from gsdd.distill.student_bank import Entry, StudentBank
 from gsdd.features.student import Views
+from gsdd.kernels.upload import uploaded
 from gsdd.parallel.chunks import chunk_indices, crops_of
 from gsdd.parallel.one_thread import one_thread
 from gsdd.parallel.rows import taken
@@ -64,8 +65,8 @@ class StudentObjective:
         distance = entry.distance(mean)
         (slope,) = torch.autograd.grad(distance, mean)
         share = 1 / (self._recipe.matching.draws * count)
-        for part, pair in zip(sums, pairs, strict=True):
-            (share * ((1 - lam) * (part * slope).sum() + lam * pair)).backward()
+        for image, part, pair in zip(images, sums, pairs, strict=True):
+            (share * ((1 - lam) * (part * slope).sum() + lam * pair)).backward(inputs=[image])
         loss = (1 - lam) * distance.detach() + lam * self._sum_of(pairs, chunks) / count
         return loss / self._recipe.matching.draws
 
@@ -82,7 +83,7 @@ class StudentObjective:
         """Sum R over some latents."""
         if not self._recipe.matching.lam:
             return hr.new_zeros(())
-        starts = taken(self._source.starts, torch.tensor(index)).to(hr.device)
+        starts = uploaded(taken(self._source.starts, torch.tensor(index)), hr.device)
         with torch.no_grad():
             wanted = entry.student.error(views.some(index).of(_as_float(starts)))
         return (entry.student.error(hr) - wanted).square().mean(dim=(1, 2, 3)).sum()
@@ -91,10 +92,10 @@ class StudentObjective:
         """Sum the gradients of latents at rest, which do not move; processes share them out."""
         device = entry.real.device
         chunks = [index[:real] for index, real in chunk_indices(resting, crops_of(device))]
-        mine = [
-            entry.student.gradient(views.some(chunks[k].tolist()).of(_as_float(taken(pictures, chunks[k]).to(device))))
-            for k in self._workers.deal(len(chunks))
-        ]
+        mine = []
+        for index in (chunks[k] for k in self._workers.deal(len(chunks))):
+            made = _as_float(uploaded(taken(pictures, index), device))
+            mine.append(entry.student.gradient(views.some(index.tolist()).of(made)))
         return self._sum_of(mine, len(chunks))
 
     def _sum_of(self, mine: Sequence[Tensor], count: int) -> Tensor:

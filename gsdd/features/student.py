@@ -1,6 +1,7 @@
 """A small student as a space to match in: its weights along trainings on real crops, and its gradient there."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from gsdd.data.degradation import SCALE, downscale, low_resolution, to_float
+from gsdd.features.convolution import TwiceDifferentiable
+from gsdd.kernels.upload import uploaded
 from gsdd.networks.initial import Undrawn, initialise
 from gsdd.networks.small import SmallNetwork
 from gsdd.randomness import hashed, numpy_stream
@@ -60,17 +63,27 @@ class Views:
         return Views(tops, lefts, turns, self.side)
 
     def of(self, images: Tensor) -> Tensor:
-        """Cut and turn images `[N, 3, H, W]`; gradient flows to them."""
-        rows = zip(images, self.tops, self.lefts, self.turns, strict=True)
-        return torch.stack([_turned(self._cut(image, top, left), turn) for image, top, left, turn in rows])
+        """Cut and turn images `[N, 3, H, W]` in as many ops for any number of them; gradient flows to them."""
+        rows, columns = self._places(images.device)
+        places = (rows * images.shape[-1] + columns).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+        squares: Tensor = images.flatten(2).gather(2, places).unflatten(2, (self.side, self.side))
+        return squares
 
-    def _cut(self, image: Tensor, top: int, left: int) -> Tensor:
-        return image[:, SCALE * top : SCALE * top + self.side, SCALE * left : SCALE * left + self.side]
+    def _places(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Say from which row and column of its image each pixel comes, int64 `[N, side, side]`."""
+        drawn = uploaded(torch.tensor([self.tops, self.lefts, self.turns]), device)
+        tops, lefts, turns = drawn[:, :, None, None].unbind()
+        along, last = torch.arange(self.side, device=device), self.side - 1
+        is_transposed = (turns & 4) > 0
+        rows, columns = (torch.where(is_transposed, *pair) for pair in _both_ways(along))
+        rows, columns = (torch.where((turns & bit) > 0, last - each, each) for bit, each in ((2, rows), (1, columns)))
+        return rows + SCALE * tops, columns + SCALE * lefts
 
 
-def _turned(square: Tensor, turn: int) -> Tensor:
-    flipped = square.flip([axis for axis, bit in ((-1, 1), (-2, 2)) if turn & bit])
-    return flipped.transpose(-1, -2) if turn & 4 else flipped
+def _both_ways(along: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Give rows and columns of a square, each as they are transposed and as they are not."""
+    down, across = torch.broadcast_tensors(along[:, None], along[None, :])
+    return (across, down), (down, across)
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,8 @@ class Student:
             `[P]`, float32: all weights, one parameter after the other.
         """
         weights = {name: value.clone().requires_grad_(True) for name, value in self.weights.items()}
-        gap = self._gap(weights, hr)
+        with TwiceDifferentiable() if differentiable else nullcontext():
+            gap = self._gap(weights, hr)
         loss = (gap.square() + SMOOTH**2).sqrt().mean(dim=(1, 2, 3)).sum()
         found = torch.autograd.grad(loss, list(weights.values()), create_graph=differentiable)
         return torch.cat([each.flatten() for each in found])
@@ -152,9 +166,9 @@ def trajectory(crops: Tensor, steps: Sequence[int], seed: int, number: int, devi
 
 
 def _batch(crops: Tensor, stream: np.random.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-    chosen = torch.from_numpy(stream.integers(0, len(crops), BATCH))
-    hr = Views.draw(BATCH, (crops.shape[-2], crops.shape[-1]), stream).of(crops[chosen.to(crops.device)])
-    return to_float(hr.to(device)), to_float(low_resolution(hr.cpu(), SCALE).to(device))
+    chosen = crops[uploaded(torch.from_numpy(stream.integers(0, len(crops), BATCH)), crops.device)]
+    hr = Views.draw(BATCH, (crops.shape[-2], crops.shape[-1]), stream).of(uploaded(chosen, device))
+    return to_float(hr), to_float(low_resolution(hr, SCALE))
 
 
 def _begun(seed: int, number: int) -> nn.Module:

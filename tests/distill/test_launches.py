@@ -49,7 +49,8 @@ def of_inversion(photos, latents: int, codec: str = "uint8") -> int:
 
 def of_matching(photos, classes: int, latents: int, features: str) -> int:
     """A step on one draw, all of its bank met, that moves `latents` of each class; as many rest."""
-    recipe = changed(RECIPE, features=features, latent_batch=latents, bank=1, iterations=1000)
+    few = {"student_steps": 1, "checkpoints": 1}
+    recipe = changed(RECIPE, features=features, latent_batch=latents, bank=1, iterations=1000, **few)
     images, count = crops(photos), 2 * latents
     source = DistillationSource(
         tuple(map(str, range(classes))), (count,) * classes, images[:1].expand(classes * count, -1, -1, -1),
@@ -69,13 +70,13 @@ def test_an_inversion_step_asks_for_as_many_whatever_the_chunk_holds(photos, cod
     assert few == all_of_them <= INVERSION[codec]
 
 
-@pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
+@pytest.mark.parametrize("features", ["local-fourier", "resnet18", "student"])
 def test_a_matching_step_asks_for_as_many_whatever_a_chunk_holds(photos, features):
     one, three = (of_matching(photos, 1, latents, features) for latents in (1, 3))
     assert one == three <= MATCHING[features]
 
 
-@pytest.mark.parametrize("features", ["local-fourier", "resnet18"])
+@pytest.mark.parametrize("features", ["local-fourier", "resnet18", "student"])
 def test_classes_cost_a_matching_step_chunks_and_no_more(photos, features):
     """Two chunks instead of one, whatever the classes are: so much a chunk."""
     one, six = (of_matching(photos, classes, 2, features) for classes in (1, 6))
@@ -83,5 +84,5 @@ def test_classes_cost_a_matching_step_chunks_and_no_more(photos, features):
 
 
 INVERSION = {"uint8": 250, "dct": 320}
-MATCHING = {"local-fourier": 310, "resnet18": 380}
-A_CHUNK = {"local-fourier": 260, "resnet18": 320}
+MATCHING = {"local-fourier": 310, "resnet18": 380, "student": 960}
+A_CHUNK = {"local-fourier": 260, "resnet18": 320, "student": 920}

@@ -47,7 +47,7 @@ def long_bytes(ask, source, tmp_path_factory):
 def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path, features, precision, kinds):
     made = set()
     for processes, threads in kinds:
-        target = tmp_path / f"{processes}.gsdd"
+        target = tmp_path / f"{processes}-{threads}.gsdd"
         kind = words(features=features, precision=precision, student_steps=2, checkpoints=2)
         done = ask("compress", source, "-o", target, *WHOLE, *kind, processes=processes, threads=threads)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
@@ -59,7 +59,7 @@ def test_smaller_chunks_give_work_to_more_processes(ask, source, tmp_path):
     """Nine latents are two chunks, of which three processes have no use; in chunks of three each has one."""
     made = set()
     for processes in (1, 3):
-        target = tmp_path / f"{processes}.gsdd"
+        target = tmp_path / f"{processes}-{threads}.gsdd"
         done = ask("compress", source, "-o", target, *WHOLE, *words(chunk=3), processes=processes)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())
@@ -81,7 +81,7 @@ def test_clusters_depend_neither_on_processes_nor_on_threads(ask, source, tmp_pa
         (flat / photo.name).symlink_to(photo)
     made = set()
     for processes, threads in ((1, 1), (2, 2)):
-        target = tmp_path / f"{processes}.gsdd"
+        target = tmp_path / f"{processes}-{threads}.gsdd"
         kind = words(hr_size=32, inversion_steps=1, iterations=1, ipc=2, classes="clusters:3")
         done = ask("compress", flat, "-o", target, *SMALL, *kind, processes=processes, threads=threads)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
