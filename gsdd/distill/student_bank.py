@@ -9,9 +9,8 @@ from torch import Tensor
 
 from gsdd.data.degradation import to_float
 from gsdd.distill.bank import DistillationSource
-from gsdd.features.student import Student, Views, trajectory
+from gsdd.features.student import BATCH, Student, Views, trajectory
 from gsdd.kernels.upload import uploaded
-from gsdd.parallel.chunks import crops_of
 from gsdd.parallel.one_thread import one_thread
 from gsdd.parallel.rows import taken
 from gsdd.randomness import numpy_stream
@@ -19,6 +18,9 @@ from gsdd.recipe import Recipe
 
 # Points of a training lie closer at its beginning, where gradients change most.
 BENT = 1.7
+# Of the mean square of a parameter: numbers that real crops hardly ever move shall not count for more than the others.
+DAMPING = 0.01
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,22 @@ class Entry:
     Attributes:
         student: with its weights.
         real: the mean gradient of real crops, `[P]`.
+        square: the mean square of the gradients of batches of them, `[P]`: what Adam divides by.
     """
 
     student: Student
     real: Tensor
+    square: Tensor
 
     @cached_property
     def _shares(self) -> Tensor:
-        """Weigh each number of a gradient: parameters count alike, each relative to its real gradient."""
-        parts = self.real.split(self.student.sizes)
-        shares = [(1 / (len(parts) * part.square().sum())).expand(len(part)) for part in parts]
-        return torch.cat(shares)
+        """Weigh each number of a gradient as Adam does, in all so that no gradient at all is at distance 1."""
+        parts = self.square.split(self.student.sizes)
+        shares = 1 / torch.cat([part + DAMPING * part.mean() + TINY for part in parts])
+        return shares / (self.real.square() * shares).sum()
 
     def distance(self, gradient: Tensor) -> Tensor:
-        """Give the squared distance to the real gradient relative to its square, the mean over parameters.
+        """Give the squared distance to the real gradient, in steps of Adam, relative to the real one's length.
 
         Args:
             gradient: the mean of synthetic images, `[P]`; gradient flows to it.
@@ -87,22 +91,25 @@ class StudentBank:
             crops, seed = torch.cat(list(self._source.real)), self._recipe.seed
             kept = trajectory(crops, points(self._recipe), seed, training, self._device)
             self._students = {**({} if not self._recipe.matching.bank else self._students), training: kept}
-        student = self._students[training][point]
-        return Entry(student, self._real_gradient(student, number))
+        return self._entry_of(self._students[training][point], number)
 
-    def _real_gradient(self, student: Student, number: int) -> Tensor:
+    def _entry_of(self, student: Student, number: int) -> Entry:
         """Average over real crops; classes count as they do among the latents."""
-        total = torch.zeros((), device=self._device)
+        real, square = torch.zeros(2, sum(student.sizes), device=self._device)
         for crops, count in zip(self._real_batches(number), self._source.counts, strict=True):
-            total = total + sum(self._gradients(student, crops, number)) * count / len(crops)
-        return total / sum(self._source.counts)
+            share = count / sum(self._source.counts)
+            for some, gradient in self._gradients(student, crops, number):
+                real = real + gradient * (share / len(crops))
+                square = square + (gradient / some).square() * (share * some / len(crops))
+        return Entry(student, real, square)
 
-    def _gradients(self, student: Student, crops: Tensor, number: int) -> Iterator[Tensor]:
+    def _gradients(self, student: Student, crops: Tensor, number: int) -> Iterator[tuple[int, Tensor]]:
+        """Sum the gradients of each batch."""
         stream = numpy_stream(self._recipe.seed, "views of real crops", number)
         views = Views.draw(len(crops), (crops.shape[-2], crops.shape[-1]), stream)
-        for some in torch.arange(len(crops)).split(crops_of(self._device)):
+        for some in torch.arange(len(crops)).split(BATCH):
             hr = views.some(some.tolist()).of(to_float(uploaded(taken(crops, some), self._device)))
-            yield student.gradient(hr)
+            yield len(some), student.gradient(hr)
 
     def _real_batches(self, number: int) -> Sequence[Tensor]:
         batches = []

@@ -34,7 +34,7 @@ class StudentObjective:
         workers: the processes that share out the images.
 
     Source: GSDD paper, Eq. 9; gradients in place of features as in Zhao et al., "Dataset Condensation with Gradient
-    Matching", ICLR 2021, with a mean over the whole set and a relative distance.
+    Matching", ICLR 2021, of the whole set at once and at the distance at which Adam sees them.
     """
 
     def __init__(self, source: DistillationSource, bank: StudentBank, recipe: Recipe, workers: Workers) -> None:

@@ -123,14 +123,16 @@ class TestGradient:
 
 class TestBank:
     def test_the_real_gradient_is_the_mean_of_each_class_weighed_by_its_latents(self, photos):
-        job, entry, wanted = source(photos), bank_of(photos)._entry(1), 0.0
+        """And its square that of batches, here of six images: one a class."""
+        job, entry, wanted, square = source(photos), bank_of(photos)._entry(1), 0.0, 0.0
         for name, images, count in zip(job.class_names, job.real, job.counts, strict=True):
             order = numpy_stream(0, f"real batch of {name}", 1).permutation(len(images))[:6]
             views = Views.draw(6, (32, 32), numpy_stream(0, "views of real crops", 1))
             squares = torch.stack([seen(images[k], views, place) for place, k in enumerate(order)])
-            total = sum(entry.student.gradient(to_float(square[None])) for square in squares)
-            wanted = wanted + total / 6 * count / 5
+            mean = sum(entry.student.gradient(to_float(each[None])) for each in squares) / 6
+            wanted, square = wanted + mean * count / 5, square + mean.square() * count / 5
         torch.testing.assert_close(entry.real, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
+        torch.testing.assert_close(entry.square, square, rtol=1e-2, atol=1e-5 * float(square.max()))
 
     def test_every_round_has_all_entries_in_an_order_of_its_own(self, photos):
         bank = bank_of(photos)
@@ -142,13 +144,23 @@ class TestBank:
         bank = bank_of(photos, changed(RECIPE_OF_STUDENT, bank=0))
         assert len({float(bank[number].real.sum()) for number in range(5)}) == 5
 
-    def test_the_distance_is_relative_to_each_parameter(self, photos):
+    def test_the_distance_is_of_adams_steps(self, photos):
+        """Two gradients are as far apart as the steps that Adam makes of them, at its second moment of real batches.
+
+        Of that a hundredth of the parameter's mean is added, where Adam adds an epsilon.
+        """
         entry = bank_of(photos)[0]
-        gradient = torch.randn_like(entry.real)
-        parts = zip(gradient.split(entry.student.sizes), entry.real.split(entry.student.sizes), strict=True)
-        wanted = torch.stack([(ours - real).norm() ** 2 / real.norm() ** 2 for ours, real in parts]).mean()
-        torch.testing.assert_close(entry.distance(gradient), wanted, rtol=1e-4, atol=0)
+        sizes = entry.student.sizes
+        gradient = 1e-3 * torch.randn_like(entry.real)
+
+        def step(of: torch.Tensor) -> torch.Tensor:
+            pairs = zip(of.double().split(sizes), entry.square.double().split(sizes), strict=True)
+            return torch.cat([part / (square + square.mean() / 100).sqrt() for part, square in pairs])
+
+        wanted = (step(gradient) - step(entry.real)).norm() ** 2 / step(entry.real).norm() ** 2
+        torch.testing.assert_close(entry.distance(gradient).double(), wanted, rtol=1e-4, atol=0)
         assert float(entry.distance(entry.real)) == 0
+        assert float(entry.distance(torch.zeros_like(entry.real))) == pytest.approx(1)
 
 
 def written_out(entry: Entry, recipe: Recipe, views: Views, images: list[torch.Tensor], starts: torch.Tensor):
@@ -161,12 +173,8 @@ def written_out(entry: Entry, recipe: Recipe, views: Views, images: list[torch.T
         gradients.append(torch.autograd.grad(loss, list(network.parameters()), create_graph=True))
         wanted = entry.student.error(views.some([number]).of(starts[number : number + 1]))
         pairs.append((entry.student.error(square) - wanted).square().mean())
-    means = [torch.stack(each).mean(dim=0).flatten() for each in zip(*gradients, strict=True)]
-    reals = entry.real.split(entry.student.sizes)
-    distance = torch.stack(
-        [(m - r).square().sum() / r.square().sum() for m, r in zip(means, reals, strict=True)]
-    ).mean()
-    return (1 - lam) * distance + lam * torch.stack(pairs).mean()
+    mean = torch.cat([torch.stack(each).mean(dim=0).flatten() for each in zip(*gradients, strict=True)])
+    return (1 - lam) * entry.distance(mean) + lam * torch.stack(pairs).mean()
 
 
 @pytest.mark.parametrize("batch", [0, 1])

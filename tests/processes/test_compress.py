@@ -59,7 +59,7 @@ def test_smaller_chunks_give_work_to_more_processes(ask, source, tmp_path):
     """Nine latents are two chunks, of which three processes have no use; in chunks of three each has one."""
     made = set()
     for processes in (1, 3):
-        target = tmp_path / f"{processes}-{threads}.gsdd"
+        target = tmp_path / f"{processes}.gsdd"
         done = ask("compress", source, "-o", target, *WHOLE, *words(chunk=3), processes=processes)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())
