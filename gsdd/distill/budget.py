@@ -177,15 +177,16 @@ def meeting(size: Callable[[DctCodec], int], codec: DctCodec, most: int) -> DctC
     return scaled(finest(lambda other: size(scaled(other)), most))
 
 
-def latents_for(target: int, classes: int, hr_size: int) -> int:
+def latents_for(target: int, classes: int, hr_size: int, bpp: float = SERVING_BPP) -> int:
     """Choose how many latents of each class a file of some bytes serves best with.
 
     Args:
         target: bytes of the file.
         classes: how many there are.
         hr_size: side of an HR image in pixels.
+        bpp: bits for each pixel of an HR image.
 
     Returns:
         At least 1.
     """
-    return max(1, round(8 * target / SERVING_BPP / hr_size**2 / classes))
+    return max(1, round(8 * target / bpp / hr_size**2 / classes))

@@ -58,7 +58,7 @@ class Frontier:
         stored = {
             NAMES[method]: baselines(self.plan, self.results, room_of(budget), method)[metric] for method in METHODS
         }
-        return {**stored, **our_rows(self.plan, budget)}
+        return {**stored, **our_rows(self.plan, self.results, budget, metric)}
 
 
 def write_rate(plan: StudyPlan, results: Results) -> StudyReport:
@@ -136,7 +136,7 @@ def _against(frontier: Frontier) -> Table:
         _compared(board, (student, f"{budget:,}", metric), name, ours, frontier.baseline(budget, metric), metric)
         for (student, budget), board in frontier.boards.items()
         for metric in frontier.plan.settings.metrics
-        for name, ours in our_rows(frontier.plan, budget).items()
+        for name, ours in our_rows(frontier.plan, frontier.results, budget, metric).items()
         if board.values(ours, metric)
     ]
     return Table(head, rows, "Ours against herded crops as AVIF of equal bytes, at the quality chosen for the metric")
@@ -172,6 +172,12 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
         + ", ".join(f"{name} {weights_of(plan, name):,} bytes in fp16" for name in settings.generators)
         + "."
     )
+    if len(settings.latent_bpp) > 1:
+        yield (
+            f"Our bytes are shared out among as many latents as {', '.join(map(str, settings.latent_bpp))} bits an HR "
+            "pixel make, whichever serves the metric best; that is found in the same way, by inverted latents of "
+            f"{next(iter(settings.generators))}."
+        )
     yield f"{how_chosen(plan)} Herded crops are those that our latents begin from, and the next ones of the same order."
     yield (
         "Interval: Student's t over pairs of one seed of the student and one draw. Better and worse: the interval "

@@ -1,6 +1,6 @@
 """Real crops as AVIF of some bytes, at the quality that serves each metric best: chosen on held-out training photos."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from gsdd.recipe import StartingCrops
@@ -24,12 +24,32 @@ def judging(plan: StudyPlan) -> StudyPlan:
 def choosing_cells(plan: StudyPlan, rooms: Iterable[Room]) -> tuple[Cell, ...]:
     """List what must be known before qualities are chosen: herded crops at each, by the first student."""
     judge = judging(plan)
+    return tuple(cell for room in rooms for cell in judged(judge, _at_each_quality(judge, room)))
+
+
+def judged(judge: StudyPlan, rows: Iterable[Contender]) -> Iterator[Cell]:
+    """Give the cells by which one of several rows is chosen."""
     settings = judge.settings
-    return tuple(
-        cell_of(judge, row, settings.students[0], settings.draws[0], settings.seeds[0])
-        for room in rooms
-        for row in stored_rows(judge, room, "herding", settings.avif_qualities)
-    )
+    return (cell_of(judge, row, settings.students[0], settings.draws[0], settings.seeds[0]) for row in rows)
+
+
+def chosen(judge: StudyPlan, results: Results, rows: Sequence[Contender]) -> dict[str, int]:
+    """Choose for each metric which of several rows is best; the first where nothing is known yet.
+
+    Args:
+        judge: the plan that choices are made by.
+        results: of its cells.
+        rows: to choose from.
+
+    Returns:
+        The number of a row, by metric.
+    """
+    board = Board(judge, results, judge.settings.students[0], rows)
+    return {metric: rows.index(board.best(rows, metric) or rows[0]) for metric in judge.settings.metrics}
+
+
+def _at_each_quality(judge: StudyPlan, room: Room) -> tuple[Contender, ...]:
+    return stored_rows(judge, room, "herding", judge.settings.avif_qualities)
 
 
 def stored_rows(plan: StudyPlan, room: Room, method: StartingCrops, qualities: Sequence[int]) -> tuple[Contender, ...]:
@@ -42,15 +62,10 @@ def stored_rows(plan: StudyPlan, room: Room, method: StartingCrops, qualities: S
 
 
 def chosen_qualities(plan: StudyPlan, results: Results, room: Room) -> dict[str, int]:
-    """Choose for each metric the quality at which herded crops are best on the held-out photos.
-
-    Where nothing is known yet, it is the first one.
-    """
+    """Choose for each metric the quality at which herded crops are best on the held-out photos."""
     judge = judging(plan)
-    rows = stored_rows(judge, room, "herding", judge.settings.avif_qualities)
-    board = Board(judge, results, judge.settings.students[0], rows)
-    best = {metric: board.best(rows, metric) or rows[0] for metric in judge.settings.metrics}
-    return {metric: judge.settings.avif_qualities[rows.index(row)] for metric, row in best.items()}
+    places = chosen(judge, results, _at_each_quality(judge, room))
+    return {metric: judge.settings.avif_qualities[place] for metric, place in places.items()}
 
 
 def baselines(plan: StudyPlan, results: Results, room: Room, method: StartingCrops) -> dict[str, Contender]:

@@ -9,7 +9,7 @@ from gsdd.generators.load import load_generator
 from gsdd.study.board import Contender, cell_of, contender, full_row
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
-from gsdd.study.quality import METHODS, Room, baselines, choosing_cells
+from gsdd.study.quality import METHODS, Room, baselines, choosing_cells, chosen, judged, judging
 from gsdd.study.sources import Source
 
 FP16 = 2
@@ -21,31 +21,66 @@ def room_of(budget: int) -> Room:
 
 
 def rate_choosing(plan: StudyPlan) -> tuple[Cell, ...]:
-    """List the cells by which the quality of AVIF is chosen at each size."""
-    return choosing_cells(plan, map(room_of, plan.settings.budgets))
+    """List the cells by which the quality of AVIF, and our number of latents, are chosen at each size."""
+    judge, budgets = judging(plan), plan.settings.budgets
+    ours = [cell for budget in budgets for cell in judged(judge, _at_each_count(judge, budget))]
+    return (*choosing_cells(plan, map(room_of, budgets)), *ours)
 
 
-def our_rows(plan: StudyPlan, budget: int) -> dict[str, Contender]:
-    """Give inverted and distilled latents of each generator that the size has, by what the tables call them."""
-    rows = {}
+def counts_of(plan: StudyPlan, budget: int) -> tuple[int, ...]:
+    """List the latents a class that a size may be shared out among."""
+    settings = plan.settings
+    return tuple(dict.fromkeys(latents_for(budget, plan.classes, settings.hr_size, bpp) for bpp in settings.latent_bpp))
+
+
+def _at_each_count(judge: StudyPlan, budget: int) -> tuple[Contender, ...]:
+    """Give inverted latents of the first generator, a row a count."""
+
+    def inverted(ipc: int) -> Callable[[int], Source]:
+        generator = next(iter(judge.settings.generators))
+        return lambda draw: judge.inverted(ipc, draw, generator, _size(budget))
+
+    counts = counts_of(judge, budget)
+    # With one to choose from there is nothing to find out.
+    return tuple(contender(judge, inverted(ipc)) for ipc in counts) if len(counts) > 1 else ()
+
+
+def chosen_counts(plan: StudyPlan, results: Results, budget: int) -> dict[str, int]:
+    """Choose for each metric the latents a class with which inverted latents are best on the held-out photos."""
+    judge = judging(plan)
+    counts, rows = counts_of(judge, budget), _at_each_count(judge, budget)
+    places = chosen(judge, results, rows) if rows else dict.fromkeys(plan.settings.metrics, 0)
+    return {metric: counts[place] for metric, place in places.items()}
+
+
+def our_rows(plan: StudyPlan, results: Results, budget: int, metric: str) -> dict[str, Contender]:
+    """Give inverted and distilled latents of each generator that the size has, by what they are called at any size.
+
+    Args:
+        plan: of the study.
+        results: of the cells that choose.
+        budget: bytes.
+        metric: that the number of latents is chosen for.
+    """
+    ipc, rows = chosen_counts(plan, results, budget)[metric], {}
     for name in plan.settings.generators:
-        if budget not in plan.settings.budgets_of.get(name, plan.settings.budgets):
-            continue
-        for kind, source in _of_generator(plan, name, budget).items():
-            label = f"{kind}, {name}"
-            rows[label] = replace(contender(plan, source, ours=True), label=label)
+        if budget in plan.settings.budgets_of.get(name, plan.settings.budgets):
+            for kind, source in _of_generator(plan, name, budget, ipc).items():
+                label = f"{ipc * plan.classes} latents, {kind}, {name}"
+                rows[f"{kind}, {name}"] = replace(contender(plan, source, ours=True), label=label)
     return rows
 
 
-def _of_generator(plan: StudyPlan, generator: str, budget: int) -> dict[str, Callable[[int], Source]]:
-    ipc = latents_for(budget, plan.classes, plan.settings.hr_size)
-    size = {"storage.target": f"{budget}B"}
-
+def _of_generator(plan: StudyPlan, generator: str, budget: int, ipc: int) -> dict[str, Callable[[int], Source]]:
     def distilled(family: str) -> Callable[[int], Source]:
-        return lambda draw: plan.distilled(ipc, draw, generator, {"features.family": family, **size})
+        return lambda draw: plan.distilled(ipc, draw, generator, {"features.family": family, **_size(budget)})
 
     rows = {f"distilled by {family}": distilled(family) for family in plan.settings.families}
-    return {"inverted": lambda draw: plan.inverted(ipc, draw, generator, size), **rows}
+    return {"inverted": lambda draw: plan.inverted(ipc, draw, generator, _size(budget)), **rows}
+
+
+def _size(budget: int) -> dict[str, str]:
+    return {"storage.target": f"{budget}B"}
 
 
 @cache
@@ -59,9 +94,10 @@ def weights_of(plan: StudyPlan, generator: str) -> int:
 
 
 def rows_of(plan: StudyPlan, results: Results, budget: int) -> tuple[Contender, ...]:
-    """List what is compared at a size: all crops, AVIF at the qualities chosen, and ours."""
+    """List what is compared at a size: all crops, AVIF and ours, each as it was chosen for each metric."""
     stored = [row for method in METHODS for row in baselines(plan, results, room_of(budget), method).values()]
-    return (full_row(plan), *{row.label: row for row in stored}.values(), *our_rows(plan, budget).values())
+    ours = [row for metric in plan.settings.metrics for row in our_rows(plan, results, budget, metric).values()]
+    return (full_row(plan), *{row.label: row for row in (*stored, *ours)}.values())
 
 
 def parts(plan: StudyPlan) -> Mapping[tuple[str, int], StudyPlan]:

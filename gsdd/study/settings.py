@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import Annotated, Literal
 
 from gsdd.configuration import About, configuration
+from gsdd.distill.budget import SERVING_BPP
 from gsdd.errors import RecipeError
 from gsdd.metrics.registry import find_metrics
 from gsdd.recipe import Recipe
@@ -18,6 +19,10 @@ COMPACT = "realesr-animevideov3"
 # What cells set themselves, in the recipe of the distillations and of the trainings.
 OF_CELLS = (
     "crops.classes", "crops.hr_size", "crops.ipc", "generator", "seed", "matching.lam", "student", "size", "scale",
+)  # fmt: skip
+
+NOT_EMPTY = (
+    "generators", "students", "ipc", "shown_ipc", "lams", "draws", "seeds", "families", "budgets", "latent_bpp",
 )  # fmt: skip
 
 
@@ -63,6 +68,9 @@ class StudySettings:
     ] = BASELINES
     coreset: Annotated[Method, About("The method of that baseline.")] = "herding"
     avif_qualities: Annotated[tuple[int, ...], About("That AVIF may choose from, 0 to 100.")] = (40, 60, 80)
+    latent_bpp: Annotated[
+        tuple[float, ...], About("Of the rate curve: bits an HR pixel that our number of latents may be chosen for.")
+    ] = (SERVING_BPP,)
     full: Annotated[
         Literal["crops", "photos"], About("What full data are: all tiles of the photos, or whole photos.")
     ] = "crops"
@@ -83,7 +91,18 @@ class StudySettings:
 
     def check(self) -> None:
         """Refuse what makes no study, before any cell is worked out."""
-        for name in ("generators", "students", "ipc", "shown_ipc", "lams", "draws", "seeds", "families", "budgets"):
+        for name in (
+            "generators",
+            "students",
+            "ipc",
+            "shown_ipc",
+            "lams",
+            "draws",
+            "seeds",
+            "families",
+            "budgets",
+            "latent_bpp",
+        ):
             if not getattr(self, name):
                 raise RecipeError(f"`StudySettings.{name}`: got none, wanted at least one")
         if wrong := [quality for quality in self.avif_qualities if not 0 <= quality <= 100]:
@@ -91,6 +110,8 @@ class StudySettings:
         for name, known in self._parts_of_rate.items():
             if strange := sorted({*getattr(self, name)} - known):
                 raise RecipeError(f"`StudySettings.{name}`: got {strange}, wanted some of {sorted(known)}")
+        if wrong_bpp := [bpp for bpp in self.latent_bpp if bpp <= 0]:
+            raise RecipeError(f"`StudySettings.latent_bpp`: got {wrong_bpp}, wanted numbers above 0")
         for name in ("distillation", "training"):
             if given := sorted({*getattr(self, name)} & {*OF_CELLS}):
                 raise RecipeError(f"`StudySettings.{name}`: got {given}, which the study sets itself; leave them out")
