@@ -128,9 +128,13 @@ class Matching:
     """How latents are moved by distribution matching (Eq. 7-9)."""
 
     iterations: Annotated[int, About("Steps of matching; 0 leaves the inverted latents as they are.", 0)] = 1000
-    lr: Annotated[float, About("Learning rate of Adam for one draw a step; more draws scale it and the betas.", 0)] = (
-        0.001
-    )
+    lr: Annotated[
+        float,
+        About(
+            "Learning rate of Adam for one draw a step; more scale it and the betas, family student takes 4 times it.",
+            0,
+        ),
+    ] = 0.001
     schedule: Annotated[Schedule, About("Of lr: down to a twentieth over the last two thirds, or constant.")] = "decay"
     lam: Annotated[float, About("lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)] = 0.1
     real_batch: Annotated[int, About("Real crops a class and step.", 1)] = 64
@@ -159,6 +163,7 @@ class Features:
         int, About("Of family student: weights that are kept of each training on real crops.", 1)
     ] = 11
     student_steps: Annotated[int, About("Of family student: steps of such a training.", 0)] = 900
+    gain: Annotated[float, About("Of student: times the real gradient that the set's shall be.", 0.01)] = 2.0
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
 
@@ -341,7 +346,9 @@ SINCE: Mapping[str, str] = {
     "drop_duplicates": "crops.drop_duplicates", "scores": "crops.scores", "keep_above": "crops.keep_above"
 }  # fmt: skip
 # Those of one family of features alone.
-OF_STUDENT: Mapping[str, str] = {"checkpoints": "features.checkpoints", "student_steps": "features.student_steps"}
+OF_STUDENT: Mapping[str, str] = {
+    "checkpoints": "features.checkpoints", "student_steps": "features.student_steps", "gain": "features.gain",
+}  # fmt: skip
 
 
 def to_record(recipe: Recipe) -> dict[str, Any]:

@@ -29,12 +29,13 @@ class Entry:
 
     Attributes:
         student: with its weights.
-        real: the mean gradient of real crops, `[P]`.
+        wanted: the mean gradient of real crops, `[P]`, times `features.gain`: the stronger the gradient of a set is
+            beside the noise of its batches, the quicker Adam learns from it.
         square: the mean square of the gradients of batches of them, `[P]`: what Adam divides by.
     """
 
     student: Student
-    real: Tensor
+    wanted: Tensor
     square: Tensor
 
     @cached_property
@@ -42,15 +43,15 @@ class Entry:
         """Weigh each number of a gradient as Adam does, in all so that no gradient at all is at distance 1."""
         parts = self.square.split(self.student.sizes)
         shares = 1 / torch.cat([part + DAMPING * part.mean() + TINY for part in parts])
-        return shares / (self.real.square() * shares).sum()
+        return shares / (self.wanted.square() * shares).sum()
 
     def distance(self, gradient: Tensor) -> Tensor:
-        """Give the squared distance to the real gradient, in steps of Adam, relative to the real one's length.
+        """Give the squared distance to the wanted gradient, in steps of Adam, relative to its length.
 
         Args:
             gradient: the mean of synthetic images, `[P]`; gradient flows to it.
         """
-        return ((gradient - self.real).square() * self._shares).sum()
+        return ((gradient - self.wanted).square() * self._shares).sum()
 
 
 class StudentBank:
@@ -101,7 +102,7 @@ class StudentBank:
             for some, gradient in self._gradients(student, crops, number):
                 real = real + gradient * (share / len(crops))
                 square = square + (gradient / some).square() * (share * some / len(crops))
-        return Entry(student, real, square)
+        return Entry(student, self._recipe.features.gain * real, square)
 
     def _gradients(self, student: Student, crops: Tensor, number: int) -> Iterator[tuple[int, Tensor]]:
         """Sum the gradients of each batch."""

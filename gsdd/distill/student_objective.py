@@ -90,7 +90,7 @@ class StudentObjective:
 
     def _gradient_of(self, entry: Entry, views: Views, pictures: Images, resting: Tensor) -> Tensor:
         """Sum the gradients of latents at rest, which do not move; processes share them out."""
-        device = entry.real.device
+        device = entry.wanted.device
         chunks = [index[:real] for index, real in chunk_indices(resting, crops_of(device))]
         mine = []
         for index in (chunks[k] for k in self._workers.deal(len(chunks))):

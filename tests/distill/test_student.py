@@ -131,7 +131,7 @@ class TestBank:
             squares = torch.stack([seen(images[k], views, place) for place, k in enumerate(order)])
             mean = sum(entry.student.gradient(to_float(each[None])) for each in squares) / 6
             wanted, square = wanted + mean * count / 5, square + mean.square() * count / 5
-        torch.testing.assert_close(entry.real, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
+        torch.testing.assert_close(entry.wanted, 2 * wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
         torch.testing.assert_close(entry.square, square, rtol=1e-2, atol=1e-5 * float(square.max()))
 
     def test_every_round_has_all_entries_in_an_order_of_its_own(self, photos):
@@ -142,7 +142,7 @@ class TestBank:
 
     def test_without_a_size_each_draw_is_new(self, photos):
         bank = bank_of(photos, changed(RECIPE_OF_STUDENT, bank=0))
-        assert len({float(bank[number].real.sum()) for number in range(5)}) == 5
+        assert len({float(bank[number].wanted.sum()) for number in range(5)}) == 5
 
     def test_the_distance_is_of_adams_steps(self, photos):
         """Two gradients are as far apart as the steps that Adam makes of them, at its second moment of real batches.
@@ -151,16 +151,16 @@ class TestBank:
         """
         entry = bank_of(photos)[0]
         sizes = entry.student.sizes
-        gradient = 1e-3 * torch.randn_like(entry.real)
+        gradient = 1e-3 * torch.randn_like(entry.wanted)
 
         def step(of: torch.Tensor) -> torch.Tensor:
             pairs = zip(of.double().split(sizes), entry.square.double().split(sizes), strict=True)
             return torch.cat([part / (square + square.mean() / 100).sqrt() for part, square in pairs])
 
-        wanted = (step(gradient) - step(entry.real)).norm() ** 2 / step(entry.real).norm() ** 2
+        wanted = (step(gradient) - step(entry.wanted)).norm() ** 2 / step(entry.wanted).norm() ** 2
         torch.testing.assert_close(entry.distance(gradient).double(), wanted, rtol=1e-4, atol=0)
-        assert float(entry.distance(entry.real)) == 0
-        assert float(entry.distance(torch.zeros_like(entry.real))) == pytest.approx(1)
+        assert float(entry.distance(entry.wanted)) == 0
+        assert float(entry.distance(torch.zeros_like(entry.wanted))) == pytest.approx(1)
 
 
 def written_out(entry: Entry, recipe: Recipe, views: Views, images: list[torch.Tensor], starts: torch.Tensor):
