@@ -9,7 +9,15 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
-SHOWN = ("*.md", "LICENSE", "docs/**/*", "examples/**/*", "formats/*.md", "formats/DICTIONARY.txt", "kernels/*/README.md")
+SHOWN = (
+    "*.md",
+    "LICENSE",
+    "docs/**/*",
+    "examples/**/*",
+    "formats/*.md",
+    "formats/DICTIONARY.txt",
+    "kernels/*/README.md",
+)
 HIDDEN = (".ipynb_checkpoints", "__pycache__")
 
 
