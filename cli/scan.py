@@ -27,7 +27,7 @@ MOST_NAMED = 10
 @click.option("--seed", default=0, help="Seed of clusters.")
 @printing
 def scan(source: Path, seed: int, printer: Printer, **options: Any) -> None:  # noqa: ANN401
-    """Say what SOURCE holds and what compress would make of it: classes, sizes, formats, duplicates, blocky JPEGs.
+    """Show what SOURCE holds and what compress would make of it: classes, sizes, formats, duplicates, blocky JPEGs.
 
     \b
     Example:

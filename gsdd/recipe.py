@@ -73,27 +73,27 @@ def positive(text: str, what: str) -> int:
 
 @configuration
 class Crops:
-    """Which real crops latents begin from, and which they are matched with."""
+    """Which real crops latents start from, and which they are matched with."""
 
     ipc: Annotated[
         int | Mapping[str, int] | None,
-        About("Latents a class: 100, or sky=50,*=20; unset 20, or as many as serve storage.target.", 1, read=parse_ipc),
+        About("Latents per class: 100, or sky=50,*=20; unset: 20, or what suits storage.target.", 1, read=parse_ipc),
     ] = None
     hr_size: Annotated[
         int, About("Side of an HR crop in pixels; a multiple of the generator's scale.", LEAST_HR_SIZE)
     ] = 128
     method: Annotated[
         StartingCrops,
-        About("Crops that latents begin from: random, or herding, whose mean of features is their class's."),
+        About("Choice of the crops that latents start from: random, or herding on features of the class."),
     ] = "herding"
-    real: Annotated[int, About("Real crops a class that are kept in memory to match with.", 1)] = 256
+    real: Annotated[int, About("Real crops per class that are kept in memory for matching.", 1)] = 256
     classes: Annotated[
-        str, About("Of photos: folders, none (all are one), clusters:K of those that look alike, or auto.")
+        str, About("Classes: folders, none (one class), clusters:K (K groups of similar photos), or auto.")
     ] = "auto"
     scores: Annotated[str, About("Path of a CSV file with a quality score for each photo.")] = ""
     keep_above: Annotated[float | None, About("Drop photos whose score is not above this.")] = None
-    drop_duplicates: Annotated[bool, About("Drop photos that look like another one, of any class.")] = False
-    on_bad_image: Annotated[OnBadImage, About("Name unusable photos and skip them, or fail at the first.")] = "skip"
+    drop_duplicates: Annotated[bool, About("Drop photos that look like another one, in any class.")] = False
+    on_bad_image: Annotated[OnBadImage, About("Skip unusable photos and name them, or fail at the first.")] = "skip"
 
     def check(self) -> None:
         """Refuse values that do not go together."""
@@ -118,8 +118,8 @@ class Inversion:
     start: Annotated[Start, About("Where z starts: the down-sampled crop, or noise around grey.")] = "downscale"
     steps: Annotated[int, About("Adam steps for each latent; 0 skips the inversion.", 0)] = 200
     lr: Annotated[float, About("Learning rate of Adam.", 0)] = 0.01
-    feature_weight: Annotated[float, About("Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)] = 0.01
-    rate: Annotated[float, About("Weight of a latent's bits beside its image, with codec dct.", 0)] = 0.1
+    feature_weight: Annotated[float, About("Weight of D_f (Eq. 4) relative to D_p; 0 uses pixels only.", 0)] = 0.01
+    rate: Annotated[float, About("Weight of a latent's bits in the loss, with codec dct.", 0)] = 0.1
 
 
 @configuration
@@ -127,20 +127,25 @@ class Matching:
     """How latents are moved by distribution matching (Eq. 7-9)."""
 
     iterations: Annotated[int, About("Steps of matching; 0 leaves the inverted latents as they are.", 0)] = 1000
-    lr: Annotated[float, About("Learning rate of Adam for one draw a step; more draws scale it and the betas.", 0)] = (
-        0.001
-    )
-    schedule: Annotated[Schedule, About("Of lr: down to a twentieth over the last two thirds, or constant.")] = "decay"
+    lr: Annotated[
+        float, About("Learning rate of Adam for one draw per step; more draws scale it and the betas.", 0)
+    ] = 0.001
+    schedule: Annotated[
+        Schedule, About("Schedule of lr: decay to a twentieth over the last two thirds, or constant.")
+    ] = "decay"
     lam: Annotated[float, About("lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)] = 0.1
-    real_batch: Annotated[int, About("Real crops a class and step.", 1)] = 64
-    draws: Annotated[int, About("Draws of (theta, omega) a step; G runs once for all of them.", 1)] = 1
-    bank: Annotated[int, About("Draws that are made once and taken in turn; 0 makes each a new one.", 0)] = 64
-    latent_batch: Annotated[int, About("Latents a class that one step updates; 0 updates all.", 0)] = 8
+    real_batch: Annotated[int, About("Real crops per class and step.", 1)] = 64
+    draws: Annotated[int, About("Draws of (theta, omega) per step; G runs once for all of them.", 1)] = 1
+    bank: Annotated[int, About("Draws that are made once and reused in turn; 0 makes a new one each time.", 0)] = 64
+    latent_batch: Annotated[int, About("Latents per class that one step updates; 0 updates all.", 0)] = 8
     class_mean: Annotated[
-        ClassMean, About("L_dis takes the whole class, by last images, or only the latents being updated.")
+        ClassMean,
+        About(
+            "Class mean in L_dis: of the whole class (others by their last images), or of the latents being updated."
+        ),
     ] = "whole"
     finish: Annotated[
-        float, About("Share of the steps, at the end, that see latents as they will be stored.", 0, 1)
+        float, About("Share of the steps, at the end, that use latents as they will be stored.", 0, 1)
     ] = 0.1
 
 
@@ -150,7 +155,7 @@ class Features:
 
     family: Annotated[Family, About("Random local Fourier features, or the paper's ResNet18.")] = "local-fourier"
     filters: Annotated[int, About("Number of features D of local-fourier.", 1)] = 512
-    layers: Annotated[str, About("Layers of resnet18 that are pooled, with commas.")] = "layer1,layer2"
+    layers: Annotated[str, About("Layers of resnet18 that are pooled, separated by commas.")] = "layer1,layer2"
     weights: Annotated[str, About("Path of pre-trained resnet18 weights; empty draws theta anew each step.")] = ""
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
@@ -162,22 +167,22 @@ class Augmentation:
     strategies: Annotated[str, About("Strategies of DSA, joined by _; empty switches DSA off.")] = (
         "color_crop_cutout_flip_scale_rotate"
     )
-    mode: Annotated[Mode, About("One strategy a class and step, or all of them in order.")] = "single"
+    mode: Annotated[Mode, About("One strategy per class and step, or all of them in order.")] = "single"
 
 
 @configuration
 class Storage:
     """How the latents are stored."""
 
-    codec: Annotated[Codec | None, About("How latents are stored; unset uint8, or dct with a target.")] = None
+    codec: Annotated[Codec | None, About("How latents are stored; unset: uint8, or dct with a target.")] = None
     step: Annotated[
-        float, About("Quantisation step of codec dct, in units of z: latents are off by about a third of it.", *STEPS)
+        float, About("Quantisation step of codec dct, in units of z; latents differ by about a third of it.", *STEPS)
     ] = DEFAULT_STEP
     target: Annotated[
-        str, About("Size of the file, such as 200KB, 1.5MiB or 0.4bpp (bits for each HR pixel); codec dct meets it.")
+        str, About("Target size of the file, such as 200KB, 1.5MiB or 0.4bpp (bits per HR pixel), for codec dct.")
     ] = ""
     container: Annotated[
-        ContainerName | None, About("Layout of the bytes; unset deflated with a target, else safetensors.")
+        ContainerName | None, About("Container of the file; unset: deflated with a target, else safetensors.")
     ] = None
     licence: Annotated[str, About("Licence of the photos, kept in the file.")] = "unknown"
 
@@ -186,7 +191,7 @@ class Storage:
         if self.target and self.codec_name != "dct":
             raise RecipeError(f"`Storage.codec`: got {self.codec!r} with a target, which only 'dct' meets")
         if self.target and self.step != DEFAULT_STEP:
-            raise RecipeError("`Storage.step`: got it with a target, which chooses the steps itself; give one")
+            raise RecipeError("`Storage.step`: got a step and a target, which chooses its own steps; give only one")
         if self.target:
             parse_target(self.target)
         if not self.licence.isprintable():
@@ -212,11 +217,9 @@ class Recipe:
     seed: Annotated[int, About("Seed of every random draw.")] = 0
     precision: Annotated[
         Precision,
-        About("Of the optimisation: auto is bf16 where the device is quick at it; the last tenth is always fp32."),
+        About("Precision of the optimisation: auto uses bf16 where it is fast; the last tenth is always fp32."),
     ] = "auto"
-    chunk: Annotated[
-        int, About("Latents that go through G together, at most; 0 takes as many as suit the device.", 0)
-    ] = 0
+    chunk: Annotated[int, About("Maximum number of latents in one pass of G; 0 chooses it for the device.", 0)] = 0
     crops: Crops = Crops()
     inversion: Inversion = Inversion()
     matching: Matching = Matching()

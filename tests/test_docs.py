@@ -63,10 +63,10 @@ def build(root: Path, target: Path) -> subprocess.CompletedProcess:
 def read(words: list[str], group: click.Command = cli) -> None:
     """Parse a command line as click does, but look at no file."""
     context = click.Context(group)
-    if isinstance(group, click.Group) and words and not words[0].startswith("-"):
+    while isinstance(group, click.Group) and words and not words[0].startswith("-"):
         command = group.get_command(context, words[0])
         assert command is not None, words
-        return read(words[1:], command)
+        group, words = command, words[1:]
     values, _, _ = group.make_parser(context).parse_args(list(words))
     for option in group.params:
         if isinstance(option, click.Option) and isinstance(option.type, click.Choice) and option.name in values:

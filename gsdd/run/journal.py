@@ -146,7 +146,7 @@ class Journal:
         if self._workers.agree(stopped or time.monotonic() - self._written >= self._seconds):
             self._write(Checkpoint(self._identity, _finite(state()), curves=self.curves.to_json()))
         if stopped:
-            raise Interrupted(f"interrupted; where it stands is kept in {self.path}")
+            raise Interrupted(f"interrupted; the state is saved in {self.path}")
 
     def _write(self, checkpoint: Checkpoint) -> None:
         previous = self._previous if self._newest_is_sound else None

@@ -93,7 +93,7 @@ def test_a_signal_is_one_checkpoint_which_more_processes_continue(ask, source, t
     signals = [[rank, number] for rank in (0, 1) for number in as_from_torchrun]
     stopped = ask("compress", source, "-o", target, *LONG, processes=2, after=str(checkpoint), signals=signals)
     assert stopped["codes"] == [130, 130], stopped["text"]
-    assert stopped["text"].count("interrupted; where it stands is kept in") == 1
+    assert stopped["text"].count("interrupted; the state is saved in") == 1
     # Two chunks are under way; the third joins them from its start.
     assert len(read(checkpoint).state.adam.steps) == 2
     done = ask("compress", source, "-o", target, *LONG, processes=3)

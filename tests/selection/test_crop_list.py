@@ -64,8 +64,8 @@ def test_a_list_that_a_spreadsheet_saved_is_read_too(file):
         (HEAD + "a,b,0,0,\u0663\n", "line 2: size is"),
         (HEAD + "a,b,0,0,0\n", "line 2: size is 0"),
         (HEAD + f"a,b,{'9' * 5000},0,64\n", "line 2: left is"),
-        (HEAD + 'a,"b,0,0,64\n', "line 2 is no CSV"),
-        (HEAD + f"a,{'b' * 200_000},0,0,64\n", "line 2 is no CSV"),
+        (HEAD + 'a,"b,0,0,64\n', "line 2 is not CSV"),
+        (HEAD + f"a,{'b' * 200_000},0,0,64\n", "line 2 is not CSV"),
     ],
 )
 def test_what_is_no_list_is_refused_with_its_line(file, text, told):
