@@ -211,7 +211,7 @@ class Storage:
 
 @configuration
 class Recipe:
-    """The choices of a run. The paper's own values where it gives them; docs/method.md justifies the rest."""
+    """All settings of a run. Values that the paper gives are the paper's; docs/method.md justifies the others."""
 
     generator: Annotated[str, About("Name or path of G; see gsdd generators.")] = DEFAULT_GENERATOR
     seed: Annotated[int, About("Seed of every random draw.")] = 0
@@ -255,7 +255,7 @@ class Recipe:
     def changed(self, values: Mapping[str, Any]) -> Self:
         """Change some values, named by path, such as {"matching.lr": 0.002}.
 
-        A target implies the number of latents that serves it, unless that is given.
+        A target sets the number of latents too, unless that is given.
 
         Raises:
             RecipeError: an unknown path, or a value that is not sound.
@@ -264,7 +264,7 @@ class Recipe:
         return with_settings(self, {**implied, **values})
 
     def target_bytes(self, latents: int) -> int | None:
-        """Compute the size that the file is to have; None where it may have any.
+        """Compute the target size of the file in bytes; None without a target.
 
         Args:
             latents: of the file.

@@ -74,7 +74,7 @@ def contact_sheet(
 
     Raises:
         FormatError: the file is damaged.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         OutputError: the output exists, is not named .png, or cannot be written.
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.

@@ -18,7 +18,7 @@ DegradationName = Literal["bicubic", "realesrgan"]
 
 @configuration
 class TrainingRecipe:
-    """The choices of a training: a stage with L1, and where `gan_iterations` is not 0 one with L1 + perceptual + GAN.
+    """All settings of a training: a stage with L1, then `gan_iterations` steps with L1 + perceptual + GAN.
 
     Source of the second stage and its values: Wang et al., "Real-ESRGAN", ICCV workshops 2021; of their options,
         xinntao/Real-ESRGAN@0011624, options/train_realesrgan_x4plus.yml.
@@ -56,7 +56,7 @@ class TrainingRecipe:
     seed: Annotated[int, About("Seed of every random draw.")] = 0
 
     def check(self) -> None:
-        """Refuse values that make no training."""
+        """Refuse values that cannot be trained with."""
         check_scale_of(find_student(self.student), check_scale(self.scale))
         if self.crop % self.scale:
             raise RecipeError(f"`TrainingRecipe.crop`: got {self.crop}, wanted a multiple of {self.scale}")

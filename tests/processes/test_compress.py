@@ -22,7 +22,7 @@ WHOLE = [*SMALL, *words(hr_size=112, inversion_steps=1, iterations=1, ipc="anima
 LONG = [*SMALL, *words(hr_size=32, inversion_steps=10, iterations=0, ipc=8)]
 LOST = re.compile(
     r"gsdd: rank (\d) of (\d): another process of the run is gone or does not answer \(.*\); "
-    r"the same command, with any number of processes, goes on from the checkpoint"
+    r"the same command, with any number of processes, continues from the checkpoint"
 )
 
 

@@ -78,7 +78,7 @@ def test_what_is_no_list_is_refused_with_its_line(file, text, told):
 
 def test_bytes_that_are_no_text_and_files_that_are_not_there_are_refused(file, tmp_path):
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(SourceError, match="no UTF-8 text"):
+    with pytest.raises(SourceError, match="not UTF-8 text"):
         read_list(file)
     with pytest.raises(SourceError, match=r"gone\.csv: cannot be read"):
         read_list(tmp_path / "gone.csv")
