@@ -18,6 +18,7 @@ Start = Literal["downscale", "noise"]
 Schedule = Literal["decay", "constant"]
 ClassMean = Literal["whole", "moving"]
 Family = Literal["local-fourier", "resnet18"]
+Space = Literal["local-fourier", "resnet18", "student"]
 Mode = Literal["single", "multiple"]
 Codec = Literal["uint8", "fp16", "fp32", "dct"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -153,10 +154,16 @@ class Matching:
 class Features:
     """psi, the feature extractor."""
 
-    family: Annotated[Family, About("Random local Fourier features, or the paper's ResNet18.")] = "local-fourier"
+    family: Annotated[
+        Space, About("Random local Fourier features, the paper's ResNet18, or the gradient of a student.")
+    ] = "local-fourier"
     filters: Annotated[int, About("Number of features D of local-fourier.", 1)] = 512
     layers: Annotated[str, About("Layers of resnet18 that are pooled, separated by commas.")] = "layer1,layer2"
     weights: Annotated[str, About("Path of pre-trained resnet18 weights; empty draws theta anew each step.")] = ""
+    checkpoints: Annotated[
+        int, About("Of family student: weights that are kept of each training on real crops.", 1)
+    ] = 11
+    student_steps: Annotated[int, About("Of family student: steps of such a training.", 0)] = 900
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
 
@@ -336,6 +343,8 @@ FLAT: Mapping[str, str] = {
 SINCE: Mapping[str, str] = {
     "drop_duplicates": "crops.drop_duplicates", "scores": "crops.scores", "keep_above": "crops.keep_above"
 }  # fmt: skip
+# Those of one family of features alone.
+OF_STUDENT: Mapping[str, str] = {"checkpoints": "features.checkpoints", "student_steps": "features.student_steps"}
 
 
 def to_record(recipe: Recipe) -> dict[str, Any]:
@@ -347,6 +356,8 @@ def to_record(recipe: Recipe) -> dict[str, Any]:
     size, is_bpp = parse_target(recipe.storage.target) if recipe.storage.target else (0.0, True)
     target = {"target_size": "" if is_bpp else recipe.storage.target, "target_bpp": size if is_bpp else 0.0}
     record = {name: values[path] for name, path in FLAT.items()} | target | {"codec": recipe.storage.codec_name}
+    if recipe.features.family == "student":
+        record |= {name: values[path] for name, path in OF_STUDENT.items()}
     if not recipe.chunk:
         del record["chunk"]  # earlier versions, which do not know it, read the file
     return record | {name: values[path] for name, path in SINCE.items() if values[path] not in (None, "", False)}
@@ -372,7 +383,7 @@ def from_record(record: Mapping[str, Any]) -> Recipe:
 
 
 def _of_record(record: Mapping[str, Any]) -> Recipe:
-    known = {*FLAT, *SINCE, "classes", "classes_why", "target_size", "target_bpp", "reduction"}
+    known = {*FLAT, *SINCE, *OF_STUDENT, "classes", "classes_why", "target_size", "target_bpp", "reduction"}
     if unknown := sorted(set(record) - known):
         raise RecipeError(f"recipe: the file has {unknown}, which this gsdd does not know; get a newer gsdd")
     target = record.get("target_size") or (f"{record['target_bpp']}bpp" if record.get("target_bpp") else "")
@@ -380,7 +391,7 @@ def _of_record(record: Mapping[str, Any]) -> Recipe:
     values = {
         FLAT[name]: value for name, value in record.items() if name in FLAT and not (target and name == "codec_step")
     }
-    since = {path: record[name] for name, path in SINCE.items() if name in record}
+    since = {path: record[name] for name, path in {**SINCE, **OF_STUDENT}.items() if name in record}
     return Recipe().changed(
         {**values, **since, "crops.classes": record.get("classes", "folders"), "storage.target": target}
     )

@@ -2,14 +2,14 @@
 
 from dataclasses import fields
 
-from gsdd.recipe import FLAT, SINCE, Recipe
+from gsdd.recipe import FLAT, OF_STUDENT, SINCE, Recipe
 from gsdd.run.compress import CompressReport, compress
 from gsdd.run.execution import Execution
 
 PATHS = {
     **FLAT, "ipc": "crops.ipc", "target": "storage.target", "container": "storage.container",
     "licence": "storage.licence", "generator": "generator", "on_bad_image": "crops.on_bad_image",
-    **SINCE, "classes": "crops.classes",
+    **SINCE, **OF_STUDENT, "classes": "crops.classes",
 }  # fmt: skip
 # Runs of about a second.
 SMALL = {

@@ -8,6 +8,8 @@ from gsdd.distill.generator_pass import GeneratorPass, kept_graphs
 from gsdd.distill.objective import Objective
 from gsdd.distill.run import Run
 from gsdd.distill.spaces import Spaces
+from gsdd.distill.student_bank import StudentBank
+from gsdd.distill.student_objective import StudentObjective
 from gsdd.generators.frozen import Network, graph_bytes
 from gsdd.parallel.graphs import graphed
 
@@ -36,9 +38,16 @@ class Arithmetic:
         self.network: Network = graphed(form, latents.requires_grad_(True))
         self._is_recorded = self.network is not form
         self.kept = kept_graphs(graph_bytes(form, latents), generator.device)
-        self.objective = Objective(source, Bank(source, spaces, recipe, bf16), recipe, run.workers)
+        self.objective = _objective(source, spaces, run, bf16)
 
     def images_of(self, latents: list[Tensor]) -> GeneratorPass:
         """Send the chunks of a step through G; of a recording's graphs, one can be kept and it holds for one chunk."""
         kept = int(len(latents) == 1) if self._is_recorded else self.kept
         return GeneratorPass(self.network, latents, kept, self._is_recorded)
+
+
+def _objective(source: DistillationSource, spaces: Spaces, run: Run, bf16: bool) -> Objective | StudentObjective:
+    if run.recipe.features.family == "student":
+        bank = StudentBank(source, run.recipe, run.generator.device)
+        return StudentObjective(source, bank, run.recipe, run.workers)
+    return Objective(source, Bank(source, spaces, run.recipe, bf16), run.recipe, run.workers)

@@ -47,6 +47,15 @@ class Moving:
             first += count
         return cls(torch.cat(picked), tuple(map(len, picked)), chunk)
 
+    def resting(self, total: int) -> Tensor:
+        """List the latents that do not move, ascending, int64 `[total - M]`.
+
+        Args:
+            total: how many there are.
+        """
+        resting = torch.ones(total, dtype=torch.bool)
+        return resting.index_fill_(0, self.index, False).nonzero()[:, 0]
+
     def deal(self, rows: Tensor, workers: Workers) -> list[Tensor]:
         """Cut one row a moving latent into chunks, and return a process's own.
 

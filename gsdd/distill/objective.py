@@ -63,7 +63,7 @@ class Objective:
     def _loss(self, draw: Draw, features: Tensor, moving: Moving, pictures: Images | None) -> Tensor:
         lam, counts = self._recipe.matching.lam, moving.counts
         pairs = draw.pair_features(moving.index) if lam else None
-        resting = self._at_rest(moving)
+        resting = moving.resting(len(self._classes))
         if pictures is not None and len(resting):
             others = draw.embedding.embed_crops(pictures, self._classes, resting)
             order, counts = torch.cat([moving.index, resting]).argsort(), self._source.counts
@@ -72,7 +72,3 @@ class Objective:
             # Those at rest are constants in R as in L_dis: paired with themselves they add nothing to its mean.
             pairs = None if pairs is None else torch.cat([pairs, others])[order]
         return matching(features, counts, draw.real_means, pairs, lam, backend=draw.embedding.backend).total
-
-    def _at_rest(self, moving: Moving) -> Tensor:
-        resting = torch.ones(len(self._classes), dtype=torch.bool)
-        return resting.index_fill_(0, moving.index, False).nonzero()[:, 0]

@@ -93,8 +93,10 @@ def feature_spec(recipe: Recipe) -> FeatureSpec:
     Raises:
         RecipeError: unknown layers, or weights that are not there.
     """
+    # Of family student, psi serves D_f of the inversion alone.
+    family = "local-fourier" if recipe.features.family == "student" else recipe.features.family
     return FeatureSpec(
-        family=recipe.features.family,
+        family=family,
         filters=recipe.features.filters,
         layers=tuple(recipe.features.layers.split(",")),
         weights=Path(recipe.features.weights) if recipe.features.weights else None,

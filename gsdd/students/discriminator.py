@@ -6,8 +6,8 @@ from torch.nn import functional as F
 from torch.nn import init
 from torch.nn.utils import spectral_norm
 
+from gsdd.networks.initial import Undrawn
 from gsdd.randomness import torch_stream
-from gsdd.students.initial import Undrawn
 
 SLOPE = 0.2
 # What three halvings divide.

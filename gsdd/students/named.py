@@ -8,7 +8,7 @@ from torch import nn
 
 from gsdd.data.degradation import SCALE, SCALES
 from gsdd.errors import RecipeError
-from gsdd.students.initial import initialise
+from gsdd.networks.initial import initialise
 from gsdd.students.networks import bare_network
 
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})

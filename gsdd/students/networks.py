@@ -9,10 +9,10 @@ from torch import nn
 from gsdd.data.degradation import SCALE
 from gsdd.generators.generator import CHANNELS
 from gsdd.generators.tensor_files import quietly
+from gsdd.networks.initial import Undrawn
 from gsdd.networks.sftgan import SFTGAN
 from gsdd.networks.small import SmallNetwork
 from gsdd.networks.srresnet import SRResNet
-from gsdd.students.initial import Undrawn
 
 RRDBNET_SCALE = 4
 

@@ -1,79 +1,72 @@
 """The honest comparison: at equal count and at equal bytes, paired by crops and seeds, with an interval."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from gsdd.metrics.registry import find_metrics
+from gsdd.study.board import EACH_DRAW, Board, Contender, better_of, cell_of, contender, full_row
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
+from gsdd.study.quality import METHODS, baselines, choosing_cells, how_chosen
 from gsdd.study.report import DIGITS, NOTHING, StudyReport, Table, mean, number, signed
-from gsdd.study.score_cell import ScoreCell
+from gsdd.study.settings import Baseline
 from gsdd.study.sources import Source
-from gsdd.study.statistics import Better, Difference, by_group, paired_difference
+from gsdd.study.statistics import Difference, paired_difference
 
-# A pair: the number of a draw (of crops and distillation) and of a student's seed.
-Key = tuple[int, int]
-EACH_DRAW = -1
 # dB that the quality of "seconds to" lies below where the first row ends.
 MARGIN = 0.1
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A row of the comparison.
-
-    Attributes:
-        label: what the table calls it.
-        sources: one a draw; full data have one for all, under `EACH_DRAW`.
-        ours: whether it is compared with the others.
-        choice: rows of one choice are one baseline, which takes the best of them; empty for one of its own.
-    """
-
-    label: str
-    sources: Mapping[int, Source]
-    ours: bool = False
-    choice: str = ""
-
-    def source(self, draw: int) -> Source:
-        """Give what is compared with other sources of a draw."""
-        return self.sources[draw] if draw in self.sources else self.sources[EACH_DRAW]
+def compare_choosing(plan: StudyPlan) -> tuple[Cell, ...]:
+    """List the cells by which the quality of AVIF is chosen."""
+    return choosing_cells(plan, [_room]) if "avif" in plan.settings.baselines else ()
 
 
-def contender(plan: StudyPlan, make: Callable[[int], Source], *, ours: bool = False, choice: str = "") -> Contender:
-    """Give a row whose sources are made draw by draw."""
-    sources = {draw: make(draw) for draw in plan.settings.draws}
-    return Contender(sources[plan.settings.draws[0]].label, sources, ours, choice)
+def _room(plan: StudyPlan, draw: int) -> Source:
+    return _distilled(plan, draw, plan.settings.families[0])
 
 
-def contenders(plan: StudyPlan) -> tuple[Contender, ...]:
+def _distilled(plan: StudyPlan, draw: int, family: str) -> Source:
+    changes = {"features.family": family}
+    return plan.distilled(plan.settings.main_ipc, draw, plan.settings.main_generator, changes)
+
+
+def contenders(plan: StudyPlan, results: Results) -> tuple[Contender, ...]:
     """List the rows, in the table's order."""
     settings, ipc, generator = plan.settings, plan.settings.main_ipc, plan.settings.main_generator
 
     def distilled(family: str) -> Callable[[int], Source]:
-        return lambda draw: plan.distilled(ipc, draw, generator, {"features.family": family})
+        return lambda draw: _distilled(plan, draw, family)
 
-    def stored(quality: int) -> Callable[[int], Source]:
-        return lambda draw: plan.stored(distilled(settings.families[0])(draw), quality)
-
-    baselines = {
-        "full": (Contender(plan.full().label, {EACH_DRAW: plan.full()}),),
-        "random": (contender(plan, lambda draw: plan.random(ipc, draw)),),
-        "coreset": (contender(plan, lambda draw: plan.coreset(ipc, draw)),),
-        "avif": tuple(contender(plan, stored(each), choice="AVIF, equal bytes") for each in settings.avif_qualities),
-        "upscaled": (contender(plan, lambda draw: plan.upscaled(ipc, draw, generator)),),
+    rows: dict[Baseline, Callable[[], Sequence[Contender]]] = {
+        "full": lambda: [full_row(plan)],
+        "random": lambda: [contender(plan, lambda draw: plan.random(ipc, draw))],
+        "coreset": lambda: [contender(plan, lambda draw: plan.coreset(ipc, draw))],
+        "avif": lambda: _stored(plan, results),
+        "upscaled": lambda: [contender(plan, lambda draw: plan.upscaled(ipc, draw, generator))],
     }
     return (
-        *(each for name, rows in baselines.items() if name in settings.baselines for each in rows),
+        *(row for name, make in rows.items() if name in settings.baselines for row in make()),
         contender(plan, lambda draw: plan.inverted(ipc, draw, generator), ours=True),
         *(contender(plan, distilled(family), ours=True) for family in settings.families),
     )
 
 
-def compare_cells(plan: StudyPlan) -> tuple[Cell, ...]:
+def _stored(plan: StudyPlan, results: Results) -> list[Contender]:
+    """Give AVIF in the bytes of the distilled file: a row a quality, each a baseline for what it was chosen for."""
+    rows = []
+    for method in METHODS:
+        chosen = baselines(plan, results, _room, method)
+        for label, row in {row.label: row for row in chosen.values()}.items():
+            metrics = tuple(metric for metric, other in chosen.items() if other.label == label)
+            rows.append(replace(row, metrics=metrics))
+    return rows
+
+
+def compare_cells(plan: StudyPlan, results: Results) -> tuple[Cell, ...]:
     """List the cells so that a table of part of them is paired: seed by seed, draw by draw, all rows together."""
-    rows = contenders(plan)
+    rows = contenders(plan, results)
     return tuple(
-        _cell(plan, row, student, draw, seed)
+        cell_of(plan, row, student, draw, seed)
         for seed in plan.settings.seeds
         for draw in plan.settings.draws
         for student in plan.settings.students
@@ -81,65 +74,10 @@ def compare_cells(plan: StudyPlan) -> tuple[Cell, ...]:
     )
 
 
-def _cell(plan: StudyPlan, row: Contender, student: str, draw: int, seed: int) -> ScoreCell:
-    return plan.scored(row.source(draw), student, seed, curve=seed == plan.settings.seeds[0])
-
-
-@dataclass(frozen=True)
-class Board:
-    """What is known of a student.
-
-    Attributes:
-        plan: of the study.
-        results: of its cells.
-        student: whose scores are shown.
-        rows: that are compared.
-    """
-
-    plan: StudyPlan
-    results: Results
-    student: str
-    rows: Sequence[Contender]
-
-    def values(self, row: Contender, metric: str) -> dict[Key, float]:
-        """Give the scores of a row by (draw, seed); one on full data counts for every draw."""
-        keys = [(draw, seed) for draw in self.plan.settings.draws for seed in self.plan.settings.seeds]
-        found = {key: self.results.score(self.cell(row, key), metric) for key in keys}
-        return {key: value for key, value in found.items() if value is not None}
-
-    def cell(self, row: Contender, key: Key) -> ScoreCell:
-        """Give the training of a row."""
-        return _cell(self.plan, row, self.student, *key)
-
-    def cells(self, row: Contender) -> list[ScoreCell]:
-        """Give all trainings of a row."""
-        return [self.cell(row, (d, s)) for s in self.plan.settings.seeds for d in self.plan.settings.draws]
-
-    def difference(self, ours: Contender, theirs: Contender, metric: str) -> tuple[Difference, dict[int, float]]:
-        """Compare two rows over the pairs that both have; also draw by draw."""
-        one, other = self.values(ours, metric), self.values(theirs, metric)
-        shared = sorted(one.keys() & other.keys())
-        found = paired_difference([one[key] for key in shared], [other[key] for key in shared], better_of(metric))
-        return found, by_group(one, other)
-
-    def mean(self, row: Contender, metric: str) -> float | None:
-        """Average the scores of a row; None where there is none."""
-        return mean(self.values(row, metric).values())
-
-    def baselines(self, rows: Sequence[Contender], metric: str) -> Iterator[Contender]:
-        """Give the rows to compare with; of one choice the best by its mean on the test photos, in its favour."""
-        choices: dict[str, list[Contender]] = {}
-        for number_, row in enumerate(rows):
-            if self.values(row, metric):
-                choices.setdefault(row.choice or f"row {number_}", []).append(row)
-        sign = 1 if better_of(metric) == "higher" else -1
-        for group in choices.values():
-            yield max(group, key=lambda row: sign * (self.mean(row, metric) or 0.0))
-
-
 def write_compare(plan: StudyPlan, results: Results) -> StudyReport:
     """Write the comparison: a table of means a student, and a table of differences with their intervals."""
-    boards = [Board(plan, results, student, contenders(plan)) for student in plan.settings.students]
+    rows = contenders(plan, results)
+    boards = [Board(plan, results, student, rows) for student in plan.settings.students]
     tables = [table for board in boards for table in (means(board), differences_of(board))]
     return StudyReport("Distilled data against baselines", tables, [*_how_compared(plan)])
 
@@ -153,7 +91,7 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
         "Interval: Student's t over all pairs. Pairs of one draw share its set, and full data are the same in all "
         "draws, so pairs are not quite independent. The last columns do not rest on that: the mean difference of each "
         "draw, and Student's t over these means alone.",
-        "held: the interval excludes 0 in our favour; lost: in the baseline's; tie: it holds 0.",
+        "Better and worse: the interval excludes 0; not significant: it holds 0.",
         "Bytes of the .gsdd leave out the generator, which is needed to read it.",
     )
     if settings.curve_every:
@@ -162,9 +100,7 @@ def _how_compared(plan: StudyPlan) -> Iterator[str]:
             f"row ends, times the seconds of a step; looked at every {settings.curve_every} steps, for the first seed."
         )
     if "avif" in settings.baselines:
-        yield (
-            "Of the AVIF qualities the one counts with the best mean on the test photos themselves, metric by metric."
-        )
+        yield how_chosen(plan)
 
 
 def _begun_from(plan: StudyPlan) -> str:
@@ -180,11 +116,6 @@ def _begun_from(plan: StudyPlan) -> str:
         if there
         else (f"its latents begin from crops chosen by {crops}, which no row has as they are.")
     )
-
-
-def better_of(metric: str) -> Better:
-    """Tell which values of a metric are better."""
-    return find_metrics((metric,))[0].better
 
 
 def means(board: Board, title: str = "") -> Table:
@@ -207,12 +138,9 @@ def means(board: Board, title: str = "") -> Table:
 
 def _size(board: Board, row: Contender) -> tuple[str, str, str]:
     found = [result for cell in board.cells(row) if (result := board.results.of(cell.trained)) is not None]
-    if not found:
-        return NOTHING, NOTHING, "0"
-    images, size = (mean(result[name] for result in found) for name in ("pairs", "bytes"))
     # Full data are one training for all draws.
     count = len(found) if EACH_DRAW not in row.sources else len(found) // len(board.plan.settings.draws)
-    return number(images, 0), f"{size:,.0f}", str(count)
+    return *board.size(row), str(count)
 
 
 def _mean(board: Board, row: Contender, metric: str) -> str:
@@ -276,7 +204,9 @@ def differences_of(board: Board, title: str = "") -> Table:
 
 def _against(board: Board, ours: Contender, others: Sequence[Contender], metric: str) -> Iterator[tuple[str, ...]]:
     digits = DIGITS.get(metric, 4) + 1
-    for theirs in board.baselines(others, metric):
+    for theirs in others:
+        if theirs.metrics is not None and metric not in theirs.metrics:
+            continue
         found, groups = board.difference(ours, theirs, metric)
         if not found.pairs:
             continue
@@ -284,10 +214,11 @@ def _against(board: Board, ours: Contender, others: Sequence[Contender], metric:
         draws = ", ".join(signed(gap, digits) for gap in groups.values())
         yield (
             ours.label, theirs.label, metric, str(found.pairs), signed(found.mean, digits),
-            _interval(found, digits), found.verdict, draws, _interval(over_draws, digits), over_draws.verdict,
+            interval_text(found, digits), found.verdict, draws, interval_text(over_draws, digits), over_draws.verdict,
         )  # fmt: skip
 
 
-def _interval(difference: Difference, digits: int) -> str:
+def interval_text(difference: Difference, digits: int) -> str:
+    """Spell the 95 % interval of a difference; a dash where pairs are too few."""
     known = difference.verdict != "too few"
     return f"{difference.low:+.{digits}f} .. {difference.high:+.{digits}f}" if known else NOTHING

@@ -1,12 +1,13 @@
 """The settings and photos of a study -> sources and cells, so that equal ones of two experiments are one cell."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from gsdd.configuration import with_settings
 from gsdd.metrics.registry import Files
-from gsdd.recipe import Recipe
+from gsdd.recipe import Recipe, StartingCrops
 from gsdd.study.cells import Cell, Result, Workshop, in_order, read_result, stem
 from gsdd.study.making import CoresetCell, DistillationCell
 from gsdd.study.photos import Photos
@@ -28,6 +29,7 @@ from gsdd.study.training_cell import TrainingCell
 
 Changes = Mapping[str, Any]
 NO_CHANGES: Changes = MappingProxyType({})
+CHOSEN_BY: Mapping[StartingCrops, str] = MappingProxyType({"random": "random", "herding": "herded"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class StudyPlan:
         test: photos that students are scored on.
         files: weights of metrics that the user has.
         tuned: whether the test photos are held-out training photos.
+        tuning: the same study on training photos of which a fifth is held out, for choices that the test photos shall
+            have no part in; None makes them on the test photos themselves.
     """
 
     settings: StudySettings
@@ -47,6 +51,7 @@ class StudyPlan:
     test: Photos
     files: Files = field(default_factory=Files)
     tuned: bool = False
+    tuning: "StudyPlan | None" = None
 
     @property
     def classes(self) -> int:
@@ -84,13 +89,20 @@ class StudyPlan:
         own = {"crops.ipc": ipc, "seed": draw, "generator": self.settings.generators[generator]}
         return self.settings.distillation_recipe().changed({**changes, **own})
 
-    def stored(self, distilled: Source, quality: int, more: int = 0) -> Source:
-        """Give random crops as AVIF, in the bytes of a distilled file, or in more."""
-        made = distilled.needs[0]
-        if not isinstance(made, DistillationCell):
-            raise TypeError(f"{distilled.label} has no file to compare bytes with")
+    def stored(self, method: StartingCrops, quality: int, draw: int, room: int | Source, more: int = 0) -> Source:
+        """Give real crops as AVIF, in some bytes or in those of a distilled file; or in so many more."""
+        made = room if isinstance(room, int) else room.needs[0]
+        if not isinstance(made, int | DistillationCell):
+            raise TypeError(f"{made} has no file to compare bytes with")
+        cell = StoredCell(self.train, self.settings.hr_size, draw, method, quality, made, more)
         bytes_given = "equal bytes" if not more else "in the bytes of file and generator"
-        return stored_crops(StoredCell(made, quality, more), f"random crops as AVIF {quality}, {bytes_given}")
+        return stored_crops(cell, f"{CHOSEN_BY[method]} crops as AVIF {quality}, {bytes_given}")
+
+    def part(self, *, draws: tuple[int, ...] | None = None, seeds: tuple[int, ...] | None = None) -> "StudyPlan":
+        """Give the same plan with other draws, or seeds; None leaves them."""
+        given = {"draws": draws, "seeds": seeds}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return replace(self, settings=with_settings(self.settings, chosen))
 
     def scored(self, source: Source, student: str, seed: int, *, curve: bool = False) -> ScoreCell:
         """Give the cell that scores a student, and needs its training on a source."""

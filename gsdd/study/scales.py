@@ -79,5 +79,11 @@ def settings_of(experiment: str, scale: str, options: Mapping[str, Any]) -> Stud
     if scale not in SCALES:
         raise RecipeError(f"`scale`: got {scale!r}, wanted one of {', '.join(SCALES)}")
     own = OF_EXPERIMENTS.get((experiment, scale), {})
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in {**own, **options}.items()}
-    return with_settings(SCALES[scale], values)
+    return with_settings(SCALES[scale], {name: _frozen(value) for name, value in {**own, **options}.items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401
+    """Turn lists, as JSON and TOML have them, into what settings hold."""
+    if isinstance(value, Mapping):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(value) if isinstance(value, list) else value

@@ -46,7 +46,7 @@ class StudySettings:
     hr_size: Annotated[int, About("Side of an HR crop in pixels.", 32)] = 128
     metrics: Annotated[
         tuple[str, ...],
-        About("Of tables with references; the first decides the best AVIF quality and times to quality."),
+        About("Of tables with references; the first decides times to quality."),
     ] = ("psnr-y", "ssim-y", "st-lpips")
     blind_metrics: Annotated[tuple[str, ...], About("Of table2, which has no references.")] = ("niqe", "nrqm", "pi")
     blind_size: Annotated[
@@ -69,6 +69,14 @@ class StudySettings:
     budgets: Annotated[tuple[int, ...], About("Bytes of the files that the rate curve compares.")] = (
         2_000, 8_000, 32_000, 128_000,
     )  # fmt: skip
+    seeds_of: Annotated[
+        Mapping[str, tuple[int, ...]],
+        About("Of the rate curve: seeds at a number of bytes, or of a student, if not `seeds`."),
+    ] = field(default_factory=dict)
+    budgets_of: Annotated[
+        Mapping[str, tuple[int, ...]],
+        About("Of the rate curve: bytes of a generator, or a student, if not `budgets`."),
+    ] = field(default_factory=dict)
     curve_every: Annotated[
         int, About("Steps between two looks at the quality, for times to quality; 0 has none.", 0)
     ] = 0
@@ -80,6 +88,9 @@ class StudySettings:
                 raise RecipeError(f"`StudySettings.{name}`: got none, wanted at least one")
         if wrong := [quality for quality in self.avif_qualities if not 0 <= quality <= 100]:
             raise RecipeError(f"`StudySettings.avif_qualities`: got {wrong}, wanted numbers from 0 to 100")
+        for name, known in self._parts_of_rate.items():
+            if strange := sorted({*getattr(self, name)} - known):
+                raise RecipeError(f"`StudySettings.{name}`: got {strange}, wanted some of {sorted(known)}")
         for name in ("distillation", "training"):
             if given := sorted({*getattr(self, name)} & {*OF_CELLS}):
                 raise RecipeError(f"`StudySettings.{name}`: got {given}, which the study sets itself; leave them out")
@@ -92,6 +103,13 @@ class StudySettings:
         if unknown := self.own_students.keys() - self.generators.keys():
             wanted = f"names of {list(self.generators)}"
             raise RecipeError(f"`StudySettings.own_students`: got {sorted(unknown)}, wanted {wanted}")
+
+    @property
+    def _parts_of_rate(self) -> dict[str, set[str]]:
+        return {
+            "seeds_of": {*self.students, *map(str, self.budgets)},
+            "budgets_of": {*self.students, *self.generators},
+        }
 
     @property
     def main_generator(self) -> str:

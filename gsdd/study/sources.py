@@ -141,11 +141,11 @@ def latents(made: DistillationCell, label: str) -> Source:
 
 
 def stored_crops(made: StoredCell, label: str) -> Source:
-    """Take random crops as AVIF keeps them, as many as fit into the bytes of a `.gsdd` file."""
+    """Take real crops as AVIF keeps them, as many as fit into some bytes."""
 
     def data(workshop: Workshop) -> Data:
         images, classes, size = made.read(workshop)
-        names = [made.distilled.photos.catalog.classes[number].name for number in classes]
+        names = [made.photos.catalog.classes[number].name for number in classes]
         return Data(Pairs.of_images(tuple(images), names, list(map(str, range(len(images))))), size, "AVIF")
 
     return Source(label, made.name, made.identity, data, (made,))

@@ -9,7 +9,7 @@ from typing import Literal
 from gsdd.errors import MissingExtraError, RecipeError
 
 Better = Literal["higher", "lower"]
-Verdict = Literal["held", "tie", "lost", "too few"]
+Verdict = Literal["better", "not significant", "worse", "too few"]
 LEVEL = 0.95
 
 
@@ -22,7 +22,7 @@ class Difference:
         mean: of the differences, in the metric's unit; NaN without pairs.
         low: lower end of the 95 % interval of the mean; NaN for fewer than two pairs.
         high: its upper end.
-        verdict: "held" where the interval excludes 0 on our side, "lost" on theirs, else "tie".
+        verdict: "better" where the interval excludes 0 on our side, "worse" on theirs, else "not significant".
     """
 
     pairs: int
@@ -90,5 +90,5 @@ def _interval(gaps: Sequence[float]) -> tuple[float, float]:
 
 def _verdict(low: float, high: float, better: Better) -> Verdict:
     if low <= 0 <= high:
-        return "tie"
-    return "held" if (low > 0) == (better == "higher") else "lost"
+        return "not significant"
+    return "better" if (low > 0) == (better == "higher") else "worse"

@@ -1,4 +1,4 @@
-"""A cell that stores random crops as AVIF in the bytes of a `.gsdd` file, and keeps what comes back."""
+"""A cell that stores real crops as AVIF in so many bytes, and keeps what comes back."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from gsdd.data.crops import Crop, latents_per_class, plan_crops, read_crops
+from gsdd.data.crops import Crop, read_crops
+from gsdd.distill.budget import latents_for
 from gsdd.errors import OutputError
 from gsdd.formats.atomic import write_atomically
 from gsdd.formats.opening import read_whole
-from gsdd.recipe import DEFAULT_IPC
+from gsdd.recipe import StartingCrops
+from gsdd.selection.starting import starting_crops
 from gsdd.study.avif import Stored, fitting
 from gsdd.study.cells import Cell, Result, Workshop
 from gsdd.study.making import DistillationCell
+from gsdd.study.photos import Photos
 
-# Crops that are offered to the codec, as multiples of the latents; until not all fit.
+# Crops that are offered to the codec, as multiples of the latents of a file of this size; until not all fit.
 OFFERS = (2, 8, 32)
 # Steps of quality where no crop fits.
 WORSE = 5
@@ -29,16 +32,24 @@ MOST_BYTES = 1 << 32
 
 @dataclass(frozen=True)
 class StoredCell:
-    """The storing of random crops.
+    """The storing of real crops: as many as some bytes hold, herded ones in the order that herding takes them.
 
     Attributes:
-        distilled: makes the file that has the bytes; its seed draws the crops.
+        photos: the source.
+        hr_size: side of a crop in pixels.
+        seed: draws the crops.
+        method: how they are chosen, as the crops that latents begin from are.
         quality: of AVIF, 0 to 100.
-        more: bytes beyond those of the file, such as its generator's.
+        room: bytes; or what makes the file that has them.
+        more: bytes beyond those, such as the generator's.
     """
 
-    distilled: DistillationCell
+    photos: Photos
+    hr_size: int
+    seed: int
+    method: StartingCrops
     quality: int
+    room: int | DistillationCell
     more: int = 0
 
     SUFFIX: ClassVar[str] = ".safetensors"
@@ -46,24 +57,26 @@ class StoredCell:
     @property
     def name(self) -> str:
         """What it is, in letters that file names may have."""
+        room = f"{self.room}bytes" if isinstance(self.room, int) else f"bytes-of-{self.room.name}"
         more = f"-and-{self.more}" if self.more else ""
-        return f"avif{self.quality}-bytes-of-{self.distilled.name}{more}"
+        return f"avif{self.quality}-{self.method}-draw{self.seed}-{room}{more}"
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Everything that decides its result."""
-        more = {"more": self.more} if self.more else {}
-        return {"makes": "avif", "quality": self.quality, "bytes of": self.distilled.identity, **more}
+        room = self.room if isinstance(self.room, int) else self.room.identity
+        crops = {"crops": self.method, "hr_size": self.hr_size, "seed": self.seed, "train": self.photos.sha256}
+        return {"makes": "avif", "quality": self.quality, "room": room, "more": self.more, **crops}
 
     @property
     def needs(self) -> tuple[Cell, ...]:
         """The making of the file that has the bytes."""
-        return (self.distilled,)
+        return () if isinstance(self.room, int) else (self.room,)
 
     def run(self, workshop: Workshop) -> Result:
         """Store as many crops as fit, and keep their images as decoded."""
         began = time.monotonic()
-        budget = workshop.made_file(self.distilled, DistillationCell.SUFFIX).stat().st_size + self.more
+        budget = self._room(workshop) + self.more
         crops, stored = self._fitting(budget)
         tensors = {
             "images": stored.images.numpy(),
@@ -93,11 +106,15 @@ class StoredCell:
                 f"{path}: cannot be read ({error}); remove {workshop.result_file(self)} to make it again"
             ) from error
 
+    def _room(self, workshop: Workshop) -> int:
+        if isinstance(self.room, int):
+            return self.room
+        return workshop.made_file(self.room, DistillationCell.SUFFIX).stat().st_size
+
     def _fitting(self, budget: int) -> tuple[list[Crop], Stored]:
-        catalog, hr_size = self.distilled.photos.catalog, self.distilled.recipe.crops.hr_size
         for factor in OFFERS:
-            crops = self._dealt(factor)
-            stored = self._stored(torch.from_numpy(read_crops(catalog, crops, hr_size)), budget)
+            crops = self._dealt(factor * latents_for(budget, len(self.photos.catalog.classes), self.hr_size))
+            stored = self._stored(torch.from_numpy(read_crops(self.photos.catalog, crops, self.hr_size)), budget)
             if stored.count < len(crops):
                 break
         return crops[: stored.count], stored
@@ -110,10 +127,9 @@ class StoredCell:
                 break
         return stored
 
-    def _dealt(self, factor: int) -> list[Crop]:
+    def _dealt(self, each: int) -> list[Crop]:
         """Deal crops class by class in turn, so that the first ones of any count are spread over the classes."""
-        catalog, recipe = self.distilled.photos.catalog, self.distilled.recipe
-        counts = [count * factor for count in latents_per_class(catalog, recipe.crops.ipc or DEFAULT_IPC)]
-        plan = plan_crops(catalog, counts, recipe.crops.hr_size, recipe.seed)
+        catalog, counts = self.photos.catalog, [each] * len(self.photos.catalog.classes)
+        plan = starting_crops(catalog, counts, self.hr_size, self.seed, self.method)
         places = np.arange(len(plan)).reshape(len(counts), -1).T.ravel()
         return [plan[place] for place in places]

@@ -14,14 +14,16 @@ from gsdd.formats.atomic import check_outside
 from gsdd.metrics.registry import Files
 from gsdd.study.blind import table2_cells, write_table2
 from gsdd.study.cells import CELLS, Cell, Workshop, in_order, run_cells
-from gsdd.study.comparison import compare_cells, write_compare
+from gsdd.study.comparison import compare_cells, compare_choosing, write_compare
 from gsdd.study.figures import fig7_cells, fig8_cells, write_fig7, write_fig8
+from gsdd.study.frontier import write_rate
 from gsdd.study.photos import Photos, check_apart, split_for_tuning
 from gsdd.study.pictures import fig3_cells, fig6_cells, write_fig3, write_fig6
 from gsdd.study.plan import Results, StudyPlan
-from gsdd.study.rate import rate_cells, write_rate
+from gsdd.study.rate import rate_cells, rate_choosing
 from gsdd.study.report import StudyReport
 from gsdd.study.scales import settings_of
+from gsdd.study.settings import StudySettings
 from gsdd.study.setup_difference import conventions, differences
 from gsdd.study.tables import table1_cells, table3_cells, write_table1, write_table3
 
@@ -33,25 +35,33 @@ class Experiment:
     """A table or figure.
 
     Attributes:
-        cells: lists its cells.
+        cells: lists its cells; of what was found by those that choose.
         write: makes its report of the results that there are.
+        choosing: lists the cells whose results decide which others there are, on held-out training photos.
     """
 
-    cells: Callable[[StudyPlan], tuple[Cell, ...]]
+    cells: Callable[[StudyPlan, Results], tuple[Cell, ...]]
     write: Callable[[StudyPlan, Results], StudyReport]
+    choosing: Callable[[StudyPlan], tuple[Cell, ...]] | None = None
+
+
+def _fixed(
+    cells: Callable[[StudyPlan], tuple[Cell, ...]], write: Callable[[StudyPlan, Results], StudyReport]
+) -> Experiment:
+    return Experiment(lambda plan, results: cells(plan), write)
 
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "table1": Experiment(table1_cells, write_table1),
-        "table2": Experiment(table2_cells, write_table2),
-        "table3": Experiment(table3_cells, write_table3),
-        "fig3": Experiment(fig3_cells, write_fig3),
-        "fig6": Experiment(fig6_cells, write_fig6),
-        "fig7": Experiment(fig7_cells, write_fig7),
-        "fig8": Experiment(fig8_cells, write_fig8),
-        "compare": Experiment(compare_cells, write_compare),
-        "rate": Experiment(rate_cells, write_rate),
+        "table1": _fixed(table1_cells, write_table1),
+        "table2": _fixed(table2_cells, write_table2),
+        "table3": _fixed(table3_cells, write_table3),
+        "fig3": _fixed(fig3_cells, write_fig3),
+        "fig6": _fixed(fig6_cells, write_fig6),
+        "fig7": _fixed(fig7_cells, write_fig7),
+        "fig8": _fixed(fig8_cells, write_fig8),
+        "compare": Experiment(compare_cells, write_compare, compare_choosing),
+        "rate": Experiment(rate_cells, write_rate, rate_choosing),
     }
 )
 
@@ -124,14 +134,10 @@ def study(
     if test is not None:
         check_outside(workshop.folder / CELLS, test)
     with _place_of_split(workshop.folder, dry_run) as place:
-        train_part, test_part = _photos(train, test, tune, place, settings.hr_size)
-        parts = Photos.of(train_part, settings.hr_size), Photos.of(test_part, SCALE)
-        plan = StudyPlan(settings, *parts, files or Files(), tune)
-        check_apart(plan.train, plan.test)
-        cells = EXPERIMENTS[experiment].cells(plan)
+        plan = _plan(EXPERIMENTS[experiment], settings, train, test, tune, place, files or Files())
         if dry_run:
-            return _listed(experiment, cells, workshop)
-    left = run_cells(cells, workshop, at_most)
+            return _listed(experiment, plan, workshop)
+    cells, left = _worked_out(EXPERIMENTS[experiment], plan, workshop, at_most)
     results = Results.read(cells, workshop)
     report = EXPERIMENTS[experiment].write(plan, results)
     measured = settings.blind_metrics if experiment == "table2" else settings.metrics
@@ -140,12 +146,64 @@ def study(
     return StudyOutcome(experiment, len(in_order(cells)), left, report.write(workshop.folder, experiment))
 
 
-def _listed(experiment: str, cells: tuple[Cell, ...], workshop: Workshop) -> StudyOutcome:
-    wanted = in_order(cells)
-    left = [cell for cell in wanted if not workshop.result_file(cell).exists()]
+def _worked_out(
+    experiment: Experiment, plan: StudyPlan, workshop: Workshop, at_most: int | None
+) -> tuple[tuple[Cell, ...], int]:
+    """Work out the cells that choose, then the others; give all, and how many have no result yet."""
+    first = experiment.choosing(plan) if experiment.choosing else ()
+    before = len(_missing(first, workshop))
+    waiting = run_cells(first, workshop, at_most) if first else 0
+    cells = (*first, *experiment.cells(plan, Results.read(first, workshop)))
+    if waiting:
+        return cells, len(_missing(cells, workshop))
+    return cells, run_cells(cells, workshop, None if at_most is None else max(0, at_most - before))
+
+
+def _missing(cells: tuple[Cell, ...], workshop: Workshop) -> list[Cell]:
+    return [cell for cell in in_order(cells) if not workshop.result_file(cell).exists()]
+
+
+def _listed(experiment: str, plan: StudyPlan, workshop: Workshop) -> StudyOutcome:
+    found = EXPERIMENTS[experiment]
+    first = found.choosing(plan) if found.choosing else ()
+    cells = (*first, *found.cells(plan, Results.read(first, workshop)))
+    left = _missing(cells, workshop)
     for cell in left:
         workshop.monitor.note(cell.name)
-    return StudyOutcome(experiment, len(wanted), len(left), ())
+    if found.choosing and _missing(first, workshop):
+        workshop.monitor.note(
+            "which of AVIF's qualities the test photos judge is known once the first of these are done"
+        )
+    return StudyOutcome(experiment, len(in_order(cells)), len(left), ())
+
+
+def _plan(
+    experiment: Experiment,
+    settings: StudySettings,
+    train: Path,
+    test: Path | None,
+    tune: bool,
+    place: Path,
+    files: Files,
+) -> StudyPlan:
+    parts = _photos(train, test, tune, place, settings.hr_size)
+    plan = StudyPlan(settings, *_scanned(parts, settings), files, tune)
+    check_apart(plan.train, plan.test)
+    if experiment.choosing is None or tune:
+        return plan
+    return replace(plan, tuning=_tuning(settings, train, place, files))
+
+
+def _tuning(settings: StudySettings, train: Path, place: Path, files: Files) -> StudyPlan | None:
+    try:
+        held_out = _scanned(split_for_tuning(train, place, settings.hr_size), settings)
+    except RecipeError:  # no class has enough photos
+        return None
+    return StudyPlan(settings, *held_out, files, tuned=True)
+
+
+def _scanned(parts: tuple[Path, Path], settings: StudySettings) -> tuple[Photos, Photos]:
+    return Photos.of(parts[0], settings.hr_size), Photos.of(parts[1], SCALE)
 
 
 @contextmanager

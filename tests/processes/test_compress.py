@@ -41,13 +41,14 @@ def long_bytes(ask, source, tmp_path_factory):
         ("local-fourier", "fp32", [(1, 1), (2, 1), (3, 2)]),
         ("resnet18", "fp32", [(1, 1), (2, 2)]),
         ("resnet18", "bf16", [(1, 1), (3, 1), (2, 2)]),
+        ("student", "fp32", [(1, 1), (2, 1), (1, 2)]),
     ],
 )
 def test_the_bytes_depend_neither_on_processes_nor_on_threads(ask, source, tmp_path, features, precision, kinds):
     made = set()
     for processes, threads in kinds:
         target = tmp_path / f"{processes}.gsdd"
-        kind = words(features=features, precision=precision)
+        kind = words(features=features, precision=precision, student_steps=2, checkpoints=2)
         done = ask("compress", source, "-o", target, *WHOLE, *kind, processes=processes, threads=threads)
         assert done == {"codes": [0] * processes, "text": f"{target}\n"}
         made.add(target.read_bytes())

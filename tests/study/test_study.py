@@ -25,8 +25,9 @@ from gsdd.networks.categories import category_condition
 from gsdd.students.checkpoint import save
 from gsdd.students.named import build
 from gsdd.study.blind import BlindCell
+from gsdd.study.board import Board
 from gsdd.study.cells import Workshop, in_order, read_result, run_cells, stem
-from gsdd.study.comparison import Board, contenders, write_compare
+from gsdd.study.comparison import contenders, write_compare
 from gsdd.study.photos import Photos, split_for_tuning
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.scales import settings_of
@@ -54,6 +55,9 @@ TINY = {
         "features.calibration": 4, "features.filters": 8,
     },
 }  # fmt: skip
+
+
+NOTHING_YET = Results({}, Workshop(Path("nowhere")))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def results(folder: Path) -> dict[str, object]:
 def whole(few, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     outcome = run(folder, few)
-    assert (outcome.cells, outcome.left) == (4 + 2 * 14, 0)
+    assert (outcome.cells, outcome.left) == (5 + 2 * 16, 0)
     return folder
 
 
@@ -112,7 +116,7 @@ def test_a_comparison_has_a_row_a_source_and_every_interval(whole):
     assert "95 % interval" in text and text.count(" .. ") >= 12
     with (whole / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["n"] for row in rows] == ["2"] * 7
+    assert [row["n"] for row in rows] == ["2"] * 8
     stored, distilled = (next(row for row in rows if what in row["trained on"]) for what in ("AVIF", "distilled"))
     assert int(stored["bytes"].replace(",", "")) <= int(distilled["bytes"].replace(",", ""))
     assert int(stored["images"]) > int(distilled["images"]) == 2
@@ -161,13 +165,13 @@ def test_a_done_study_works_nothing_out_again(whole, few):
 
 def test_so_many_cells_are_worked_out_and_a_partial_table_is_paired(few, tmp_path):
     outcome = run(tmp_path, few, at_most=5)
-    assert (outcome.cells, outcome.left) == (32, 27)
+    assert (outcome.cells, outcome.left) == (37, 32)
     assert len(list((tmp_path / "cells").iterdir())) == 5
     plan = plan_of(few)
-    cells = [cell.name for cell in in_order(EXPERIMENTS["compare"].cells(plan))]
+    cells = [cell.name for cell in in_order(EXPERIMENTS["compare"].cells(plan, NOTHING_YET))]
     trainings = [name for name in cells if name.startswith("small-small-on")]
-    assert all(name.endswith("seed0") for name in trainings[:7])
-    assert all(name.endswith("seed1") for name in trainings[7:])
+    assert all(name.endswith("seed0") for name in trainings[:8])
+    assert all(name.endswith("seed1") for name in trainings[8:])
 
 
 def plan_of(few: Path, **options) -> StudyPlan:
@@ -227,7 +231,10 @@ def test_other_weights_at_the_same_path_give_another_cell(few, tmp_path):
         save_file({"body.weight": torch.ones(filters)}, file)
         plan = plan_of(few, generators={"mine": str(file)})
         sources = plan.distilled(1, 0, "mine"), plan.upscaled(1, 0, "mine")
-        found = (*(plan.scored(source, "small", 0) for source in sources), *EXPERIMENTS["table2"].cells(plan))
+        found = (
+            *(plan.scored(source, "small", 0) for source in sources),
+            *EXPERIMENTS["table2"].cells(plan, NOTHING_YET),
+        )
         cells.append([(cell.name, stem(cell)) for cell in found])
     for (name, one), (same, other) in zip(*cells, strict=True):
         assert name == same and (one == other) == (name == "blind-bicubic")
@@ -265,7 +272,7 @@ def test_a_damaged_result_is_named_not_used(few, tmp_path):
     run(tmp_path, few, name="fig3")
     plan = plan_of(few)
     (path,) = (tmp_path / "cells").iterdir()
-    cell = in_order(EXPERIMENTS["fig3"].cells(plan))[0]
+    cell = in_order(EXPERIMENTS["fig3"].cells(plan, NOTHING_YET))[0]
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "identity": {"makes": "something else"}}))
     with pytest.raises(OutputError, match=f"{path.name}.*another cell"):
@@ -297,12 +304,11 @@ def test_every_experiment_writes_its_table_beside_the_papers(name, whole, few):
 
 def test_full_data_count_once_for_all_draws(few):
     plan = plan_of(few, draws=[0, 1])
-    full = contenders(plan)[0]
-    cells = in_order(EXPERIMENTS["compare"].cells(plan))
+    rows = contenders(plan, NOTHING_YET)
+    cells = in_order(EXPERIMENTS["compare"].cells(plan, NOTHING_YET))
     assert sum(cell.name.startswith("small-small-on-all") for cell in cells) == 2
-    nothing = Results({}, Workshop(few))
-    trained = {s: Board(plan, nothing, "small:small", contenders(plan)).cell(full, (0, s)) for s in (0, 1)}
-    again = {s: Board(plan, nothing, "small:small", contenders(plan)).cell(full, (1, s)) for s in (0, 1)}
+    trained = {s: Board(plan, NOTHING_YET, "small:small", rows).cell(rows[0], (0, s)) for s in (0, 1)}
+    again = {s: Board(plan, NOTHING_YET, "small:small", rows).cell(rows[0], (1, s)) for s in (0, 1)}
     assert [cell.identity for cell in trained.values()] == [cell.identity for cell in again.values()]
 
 
@@ -356,26 +362,81 @@ def test_a_folder_with_other_files_or_in_the_photos_is_refused(few, tmp_path):
         run(tmp_path / "new", tmp_path / "nowhere")
 
 
-def test_the_rate_curve_compares_files_of_equal_bytes(few, tmp_path, monkeypatch):
+RATE = {
+    **TINY, "budgets": [3000, 6000], "avif_qualities": [20, 60], "generators": {"net": "realesr-animevideov3"},
+    "seeds": [0], "seeds_of": {"6000": [0, 1]},
+}  # fmt: skip
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_frontier_compares_files_of_equal_bytes(few, tmp_path, monkeypatch):
     folder = tmp_path / "rate"
-    monkeypatch.setattr("gsdd.study.rate.weights_of", lambda plan: 1234)
-    run(folder, few, "rate", options={**TINY, "budgets": [3000, 6000], "avif_qualities": [20, 60]})
-    made = {path.name: path.stat().st_size for path in (folder / "made").glob("distilled*.gsdd")}
-    assert all(0.97 <= size / wanted <= 1 for size, wanted in zip(sorted(made.values()), [3000, 6000], strict=True))
+    monkeypatch.setattr("gsdd.study.frontier.weights_of", lambda plan, name: 1234)
+    run(folder, few, "rate", options=RATE)
     for path in (folder / "cells").glob("avif*.json"):
         result = json.loads(path.read_text())["result"]
-        assert result["bytes"] <= result["budget"]
-        assert result["budget"] - 1234 * ("-and-1234-" in path.name) in made.values()
-    with (folder / "rate.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["student"], row["bytes"], row["metric"]) for row in rows] == [
-        ("small:small", "3,000", "psnr-y"),
-        ("small:small", "6,000", "psnr-y"),
+        assert 0.8 * result["budget"] < result["bytes"] <= result["budget"] and result["budget"] in (3000, 6000)
+    made = {path.name: path.stat().st_size for path in (folder / "made").glob("distilled*.gsdd")}
+    assert all(0.97 <= size / wanted <= 1 for size, wanted in zip(sorted(made.values()), [3000, 6000], strict=True))
+    rows = rows_of(folder / "rate.csv")
+    assert {(row["bytes"], row["n"]) for row in rows} == {("3,000", "1"), ("6,000", "2")}
+    labels = [row["trained on"] for row in rows if row["bytes"] == "6,000"]
+    assert labels[0] == "all crops of the folder" and labels[-2:] == [
+        "inverted, net",
+        "distilled by local-fourier, net",
     ]
-    assert all(float(row["distilled"]) > 5 and float(row["AVIF, its best"]) > 5 for row in rows)
-    assert {row["verdict"] for row in rows} <= {"held", "lost", "tie", "too few"}
+    assert {label.partition(" crops as AVIF ")[0] for label in labels[1:-2]} == {"random", "herded"}
+    for row in rows:
+        assert float(row["mean"]) > 5
+        assert (row["minus all crops"] == "-") == (row["trained on"] == labels[0])
     text = (folder / "rate.md").read_text()
-    assert "1,234 bytes in fp16" in text
-    assert "in the bytes of file and generator" in text
-    assert text.count("paired differences") == 2
-    assert (folder / "rate-psnr-y.png").read_bytes().startswith(b"\x89PNG")
+    assert "net 1,234 bytes in fp16" in text and "too few" in text and "on the test photos themselves" in text
+    assert (folder / "rate-small-small-psnr-y.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_quality_of_avif_is_chosen_on_held_out_photos_of_the_training_folder(photos, tmp_path):
+    """By the definition: the quality with the best mean among the trainings on the other four fifths."""
+    workshop = Workshop(tmp_path / "rate")
+    settings = {**RATE, "budgets": [3000], "seeds_of": {}}
+    test = tmp_path / "test"
+    test.mkdir()
+    Image.new("RGB", (64, 64), (200, 30, 60)).save(test / "red.png")
+    try:
+        study("rate", photos, test, workshop, options=settings, at_most=6)
+    except RecipeError as error:
+        pytest.skip(str(error))
+    plan = StudyPlan(
+        settings_of("rate", "small", settings), Photos.of(photos, 48), Photos.of(test, 4),
+        tuning=StudyPlan(
+            settings_of("rate", "small", settings),
+            *(Photos.of(part, size) for part, size in zip(
+                split_for_tuning(photos, workshop.folder / "tune", 48), (48, 4), strict=True
+            )),
+            tuned=True,
+        ) if has_five(photos) else None,
+    )  # fmt: skip
+    judge = plan.tuning or plan
+    scores = {}
+    for quality in (20, 60):
+        cell = judge.scored(judge.stored("herding", quality, 0, 3000), "small:small", 0, curve=True)
+        found = read_result(cell, workshop)
+        assert found is not None
+        scores[quality] = found["scores"]["psnr-y"]
+    best = max(scores, key=scores.__getitem__)
+    rows = EXPERIMENTS["rate"].cells(plan, Results.read(EXPERIMENTS["rate"].choosing(plan), workshop))
+    stored = {cell.trained.source.name for cell in rows if cell.trained.source.name.startswith("avif")}
+    assert stored == {f"avif{best}-{method}-draw0-3000bytes" for method in ("random", "herding")}
+
+
+def has_five(photos: Path) -> bool:
+    return any(len(list(each.iterdir())) >= 5 for each in photos.iterdir() if each.is_dir())
+
+
+def test_seeds_and_bytes_are_of_something_that_the_curve_has():
+    for wrong in ({"seeds_of": {"7000": [0]}}, {"budgets_of": {"x4plus": [3000]}}):
+        with pytest.raises(RecipeError, match="wanted some of"):
+            settings_of("rate", "small", {**RATE, **wrong})

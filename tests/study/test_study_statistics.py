@@ -24,12 +24,12 @@ def test_the_interval_is_scipys_and_that_of_a_table_of_t():
 
 
 def test_verdicts_follow_the_interval_and_what_is_better():
-    assert paired_difference(OURS, THEIRS, "higher").verdict == "held"
-    assert paired_difference(OURS, THEIRS, "lower").verdict == "lost"
-    assert paired_difference(THEIRS, OURS, "higher").verdict == "lost"
-    assert paired_difference(THEIRS, OURS, "lower").verdict == "held"
-    assert paired_difference(OURS, [*OURS[1:], OURS[0]], "higher").verdict == "tie"
-    assert paired_difference(OURS, OURS, "higher").verdict == "tie"
+    assert paired_difference(OURS, THEIRS, "higher").verdict == "better"
+    assert paired_difference(OURS, THEIRS, "lower").verdict == "worse"
+    assert paired_difference(THEIRS, OURS, "higher").verdict == "worse"
+    assert paired_difference(THEIRS, OURS, "lower").verdict == "better"
+    assert paired_difference(OURS, [*OURS[1:], OURS[0]], "higher").verdict == "not significant"
+    assert paired_difference(OURS, OURS, "higher").verdict == "not significant"
 
 
 def test_one_pair_has_no_interval():
