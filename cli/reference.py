@@ -11,8 +11,8 @@ from gsdd.cli.settings import GroupedCommand
 HEAD = """\
 # The command line
 
-For anybody who looks up a command or an option; each command has `-h` too. `python -m gsdd.cli.reference >
-docs/cli.md` writes this page from the commands, and a test keeps it up to date.
+For anybody who looks up a command or an option; each command has `-h` too. This page is written from the commands by
+`python -m gsdd.cli.reference > docs/cli.md`, and a test keeps it up to date.
 
 **Output.** Data goes to stdout. Progress, notes and errors go to stderr. `--json` prints one JSON document on stdout,
 `-q` only the result. `FILE...` is any number of files, URLs or globs. `--dry-run` shows what would be done and writes
@@ -40,11 +40,9 @@ recipe that a file records does not contain them.
 
 **Completion** of commands, options, generators and files in your shell:
 
-| shell | line |
-|---|---|
-| bash 4.4 and later, in `~/.bashrc` | `eval "$(_GSDD_COMPLETE=bash_source gsdd)"` |
-| zsh, in `~/.zshrc` | `eval "$(_GSDD_COMPLETE=zsh_source gsdd)"` |
-| fish, in `~/.config/fish/completions/gsdd.fish` | `_GSDD_COMPLETE=fish_source gsdd \\| source` |
+- bash 4.4 and later, in `~/.bashrc`: `eval "$(_GSDD_COMPLETE=bash_source gsdd)"`
+- zsh, in `~/.zshrc`: `eval "$(_GSDD_COMPLETE=zsh_source gsdd)"`
+- fish, in `~/.config/fish/completions/gsdd.fish`: `_GSDD_COMPLETE=fish_source gsdd | source`
 """
 
 
