@@ -177,6 +177,14 @@ def test_the_commands_of_a_page_run(page, at_work, capsys):
         assert exit_code([*here, *QUICKER.get(words[0], "").split()]) == 0, capsys.readouterr().err
 
 
+def test_what_scan_is_shown_to_print_has_the_lines_that_it_prints(at_work, gsdd):
+    """The numbers are those of mini-ost, which not every machine has."""
+    shown = blocks("docs/sources.md", "console")[0].splitlines()[1:]
+    printed = gsdd("scan", "ost/").out.splitlines()
+    first_words = [line[:15].rstrip() for line in shown if line[:1].strip() and line[14:15] == " "]
+    assert first_words == [line[:15].rstrip() for line in printed if line[:1].strip() and line[14:15] == " "]
+
+
 def test_every_page_with_commands_to_run_is_run():
     plain = {page for page in PAGES if page.startswith("docs/") and blocks(page, "console") and [*commands(page)]}
     assert plain - set(RUN) == {"docs/processes.md"}  # under torchrun: tests/processes
