@@ -147,7 +147,7 @@ def _left_of(time_budget: float | None) -> float | None:
 def _run(
     source: Path, target: Path, recipe: Recipe, device: str, monitor: Progress, how: dict[str, Any], dry_run: bool
 ) -> tuple[dict[str, Any], Any]:
-    """Run, or foresee the run; return what is told of it, and the trace that drawings are made from."""
+    """Run, or estimate the run; return what is printed, and the trace for drawings."""
     from gsdd.parallel.workers import joined, own_device
     from gsdd.run.compress import compress as run
     from gsdd.run.dry_run import dry_run as foresee
@@ -192,7 +192,7 @@ def _draw(
 
 
 def _cost_table(document: Mapping[str, Any]) -> str:
-    """Lay out what a dry run expects: time, memory, and where the run would go on."""
+    """Lay out what a dry run expects: time, memory, and where the run would continue."""
     rows = {
         "time, estimated": _figures(document["seconds"], duration),
         "peak memory, estimated": _figures(document["memory_bytes"], lambda count: f"{count / 1e6:,.0f} MB"),

@@ -33,7 +33,7 @@ class GeneratorName(click.ParamType[str]):
 
 
 class Name(click.Choice[str]):
-    """One of so many names that a help text had better not list them."""
+    """One of too many names to list in a help text."""
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Say in a help text what is wanted."""

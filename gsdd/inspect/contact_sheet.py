@@ -114,7 +114,7 @@ def shown_on_sheet(distilled: LatentSet, per_class: int, how: Drawing) -> list[i
 
 
 def write_sheet(distilled: LatentSet, pictures: Triptych, output: Path, *, force: bool = False) -> ContactSheet:
-    """Draw pictures that there are.
+    """Draw pictures that exist already.
 
     Args:
         distilled: the file.

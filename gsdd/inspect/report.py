@@ -112,7 +112,7 @@ def shown_in_report(distilled: LatentSet, per_class: int) -> list[int]:
 def write_report(
     distilled: LatentSet, pictures: Triptych, output: Path, how: Drawing, *, force: bool = False
 ) -> ReportFile:
-    """Write a report with pictures that there are.
+    """Write a report with pictures that exist already.
 
     Args:
         distilled: the file.

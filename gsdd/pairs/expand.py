@@ -73,7 +73,7 @@ def expand(
     dry_run: bool = False,
     monitor: Monitor = SILENT,
 ) -> ExpandReport:
-    """Write the pairs of files as images; what is there already is kept, what is missing is completed.
+    """Write the pairs of files as images; existing ones are kept, missing ones are added.
 
     Args:
         files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one tree, in which classes of one name are

@@ -157,7 +157,7 @@ class Journal:
         self._written, self._newest_is_sound = time.monotonic(), True
 
     def end(self) -> None:
-        """Remove the checkpoints: the output is there. One that stays is told of, and takes nothing from that."""
+        """Remove the checkpoints once the output exists. One that cannot be removed is reported, and is no failure."""
         for path in (self.path, self._previous):
             try:
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a training tells of itself: the mean of each term over some steps, and the validations."""
+"""The log of a training: the mean of each term over some steps, and the validations."""
 
 import math
 from collections.abc import Mapping
