@@ -17,7 +17,7 @@ from pairs.small_file import copy_photos, write_small_file
 from gsdd.cli.main import cli, exit_code
 
 ROOT = Path(__file__).parents[1]
-SITE_PARTS = ("*.md", "docs/*.md", "formats/*.md", "kernels/*/README.md")
+SITE_PARTS = ("*.md", "docs/*.md", "examples/*.md", "formats/*.md", "kernels/*/README.md")
 PAGES = sorted(str(page.relative_to(ROOT)) for part in SITE_PARTS for page in ROOT.glob(part))
 # Of each block: its language, and its text.
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
