@@ -198,6 +198,15 @@ def test_the_degradations_that_are_shown_run(at_work):
     assert names["pairs"][0]["lq"].shape == (3, 24, 24)
 
 
+def test_a_loop_of_ones_own_runs_and_resumes(at_work):
+    first, second = blocks("docs/pairs.md", "python")
+    names: dict = {}
+    exec(first, names)
+    assert (names["lr"].shape, names["hr"].shape) == ((8, 3, 24, 24), (8, 3, 96, 96))
+    exec(second, names)
+    assert [len(list(names["loader"])) for _ in range(2)] == [len(names["pairs"]) // 8 - 1, len(names["pairs"]) // 8]
+
+
 def test_what_trainers_are_given_fits(at_work, monkeypatch):
     script, kair = blocks("docs/trainers.md", "python")
     monkeypatch.setitem(sys.modules, "basicsr", SimpleNamespace())
