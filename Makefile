@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test matrix attack lint types bench links clean
+.PHONY: demo test matrix attack lint types docs bench links clean
 
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,6 +36,9 @@ links:                  ## what static tools read: gsdd with its siblings in pla
 
 types: $(INSTALLED) links
 	$(BIN)/mypy
+
+docs: $(INSTALLED)      ## the pages as a site in build/site; a broken link or anchor is an error
+	$(BIN)/mkdocs build --strict --quiet
 
 PHOTOS ?= ../shared/data/mini-ost/train
 bench: $(INSTALLED)     ## held-out objective of real runs on PHOTOS: the tables of docs/method.md

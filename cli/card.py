@@ -13,7 +13,9 @@ from gsdd.formats.place import Place
 @click.command()
 @click.argument("file", type=PLACE)
 @click.option("-o", "--output", type=OUTPUT, default="README.md", help="The card to write.")
-@click.option("--previews", type=click.IntRange(min=0), default=4, help="Pictures, one a class; 0 needs no generator.")
+@click.option(
+    "--previews", type=click.IntRange(min=0), default=4, help="Pictures, one per class; 0 needs no generator."
+)
 @decoding_options
 @force_option
 @printing

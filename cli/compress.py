@@ -91,11 +91,13 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--time-budget",
     type=Duration(),
-    help="Have the file written after so long, as 10m or 1h30m; compiling for a GPU comes on top.",
+    help="Stop and write the file after this time, such as 1h30m; compiling for a GPU comes on top.",
 )
-@click.option("--report", type=OUTPUT, metavar="HTML", help="Write what gsdd report tells, with losses and times.")
-@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw real, inverted and distilled images.")
-@click.option("--dry-run", is_flag=True, help="Time a few steps, say what a run would make and cost.")
+@click.option(
+    "--report", type=OUTPUT, metavar="HTML", help="Also write the page of gsdd report, with losses and times."
+)
+@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Also draw real, inverted and distilled images.")
+@click.option("--dry-run", is_flag=True, help="Time a few steps; estimate what a run would make and cost.")
 @force_option
 @printing
 def compress(
@@ -113,7 +115,7 @@ def compress(
     printer: Printer,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Compress SOURCE, a folder with one sub-folder of photos a class, into one .gsdd file.
+    """Compress SOURCE, a folder with one sub-folder of photos per class, into one .gsdd file.
 
     \b
     Example:
@@ -145,7 +147,7 @@ def _left_of(time_budget: float | None) -> float | None:
 def _run(
     source: Path, target: Path, recipe: Recipe, device: str, monitor: Progress, how: dict[str, Any], dry_run: bool
 ) -> tuple[dict[str, Any], Any]:
-    """Run, or foresee the run; return what is told of it, and the trace that drawings are made from."""
+    """Run, or estimate the run; return what is printed, and the trace for drawings."""
     from gsdd.parallel.workers import joined, own_device
     from gsdd.run.compress import compress as run
     from gsdd.run.dry_run import dry_run as foresee
@@ -190,7 +192,7 @@ def _draw(
 
 
 def _cost_table(document: Mapping[str, Any]) -> str:
-    """Lay out what a dry run expects: time, memory, and where the run would go on."""
+    """Lay out what a dry run expects: time, memory, and where the run would continue."""
     rows = {
         "time, estimated": _figures(document["seconds"], duration),
         "peak memory, estimated": _figures(document["memory_bytes"], lambda count: f"{count / 1e6:,.0f} MB"),

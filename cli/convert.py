@@ -14,8 +14,8 @@ from gsdd.formats.place import Place
 @click.argument("source", type=PLACE)
 @click.argument("target", type=OUTPUT)
 @container_option
-@click.option("--embed-generator", is_flag=True, help="Put the weights of its generator into TARGET.")
-@generator_option("to put there")
+@click.option("--embed-generator", is_flag=True, help="Store the generator's weights in TARGET.")
+@generator_option("to store")
 @writing
 def convert(
     source: Place,
@@ -27,9 +27,9 @@ def convert(
     force: bool,
     printer: Printer,
 ) -> None:
-    """Write SOURCE as TARGET in a container; there and back gives the same bytes.
+    """Write SOURCE as TARGET in another container. Converting back gives the same bytes.
 
-    With --embed-generator TARGET opens where its generator is not installed.
+    With --embed-generator, TARGET decodes on machines that do not have its generator.
 
     \b
     Example:

@@ -13,14 +13,14 @@ from gsdd.selection.method import METHODS
 
 @click.command()
 @click.argument("source", type=PATH)
-@click.option("-o", "--output", type=OUTPUT, required=True, help="Folder to write; a list if its name ends in .csv.")
-@click.option("--ipc", required=True, help="Crops a class: 100, or sky=50,animal=200, or sky=50,*=100.")
+@click.option("-o", "--output", type=OUTPUT, required=True, help="Folder to write, or a .csv file for the list alone.")
+@click.option("--ipc", required=True, help="Crops per class: 100, or sky=50,animal=200, or sky=50,*=100.")
 @click.option(
     "--method",
     type=click.Choice(METHODS),
     required=True,
-    help="random; herding: their mean feature is that of the class; kmeans: nearest to centres of features; gradient: "
-    "CRAIG, on gradients of a linear SR head; loss: the largest errors of bicubic.",
+    help="random; herding: mean feature near that of the class; kmeans: nearest to cluster centres; gradient: CRAIG on "
+    "gradients of a linear SR head; loss: largest errors of bicubic.",
 )
 @click.option("--hr-size", default=128, help="Side of a crop in pixels; a multiple of 4.")
 @click.option("--seed", default=0, help="Seed of every random draw.")
@@ -28,26 +28,26 @@ from gsdd.selection.method import METHODS
     "--features",
     type=click.Choice(get_args(Family)),
     default="local-fourier",
-    help="What herding and kmeans look at, with theta drawn once.",
+    help="Features for herding and kmeans; theta is drawn once.",
 )
 @click.option(
     "--candidates",
     "max_candidates",
     default=2048,
-    help="Crops a class to choose from, at most; random chooses from all.",
+    help="Maximum number of candidate crops per class; random chooses from all.",
 )
 @click.option(
-    "--leave-out", default=0.05, help="Share of the hardest crops that loss passes over; 0.5 begins at the middle."
+    "--leave-out", default=0.05, help="Share of the hardest crops that method loss skips; 0.5 starts at the median."
 )
 @photo_options
 @bad_image_option("skip")
 @device_option
 @writing
 def coreset(source: Path, output: Path, ipc: str, dry_run: bool, printer: Printer, **options: Any) -> None:  # noqa: ANN401
-    """Choose crops of the photos in SOURCE that stand for all of them, the baselines of a distilled set.
+    """Choose real crops of the photos in SOURCE, as a baseline for a distilled set.
 
-    A folder gets a sub-folder of PNG crops a class, named after photo and place, coreset.csv, a list of them, and
-    coreset.json, how they were chosen.
+    The folder gets one sub-folder of PNG crops per class, their list (coreset.csv), and how they were chosen
+    (coreset.json). A crop is named after its photo and place.
 
     \b
     Example:

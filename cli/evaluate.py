@@ -26,9 +26,9 @@ LEGEND = "Y: luma of BT.601, 16..235. Compared in 8 bits; LR is antialiased bicu
     default="psnr,ssim,lpips,st-lpips,niqe",
     help="Any of psnr, ssim (each of Y and of RGB), lpips, lpips-vgg, st-lpips, st-lpips-vgg, niqe, nrqm, pi.",
 )
-@click.option("--scale", type=int, help="HR side / LR side.  [default: the model's; of bicubic 4]")
-@click.option("--csv", type=OUTPUT, help="Write a row a photo.")
-@click.option("--images", type=OUTPUT, help="Write a PNG a photo into this folder: LR, output, HR.")
+@click.option("--scale", type=int, help="HR side / LR side.  [default: the model's; 4 for bicubic]")
+@click.option("--csv", type=OUTPUT, help="Write one row per photo.")
+@click.option("--images", type=OUTPUT, help="Write one PNG per photo into this folder: LR, output, HR.")
 @click.option("--lpips-trunk", type=FILE, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
 @click.option("--nrqm-model", type=FILE, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
 @bad_image_option("fail")
@@ -49,7 +49,7 @@ def evaluate(
     force: bool,
     printer: Printer,
 ) -> None:
-    """Score MODEL on TESTDIR, a folder of HR photos: LR is made of each, enlarged by MODEL, and compared with it.
+    """Score MODEL on TESTDIR, a folder of HR photos. Each is down-sampled, enlarged by MODEL, and compared.
 
     MODEL is a checkpoint that gsdd train wrote, any SR network that spandrel reads, a name that gsdd generators
     lists, or bicubic. A metric whose weights are not on this machine is reported as missing; nothing is downloaded.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     "--to",
     type=click.Choice(["folder", "webdataset", "imagefolder"]),
     default="folder",
-    help="What trainers read, tar files for webdataset, or with a list for datasets' imagefolder.",
+    help="A folder for SR trainers, tar files for webdataset, or a folder for datasets' imagefolder.",
 )
 @click.option(
-    "--scale", "scales", type=Scales(), default="4", help="Of the LR images: some of 1, 2, 3, 4, 8, such as 2,4."
+    "--scale", "scales", type=Scales(), default="4", help="Scales of the LR images, from 1, 2, 3, 4 and 8, such as 2,4."
 )
-@click.option("--by-class", is_flag=True, help="A sub-folder a class.")
+@click.option("--by-class", is_flag=True, help="One sub-folder per class.")
 @click.option("--format", "image_format", type=click.Choice(["png", "webp"]), default="png", help="Both are lossless.")
 @decoding_options
 @writing
@@ -36,11 +36,11 @@ def expand(
     printer: Printer,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Write the HR-LR pairs of each FILE, as one set, as images that SR trainers read.
+    """Write the HR-LR pairs of all FILEs, as one set of images that SR trainers read.
 
-    The folder gets HR/, LR_x4/ (antialiased bicubic; one a scale) and meta_info.txt. The same command again completes
-    what is missing, no more. Printed with it: configuration for BasicSR, traiNNer-redux, neosr and KAIR, and for types
-    of the first two that degrade HR themselves.
+    The folder gets HR/, LR_x4/ (antialiased bicubic; one folder per scale) and meta_info.txt. The same command again
+    adds only what is missing. It also prints configurations for BasicSR, traiNNer-redux, neosr and KAIR, and for
+    dataset types of the first two that degrade HR themselves.
 
     \b
     Example:

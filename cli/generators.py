@@ -18,7 +18,7 @@ FILE_COLUMNS = ("known by its file", "architecture", "takes", "weights from")
 @click.group(invoke_without_command=True)
 @printing
 def generators(printer: Printer) -> None:
-    """The networks that turn latents into images; alone, it lists those that have a name.
+    """List, show, fetch and export the networks that turn latents into images; without a command, list them.
 
     Any other SR network of x1 to x8 that spandrel reads can be given by its file: --generator PATH.
     """
@@ -32,9 +32,9 @@ def generators(printer: Printer) -> None:
 @generators.command("list")
 @printing
 def list_command(printer: Printer) -> None:
-    """List the named generators, and whether their weights are here; with -q, their names alone.
+    """List the named generators, and whether their weights are on this machine; with -q, only their names.
 
-    Below them are those of the literature whose weights you bring: --generator PATH.
+    Below them are generators from the literature, whose weights you provide: --generator PATH.
 
     \b
     Example:
@@ -79,7 +79,7 @@ def fetch(name: str, dry_run: bool, printer: Printer) -> None:
 @click.argument("generator", metavar="GENERATOR", type=GENERATOR)
 @printing
 def show(generator: str, printer: Printer) -> None:
-    """Load GENERATOR, a name or a path, and say what it is; with -q, its fingerprint alone.
+    """Load GENERATOR, a name or a path, and describe it; with -q, only its fingerprint.
 
     \b
     Example:

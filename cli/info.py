@@ -24,20 +24,20 @@ LONGEST_VALUE = 400
 
 @click.command()
 @files_argument()
-@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw what the latents of one FILE show.")
+@click.option("--contact-sheet", type=OUTPUT, metavar="PNG", help="Draw the images of one FILE.")
 @click.option(
     "--source",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The photos, to show each latent's real crop beside it.",
+    help="The photos, to show the real crop of each latent too.",
 )
 @generator_option("to draw with")
 @device_option
-@click.option("--feature-weights", type=PATH, help="Weights of psi, if the run was given some.")
-@click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents of a class on the sheet.")
+@click.option("--feature-weights", type=PATH, help="Weights of psi, if the run used some.")
+@click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents per class on the sheet.")
 @force_option
 @printing
 def info(files: tuple[Place, ...], contact_sheet: Path | None, printer: Printer, **drawing: Any) -> None:  # noqa: ANN401
-    """Tell what a FILE is: its classes, generator, recipe and source; of several, a line each and the sum.
+    """Show the classes, generator, recipe and source of FILE; for several, one line each and the sum.
 
     \b
     Example:

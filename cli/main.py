@@ -120,7 +120,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def exit_code(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; errors are told on stderr in one line each.
+    """Run the command line and return its exit code; each error is one line on stderr.
 
     Args:
         arguments: words after `gsdd`; None takes them from the process.

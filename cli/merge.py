@@ -23,7 +23,7 @@ def merge(
     force: bool,
     printer: Printer,
 ) -> None:
-    """Put the latents of each FILE into one file: files of other classes, with one generator, HR size and codec.
+    """Merge FILEs of different classes, but the same generator, HR size and codec, into one.
 
     The classes of a FILE stand behind those of the files before it. No generator is needed.
 

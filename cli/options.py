@@ -33,7 +33,7 @@ class GeneratorName(click.ParamType[str]):
 
 
 class Name(click.Choice[str]):
-    """One of so many names that a help text had better not list them."""
+    """One of too many names to list in a help text."""
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Say in a help text what is wanted."""
@@ -112,13 +112,13 @@ def generator_option(what: str) -> Decorator:
     Args:
         what: what they are for, such as "to decode with".
     """
-    return click.option("--generator", type=GENERATOR, help=f"Weights {what}, not those that the file names.")
+    return click.option("--generator", type=GENERATOR, help=f"Weights {what}, instead of those that the file names.")
 
 
 def decoding_options(command: Command) -> Command:
     """Add what G is that decodes, and where."""
     forced = click.option(
-        "--force-generator", is_flag=True, help="Use other weights than those the file was made with."
+        "--force-generator", is_flag=True, help="Accept weights other than those the file was made with."
     )  # fmt: skip
     return generator_option("to decode with")(forced(device_option(command)))
 
@@ -127,11 +127,13 @@ def photo_options(command: Command) -> Command:
     """Add which photos are taken, and what their classes are: settings of `Crops`, for a command without recipe."""
     options = [
         click.option(
-            "--classes", default="auto", help="folders, none (one class), clusters:K of like photos, or auto."
+            "--classes",
+            default="auto",
+            help="folders, none (one class), clusters:K (K groups of similar photos), or auto.",
         ),
         click.option("--scores", default="", help="Path of a CSV file with a quality score for each photo."),
         click.option("--keep-above", type=float, help="Drop photos whose score is not above this."),
-        click.option("--drop-duplicates", is_flag=True, help="Drop photos that look like another one, of any class."),
+        click.option("--drop-duplicates", is_flag=True, help="Drop photos that look like another one, in any class."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -144,7 +146,7 @@ def bad_image_option(default: str) -> Decorator:
         "--on-bad-image",
         type=click.Choice(["skip", "fail"]),
         default=default,
-        help="Name unusable photos and skip them, or fail at the first.",
+        help="Skip unusable photos and name them, or fail at the first.",
     )
 
 

@@ -20,9 +20,9 @@ RUN = "\n# Settings of the command itself, not of the recipe:\n# [run]\n"
 @click.argument("preset", type=click.Choice([*PRESETS, TRAINING]), default=DEFAULT_PRESET)
 @printing
 def recipe(preset: str, printer: Printer) -> None:
-    """Print the settings that a PRESET gives to compress, or those of train, as TOML; with -q, as --set takes them.
+    """Print all settings of a preset of compress, or those of training, as TOML; with -q, as arguments of --set.
 
-    Change some and give the file with --config, or give one with --set, such as --set matching.lr=0.002.
+    Edit the file and pass it with --config, or change single settings with --set, such as --set matching.lr=0.002.
 
     \b
     Example:

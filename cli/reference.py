@@ -11,41 +11,38 @@ from gsdd.cli.settings import GroupedCommand
 HEAD = """\
 # The command line
 
-Written by `python -m gsdd.cli.reference > docs/cli.md` from the commands themselves; a test keeps it so. Every command
-also has `-h`.
+For anybody who looks up a command or an option; each command has `-h` too. This page is written from the commands by
+`python -m gsdd.cli.reference > docs/cli.md`, and a test keeps it up to date.
 
-**Output.** Data goes to stdout, all else to stderr: progress with its rate and time left, notes, errors. `--json`
-prints one JSON document on stdout, `-q` the result alone. `FILE...` is any number of files, URLs or globs. `--dry-run`
-says what would be done and writes nothing. What exists is kept unless `--force` is given; the same command again goes
-on where a run was interrupted. An error is one line that starts with `gsdd:`.
+**Output.** Data goes to stdout. Progress, notes and errors go to stderr. `--json` prints one JSON document on stdout,
+`-q` only the result. `FILE...` is any number of files, URLs or globs. `--dry-run` shows what would be done and writes
+nothing. Existing files are kept unless `--force` is given. If a run is interrupted, the same command continues it. An
+error is one line that starts with `gsdd:`.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | failed: photos, weights or output that cannot be used |
-| 2 | usage: an option, or a combination of options, that makes no run |
+| 1 | failed: photos, weights or output cannot be used |
+| 2 | usage: an option, or a combination of options, is not valid |
 | 3 | a file is not sound |
 | 130 | interrupted |
 
-**URLs.** A `.gsdd` file that is read may lie behind a URL: `https://host/ost.gsdd`, `hf://datasets/me/sets/ost.gsdd`,
-or any other that [fsspec](https://filesystem-spec.readthedocs.io) knows; an error names the package that a protocol
-needs. The file is fetched whole, into memory, and checked as one on disk is. Refused are a server that sends nothing,
-or less than 1 kB a second, for 20 s; a file that is cut short, or changes under way; and one of more than 1 GiB. The
-name of a file, where one is needed, is the last part of the URL's path. Output shows neither credentials in a URL nor
-its query.
+**URLs.** Commands read `.gsdd` files from URLs too: `https://host/ost.gsdd`, `hf://datasets/me/sets/ost.gsdd`, or any
+other that [fsspec](https://filesystem-spec.readthedocs.io) knows; an error names the package that a protocol needs. The
+whole file is fetched into memory and checked like one on disk. A download is refused if the server sends nothing, or
+less than 1 kB a second, for 20 s, if the file is cut short or changes meanwhile, or if it has more than 1 GiB. The last
+part of the URL's path is used as the file's name. Output shows neither credentials in a URL nor its query.
 
-**Settings.** `compress` and `train` show the options that people change most. `gsdd recipe` prints all settings as
-TOML, `--config FILE` takes such a file, and `--set NAME=VALUE` one setting. An option wins over `--set`, that over the
-file, and the file over the preset. Settings below `run.` are the command's own, and not in
-the recipe that a file records.
+**Settings.** `compress` and `train` have options for the settings that people change most. `gsdd recipe` prints all
+settings as TOML. `--config FILE` reads such a file, and `--set NAME=VALUE` changes one setting. An option overrides
+`--set`, `--set` overrides the file, and the file overrides the preset. Settings below `run.` belong to the command; the
+recipe that a file records does not contain them.
 
 **Completion** of commands, options, generators and files in your shell:
 
-| shell | line |
-|---|---|
-| bash 4.4 and later, in `~/.bashrc` | `eval "$(_GSDD_COMPLETE=bash_source gsdd)"` |
-| zsh, in `~/.zshrc` | `eval "$(_GSDD_COMPLETE=zsh_source gsdd)"` |
-| fish, in `~/.config/fish/completions/gsdd.fish` | `_GSDD_COMPLETE=fish_source gsdd \\| source` |
+- bash 4.4 and later, in `~/.bashrc`: `eval "$(_GSDD_COMPLETE=bash_source gsdd)"`
+- zsh, in `~/.zshrc`: `eval "$(_GSDD_COMPLETE=zsh_source gsdd)"`
+- fish, in `~/.config/fish/completions/gsdd.fish`: `_GSDD_COMPLETE=fish_source gsdd | source`
 """
 
 

@@ -19,14 +19,14 @@ from gsdd.formats.place import Place
     help="The photos, to show real crops and to compare with image codecs.",
 )
 @decoding_options
-@click.option("--feature-weights", type=PATH, help="Weights of psi, if the run was given some.")
-@click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents of a class that are shown.")
+@click.option("--feature-weights", type=PATH, help="Weights of psi, if the run used some.")
+@click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents per class that are shown.")
 @force_option
 @printing
 def report(file: Place, output: Path, printer: Printer, **options: Any) -> None:  # noqa: ANN401
     """Write what is in FILE, what it saves, how it was made and how to train from it, as one page that opens offline.
 
-    With --source the inversion is made again for the latents that are shown; compress --report needs no second one.
+    With --source, the latents that are shown are inverted again. compress --report does not need that.
 
     \b
     Example:

@@ -20,7 +20,7 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 @click.argument("source", type=PATH)
 @click.argument("file", type=PLACE)
 @click.option("--sample", default=16, help="Photos to re-encode for the codecs' sizes.")
-@click.option("--seed", default=0, help="Picks the sample.")
+@click.option("--seed", default=0, help="Seed of the sample.")
 @printing
 def savings(source: Path, file: Place, sample: int, seed: int, printer: Printer) -> None:
     """Compare FILE with the photos in SOURCE, as found and as image codecs would store them.

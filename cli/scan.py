@@ -27,7 +27,7 @@ MOST_NAMED = 10
 @click.option("--seed", default=0, help="Seed of clusters.")
 @printing
 def scan(source: Path, seed: int, printer: Printer, **options: Any) -> None:  # noqa: ANN401
-    """Say what SOURCE holds and what compress would make of it: classes, sizes, formats, duplicates, blocky JPEGs.
+    """Show what SOURCE holds and what compress would make of it: classes, sizes, formats, duplicates, blocky JPEGs.
 
     \b
     Example:
@@ -41,15 +41,15 @@ def scan(source: Path, seed: int, printer: Printer, **options: Any) -> None:  # 
 
 
 def as_text(survey: "Survey") -> str:
-    """Lay a survey out for people: facts, then the photos that something is to be said of."""
+    """Lay a survey out for people: facts, then the photos that need attention."""
     exact = sum(each.exact for each in survey.duplicates)
     smallest, largest = ("x".join(map(str, pixels)) for pixels in (survey.smallest, survey.largest))
-    blocks = "" if survey.median_blockiness is None else f"; of JPEG files {survey.median_blockiness:.2f} in the middle"
+    blocks = "" if survey.median_blockiness is None else f"; median of JPEG files {survey.median_blockiness:.2f}"
     facts = [
         ("photos", f"{survey.images} in {survey.folder}, {size(survey.bytes)}"),
         ("classes", f"{len(survey.classes)} ({survey.by}), {worded(survey.why)}"),
         ("", _counts(survey.classes)),
-        ("sizes", f"{smallest} to {largest}, shorter sides {survey.median_side:g} in the middle"),
+        ("sizes", f"{smallest} to {largest}, median shorter side {survey.median_side:g}"),
         ("with crops of", _counts(survey.fitting)),
         ("formats", _counts(survey.formats)),
         ("converted", _counts(survey.conversions) or "none"),
@@ -57,9 +57,9 @@ def as_text(survey: "Survey") -> str:
             "left out",
             f"{len(survey.left_out)} too small, {len(survey.unusable)} unusable, {len(survey.dropped)} dropped",
         ),
-        ("passed over", _counts(_by_reason(survey.ignored)) or "none"),
+        ("ignored", _counts(_by_reason(survey.ignored)) or "none"),
         ("duplicates", f"{exact} exact, {len(survey.duplicates) - exact} that look alike (--drop-duplicates)"),
-        ("blocky", f"{len(survey.blockiness)} that show the blocks of a JPEG{blocks} (1 is none)"),
+        ("blocky", f"{len(survey.blockiness)} with visible JPEG blocks{blocks} (1 means none)"),
     ]
     return "\n".join([table(facts), *_named(survey)])
 

@@ -81,7 +81,7 @@ class SettingOptions:
         every: list[Decorator] = [
             click.option(
                 "--set", "assignments", metavar="NAME=VALUE", multiple=True,
-                help=f"Any other setting, any number of times; {self.lister} lists all.",
+                help=f"Any other setting; may be repeated. {self.lister} lists all.",
             ),
             click.option("--config", type=FILE, help=f"A TOML file of settings, as {self.lister} prints."),
             *(self._option(known[path], option, types.get(path)) for path, option in reversed(self.of.items())),

@@ -12,7 +12,7 @@ COLUMNS = ("name", "parameters", "small", "takes", "what it is")
 @click.command()
 @printing
 def students(printer: Printer) -> None:
-    """List the networks that train on pairs, with their parameters in full and in small; with -q, the names alone.
+    """List the networks that gsdd train can train, with their numbers of parameters; with -q, only the names.
 
     "small" trains on two CPU cores, "full" is the size that the authors release.
 

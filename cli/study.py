@@ -19,10 +19,10 @@ NAMES = ("table1", "table2", "table3", "fig3", "fig6", "fig7", "fig8", "compare"
 @click.option(
     "--scale", type=click.Choice(["small", "paper"]), default="small", help="For two CPU cores, or the paper's sizes."
 )
-@click.option("--config", type=FILE, help="A TOML file with settings that are otherwise than in the scale.")
-@click.option("--tune", is_flag=True, help="Score on a fifth of the training photos, held out; then without TEST.")
-@click.option("--cells", "at_most", type=click.IntRange(min=0), help="Work out so many cells now, and leave the rest.")
-@click.option("--dry-run", is_flag=True, help="List the cells that are left, and work out none.")
+@click.option("--config", type=FILE, help="A TOML file with settings that differ from those of the scale.")
+@click.option("--tune", is_flag=True, help="Score on a held-out fifth of the training photos; needs no TEST.")
+@click.option("--cells", "at_most", type=click.IntRange(min=0), help="Compute at most this many cells now.")
+@click.option("--dry-run", is_flag=True, help="List the remaining cells, and compute none.")
 @click.option("--lpips-trunk", type=FILE, help="torchvision's alexnet or vgg16.  [default: torchvision's cache]")
 @click.option("--nrqm-model", type=FILE, help="model.mat of github.com/chaoma99/sr-metric, for nrqm and pi.")
 @checkpoint_option
@@ -43,12 +43,12 @@ def study(
 ) -> None:
     """Run an EXPERIMENT of the paper on the photos in TRAIN, scored on those in TEST.
 
-    A study is cells: a distillation, or a training with its scores. Each result is a JSON file in the study's folder,
-    and the same command works out those that are missing; given twice at the same time, the two share them. The table,
-    as CSV and Markdown beside the paper's figures, and the plots include all cells finished so far.
+    A study consists of cells: distillations, and trainings with their scores. Each result is a JSON file in the study's
+    folder. The same command again computes the missing ones, and two commands at the same time share the work. Tables
+    (CSV, and Markdown beside the paper's numbers) and plots include all cells finished so far.
 
-    compare is the comparison with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops);
-    rate compares files of some sizes with as many bytes of AVIF.
+    compare compares with full data, random crops, a coreset, AVIF at equal bytes and G(down-sampled crops). rate
+    compares files of several sizes with AVIF at equal bytes.
 
     \b
     Example:

@@ -37,8 +37,8 @@ class Run:
 
     subset_size: Annotated[int, About("Side of a crop of the subset in pixels.", 1)] = 128
     validate_every: Annotated[int, About("Steps between validations.", 1)] = 200
-    force_generator: Annotated[bool, About("Take weights that the file was not made with.")] = False
-    perceptual_trunk: Annotated[str, About("torchvision's vgg19; empty looks in torchvision's cache.")] = ""
+    force_generator: Annotated[bool, About("Accept weights other than those the file was made with.")] = False
+    perceptual_trunk: Annotated[str, About("Path of torchvision's vgg19; empty looks in torchvision's cache.")] = ""
     checkpoint_seconds: Annotated[float, About("Least seconds between two checkpoints.", 0)] = 60.0
 
 
@@ -61,7 +61,9 @@ REPLACED = TRAIN_OPTIONS.replaced({each.path.rpartition(".")[2]: each.path for e
 @files_argument("data", "DATA...")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The model to write, a .safetensors file.")
 @TRAIN_OPTIONS.add_to(TrainingRecipe(), student=Name(list(students())))
-@click.option("--subset", type=click.IntRange(min=1), help="Of a folder: so many random HR crops, not whole photos.")
+@click.option(
+    "--subset", type=click.IntRange(min=1), help="Train on this many random HR crops of a folder, not on whole photos."
+)
 @click.option("--validation", type=PATH, help="Folder of photos to measure PSNR-Y on.")
 @generator_option("to decode a .gsdd file with")
 @click.option("--cache", type=OUTPUT, help="Folder that keeps decoded pairs for the next run.")
@@ -82,8 +84,8 @@ def train(
 ) -> None:
     """Train a super-resolution network on DATA: .gsdd files, a folder of photos, or the folder of a coreset.
 
-    Beside the model lie a log, as .json, a curve, as .png, and with --validation a folder of pictures. spandrel, and
-    what is built on it, opens the model of those architectures that it knows.
+    A log (.json), a curve (.png) and, with --validation, a folder of pictures are written beside the model. spandrel
+    opens the model if it knows the architecture.
 
     \b
     Example:

@@ -19,12 +19,13 @@ from gsdd.inspect.verification import verify as verify_file
 @decoding_options
 @printing
 def verify(files: tuple[Place, ...], decode: bool, printer: Printer, **options: Any) -> int:  # noqa: ANN401
-    """Check every byte of each FILE against its digests, and its content for sense.
+    """Check every byte of each FILE against its digests, and the content for consistency.
 
-    With --decode, also check that this machine, its torch and its generator give the images that the file's author
-    had: a signature of each is in the file, or of one a class.
+    With --decode, also check that this machine decodes the images that the author of the file had. The file has a
+    signature of each image, or of one image per class.
 
-    Exit code 0 if all are sound, 3 if one is not or decodes to other images, 1 if one cannot be read or compared.
+    The exit code is 0 if all files are sound, 3 if one is not sound or decodes to other images, and 1 if one cannot be
+    read or compared.
 
     \b
     Example:

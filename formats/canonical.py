@@ -46,7 +46,7 @@ def loads(text: str) -> Any:  # noqa: ANN401
         # A lone surrogate survives in a Python str but cannot be printed or be a file name.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"metadata is not sound JSON: {error}") from error
+        raise FormatError(f"metadata is not valid JSON: {error}") from error
     return value
 
 
@@ -59,7 +59,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {quote(key)} stands twice")
+            raise ValueError(f"the key {quote(key)} occurs twice")
         result[key] = value
     return result
 

@@ -240,7 +240,7 @@ def latents_of(contents: Contents, which: slice = ALL) -> np.ndarray:
     latents = CODECS[manifest.codec].decode(contents.tensors, manifest.latent_shape, which)
     if (beyond := first_beyond(latents)) is not None:
         number = range(manifest.latents)[which][beyond]
-        raise FormatError(f"latent {number} leaves -{LARGEST:g} to {LARGEST:g}: no image can be made of it")
+        raise FormatError(f"latent {number} is outside -{LARGEST:g} to {LARGEST:g}: no image can be made of it")
     return latents
 
 
@@ -293,8 +293,8 @@ def _encoded(manifest: Manifest, arrays: Arrays, codec: Codec | None) -> dict[st
     tensors = (codec or CODECS[manifest.codec]).encode(arrays.latents)
     if (beyond := first_beyond(arrays.latents)) is not None:
         raise DivergedError(
-            f"latent {beyond} of {manifest.latents} leaves -{LARGEST:g} to {LARGEST:g}: the run diverged; lower the "
-            "learning rate"
+            f"latent {beyond} of {manifest.latents} is outside -{LARGEST:g} to {LARGEST:g}: the run diverged; lower "
+            "the learning rate"
         )
     index = {CLASS_INDEX: class_index(manifest), SOURCE_INDEX: arrays.source_index}
     return {**tensors, **index, SIGNATURES: arrays.signatures}
@@ -324,10 +324,12 @@ def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ..
 def _check_values(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> None:
     """Refuse tensors with the right digests and no sense; their shapes are right by now."""
     if not np.array_equal(tensors[CLASS_INDEX], class_index(manifest)):
-        raise FormatError(f"{CLASS_INDEX} is not class after class with the manifest's numbers of latents")
+        raise FormatError(f"{CLASS_INDEX} is not ordered by class with the manifest's numbers of latents")
     sources = tensors[SOURCE_INDEX]
     if sources.min() < 0 or int(sources.max()) >= manifest.source.images:
-        raise FormatError(f"{SOURCE_INDEX} leaves 0..{manifest.source.images - 1}, the photos of the source")
+        raise FormatError(
+            f"{SOURCE_INDEX} has values outside 0..{manifest.source.images - 1}, the photos of the source"
+        )
     CODECS[manifest.codec].check(tensors, manifest.latent_shape)
     if manifest.generator.embedded:
         _check_weights(tensors[GENERATOR].tobytes())
@@ -338,4 +340,4 @@ def _check_weights(data: bytes) -> None:
     try:
         safetensors.deserialize(data)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
-        raise FormatError(f"the generator is no sound safetensors file: {error}") from error
+        raise FormatError(f"the generator is not a valid safetensors file: {error}") from error

@@ -89,7 +89,7 @@ def recognise(head: bytes) -> str:
         return "deflated"
     if head.startswith(_SHARDS):
         raise FormatError("an index of shards is no longer read; gsdd 0.1.0 was the last version that reads it")
-    raise FormatError("is not a .gsdd file: it starts as none of gsdd's containers does")
+    raise FormatError("is not a .gsdd file: it does not start like any of gsdd's containers")
 
 
 def most_bytes(start: bytes) -> int | None:

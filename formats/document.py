@@ -85,7 +85,9 @@ def parse(text: str) -> Document:
     said = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
     manifest = from_json(said, newer=minor > MINOR)
     if manifest.minor > max(minor, 1):
-        raise FormatError(f"the file says version {fields['version']}, and has what came with {MAJOR}.{manifest.minor}")
+        raise FormatError(
+            f"the file says version {fields['version']}, but has content of version {MAJOR}.{manifest.minor}"
+        )
     return Document(text, manifest, _table(fields.get("tensors"), manifest, minor), fields["version"], digest)
 
 

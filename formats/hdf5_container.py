@@ -156,7 +156,7 @@ def _text(file: Any) -> str:  # noqa: ANN401
     dataset = _dataset(file, DOCUMENT)
     length = dataset.dtype.itemsize
     if dataset.dtype.kind != "S" or dataset.shape != () or length > MAX_TEXT:
-        raise FormatError(f"the HDF5 dataset {DOCUMENT} is no text of at most {MAX_TEXT} bytes")
+        raise FormatError(f"the HDF5 dataset {DOCUMENT} is not text of at most {MAX_TEXT} bytes")
     _check_stored(dataset, DOCUMENT, length)
     return bytes(dataset[()]).decode("ascii")
 

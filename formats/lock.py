@@ -66,7 +66,7 @@ def _locked(lock: Path, path: Path) -> int:
 
 def _is_ours(descriptor: int, path: Path) -> bool:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise OSError(errno.EEXIST, "there is something beside it in the place of its lock; remove that")
+        raise OSError(errno.EEXIST, "something else has the name of its lock file; remove that")
     try:
         ours = lock_descriptor(descriptor, blocking=False)
     except OSError:  # a file system without locks

@@ -83,7 +83,7 @@ class ManifestClass:
     def __post_init__(self) -> None:
         _check_fields("class", self)
         if self.name in {"", ".", ".."} or "/" in self.name:
-            raise FormatError(f"class {quote(self.name)}: a name is that of one folder")
+            raise FormatError(f"class {quote(self.name)}: a name must be that of a single folder")
         if len(self.name.encode()) > _LONGEST_NAME:
             raise FormatError(f"class {quote(self.name)}: a name has at most {_LONGEST_NAME} bytes")
 

@@ -93,7 +93,7 @@ def rest_of(file: IO[bytes], most: int = sys.maxsize) -> bytes:
     wanted = size - file.tell()
     data = file.read(wanted + 1)
     if len(data) != wanted:
-        raise OSError(errno.EIO, "changes while it is read: its size is another one")
+        raise OSError(errno.EIO, "changed while it was read: its size is different")
     return data
 
 

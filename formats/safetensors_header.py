@@ -72,7 +72,7 @@ def text_of(header: bytes, key: str) -> str | None:
     try:
         fields: Any = loads(header.decode())
     except UnicodeDecodeError as error:
-        raise FormatError(f"the safetensors header is no UTF-8: {error.reason} at byte {error.start}") from error
+        raise FormatError(f"the safetensors header is not UTF-8: {error.reason} at byte {error.start}") from error
     metadata = fields.get("__metadata__") if isinstance(fields, dict) else None
     text = metadata.get(key) if isinstance(metadata, dict) else None
     return text if isinstance(text, str) else None

@@ -34,8 +34,8 @@ def open(
     Args:
         path: a file in any container, or its URL.
         generator: a named generator or a path of weights; None takes the one that the file holds or names.
-        device: where the generator runs; "auto" takes a GPU where there is one.
-        force_generator: take weights that are not those that the file was made with.
+        device: where the generator runs; "auto" takes a GPU if there is one.
+        force_generator: accept weights other than those the file was made with.
 
     Returns:
         The file. Its generator is loaded when images are first asked for.
@@ -48,13 +48,13 @@ def open(
 
 
 class Distilled:
-    """A .gsdd file: its latents are in memory, their images are computed when asked for.
+    """A .gsdd file. Latents are in memory; images are computed when they are asked for.
 
     Args:
-        path: as for `gsdd.open`, and so are the rest.
+        path: as for `gsdd.open`; so are the other arguments.
         generator: a named generator or a path of weights.
         device: where the generator runs.
-        force_generator: take weights that are not those that the file was made with.
+        force_generator: accept weights other than those the file was made with.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Distilled:
 
     @property
     def manifest(self) -> Manifest:
-        """What the file says of itself: generator, source, licences, run."""
+        """The file's metadata: generator, source, licences, run."""
         return self._set.manifest
 
     @property
@@ -146,7 +146,7 @@ class Distilled:
             uint8 RGB `[3, H, W]` of one, `[N, 3, H, W]` of several, on the CPU.
 
         Raises:
-            GeneratorError: the generator is not here, or not the file's.
+            GeneratorError: the generator is not installed, or not the one of the file.
         """
         if isinstance(which, slice):
             return self._set.decode(self.generator, which)
@@ -175,7 +175,7 @@ class Distilled:
             gt_size: side of the HR crops in pixels; None serves whole images.
             repeat: how many times each pair counts in `len`.
             use_hflip: mirror half of the views.
-            use_rot: mirror top and bottom, and transpose, half of them.
+            use_rot: flip half of the views top to bottom, and transpose half of them.
             seed: of the views.
             keys: names of an item's parts: "lqgt" as in the BasicSR family, "LH" as in KAIR.
             cache: folder that keeps the decoded pairs for the next run.
@@ -200,13 +200,13 @@ class Distilled:
         force: bool = False,
         monitor: Monitor = SILENT,
     ) -> "ExpandReport":
-        """Write the pairs as images, in the shape that SR trainers read.
+        """Write the pairs as images that SR trainers read.
 
         Args:
-            folder: where to; what is there already is kept, what is missing is completed.
+            folder: where to write. Existing images are kept, missing ones are added.
             to: "folder", "imagefolder" or "webdataset".
             scales: of the LR images: some of 1, 2, 3, 4 and 8.
-            by_class: a sub-folder a class.
+            by_class: write one sub-folder per class.
             image_format: "png" or lossless "webp".
             force: replace the images of this or an earlier expansion.
             monitor: told of the pairs.
@@ -219,7 +219,7 @@ class Distilled:
         )  # fmt: skip
 
     def verify(self, *, decode: bool = False, monitor: Monitor = SILENT) -> "Verification":
-        """Check every byte of the file, and with `decode` that its images are those that its author had.
+        """Check every byte of the file and, with `decode`, that images decode as they did for its author.
 
         Args:
             decode: compare decoded images with the signatures in the file.

@@ -90,7 +90,7 @@ class DeviceMemoryError(GsddError, MemoryError):
 
 
 class ProcessLostError(GsddError, RuntimeError):
-    """Another process of a run under torchrun is gone; the same command goes on from the checkpoint."""
+    """Another process of a run under torchrun is gone; the same command continues from the checkpoint."""
 
 
 class Interrupted(GsddError):

@@ -9,18 +9,18 @@ class Monitor:
     """
 
     def progress(self, stage: str, done: int, total: int, loss: float | None = None, images: float = 0.0) -> None:
-        """Hear how far a stage is.
+        """Receive the progress of a stage.
 
         Args:
             stage: what is being done, such as "inversion".
-            done: steps done; a job that is resumed begins with those that were done before.
+            done: steps done; a resumed job starts with those of the earlier run.
             total: steps in all.
             loss: of the last step, where there is one.
-            images: that a step sends through the generator; 0 where steps are no such work.
+            images: how many a step sends through the generator; 0 if it sends none.
         """
 
     def note(self, text: str) -> None:
-        """Hear a line that the user should read: a photo that is skipped, where a job continues."""
+        """Receive a line that the user should read, such as a skipped photo."""
 
     def should_stop(self) -> bool:
         """Say, after each step, whether to write a checkpoint and raise `gsdd.errors.Interrupted`."""

@@ -74,27 +74,27 @@ def positive(text: str, what: str) -> int:
 
 @configuration
 class Crops:
-    """Which real crops latents begin from, and which they are matched with."""
+    """Which real crops latents start from, and which they are matched with."""
 
     ipc: Annotated[
         int | Mapping[str, int] | None,
-        About("Latents a class: 100, or sky=50,*=20; unset 20, or as many as serve storage.target.", 1, read=parse_ipc),
+        About("Latents per class: 100, or sky=50,*=20; unset: 20, or what suits storage.target.", 1, read=parse_ipc),
     ] = None
     hr_size: Annotated[
         int, About("Side of an HR crop in pixels; a multiple of the generator's scale.", LEAST_HR_SIZE)
     ] = 128
     method: Annotated[
         StartingCrops,
-        About("Crops that latents begin from: random, or herding, whose mean of features is their class's."),
+        About("Choice of the crops that latents start from: random, or herding on features of the class."),
     ] = "herding"
-    real: Annotated[int, About("Real crops a class that are kept in memory to match with.", 1)] = 256
+    real: Annotated[int, About("Real crops per class that are kept in memory for matching.", 1)] = 256
     classes: Annotated[
-        str, About("Of photos: folders, none (all are one), clusters:K of those that look alike, or auto.")
+        str, About("Classes: folders, none (one class), clusters:K (K groups of similar photos), or auto.")
     ] = "auto"
     scores: Annotated[str, About("Path of a CSV file with a quality score for each photo.")] = ""
     keep_above: Annotated[float | None, About("Drop photos whose score is not above this.")] = None
-    drop_duplicates: Annotated[bool, About("Drop photos that look like another one, of any class.")] = False
-    on_bad_image: Annotated[OnBadImage, About("Name unusable photos and skip them, or fail at the first.")] = "skip"
+    drop_duplicates: Annotated[bool, About("Drop photos that look like another one, in any class.")] = False
+    on_bad_image: Annotated[OnBadImage, About("Skip unusable photos and name them, or fail at the first.")] = "skip"
 
     def check(self) -> None:
         """Refuse values that do not go together."""
@@ -119,8 +119,8 @@ class Inversion:
     start: Annotated[Start, About("Where z starts: the down-sampled crop, or noise around grey.")] = "downscale"
     steps: Annotated[int, About("Adam steps for each latent; 0 skips the inversion.", 0)] = 200
     lr: Annotated[float, About("Learning rate of Adam.", 0)] = 0.01
-    feature_weight: Annotated[float, About("Weight of D_f (Eq. 4) beside D_p; 0 leaves the pixels alone.", 0)] = 0.01
-    rate: Annotated[float, About("Weight of a latent's bits beside its image, with codec dct.", 0)] = 0.1
+    feature_weight: Annotated[float, About("Weight of D_f (Eq. 4) relative to D_p; 0 uses pixels only.", 0)] = 0.01
+    rate: Annotated[float, About("Weight of a latent's bits in the loss, with codec dct.", 0)] = 0.1
 
 
 @configuration
@@ -131,21 +131,25 @@ class Matching:
     lr: Annotated[
         float,
         About(
-            "Learning rate of Adam for one draw a step; more scale it and the betas, family student takes 4 times it.",
-            0,
+            "Learning rate of Adam for one draw per step; more scale it and the betas. Family student: 4 times it.", 0
         ),
     ] = 0.001
-    schedule: Annotated[Schedule, About("Of lr: down to a twentieth over the last two thirds, or constant.")] = "decay"
+    schedule: Annotated[
+        Schedule, About("Schedule of lr: decay to a twentieth over the last two thirds, or constant.")
+    ] = "decay"
     lam: Annotated[float, About("lambda of Eq. 9: the weight of the pair regulariser R.", 0, 1)] = 0.1
-    real_batch: Annotated[int, About("Real crops a class and step.", 1)] = 64
-    draws: Annotated[int, About("Draws of (theta, omega) a step; G runs once for all of them.", 1)] = 1
-    bank: Annotated[int, About("Draws that are made once and taken in turn; 0 makes each a new one.", 0)] = 64
-    latent_batch: Annotated[int, About("Latents a class that one step updates; 0 updates all.", 0)] = 8
+    real_batch: Annotated[int, About("Real crops per class and step.", 1)] = 64
+    draws: Annotated[int, About("Draws of (theta, omega) per step; G runs once for all of them.", 1)] = 1
+    bank: Annotated[int, About("Draws that are made once and reused in turn; 0 makes a new one each time.", 0)] = 64
+    latent_batch: Annotated[int, About("Latents per class that one step updates; 0 updates all.", 0)] = 8
     class_mean: Annotated[
-        ClassMean, About("L_dis takes the whole class, by last images, or only the latents being updated.")
+        ClassMean,
+        About(
+            "Class mean in L_dis: of the whole class (others by their last images), or of the latents being updated."
+        ),
     ] = "whole"
     finish: Annotated[
-        float, About("Share of the steps, at the end, that see latents as they will be stored.", 0, 1)
+        float, About("Share of the steps, at the end, that use latents as they will be stored.", 0, 1)
     ] = 0.1
 
 
@@ -157,13 +161,15 @@ class Features:
         Space, About("Random local Fourier features, the paper's ResNet18, or the gradient of a student.")
     ] = "local-fourier"
     filters: Annotated[int, About("Number of features D of local-fourier.", 1)] = 512
-    layers: Annotated[str, About("Layers of resnet18 that are pooled, with commas.")] = "layer1,layer2"
+    layers: Annotated[str, About("Layers of resnet18 that are pooled, separated by commas.")] = "layer1,layer2"
     weights: Annotated[str, About("Path of pre-trained resnet18 weights; empty draws theta anew each step.")] = ""
     checkpoints: Annotated[
         int, About("Of family student: weights that are kept of each training on real crops.", 1)
     ] = 11
     student_steps: Annotated[int, About("Of family student: steps of such a training.", 0)] = 900
-    gain: Annotated[float, About("Of student: times the real gradient that the set's shall be.", 0.01)] = 2.0
+    gain: Annotated[
+        float, About("Family student: factor by which the set's mean gradient exceeds that of real crops.", 0.01)
+    ] = 2.0
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
 
@@ -174,22 +180,22 @@ class Augmentation:
     strategies: Annotated[str, About("Strategies of DSA, joined by _; empty switches DSA off.")] = (
         "color_crop_cutout_flip_scale_rotate"
     )
-    mode: Annotated[Mode, About("One strategy a class and step, or all of them in order.")] = "single"
+    mode: Annotated[Mode, About("One strategy per class and step, or all of them in order.")] = "single"
 
 
 @configuration
 class Storage:
     """How the latents are stored."""
 
-    codec: Annotated[Codec | None, About("How latents are stored; unset uint8, or dct with a target.")] = None
+    codec: Annotated[Codec | None, About("How latents are stored; unset: uint8, or dct with a target.")] = None
     step: Annotated[
-        float, About("Quantisation step of codec dct, in units of z: latents are off by about a third of it.", *STEPS)
+        float, About("Quantisation step of codec dct, in units of z; latents differ by about a third of it.", *STEPS)
     ] = DEFAULT_STEP
     target: Annotated[
-        str, About("Size of the file, such as 200KB, 1.5MiB or 0.4bpp (bits for each HR pixel); codec dct meets it.")
+        str, About("Target size of the file, such as 200KB, 1.5MiB or 0.4bpp (bits per HR pixel), for codec dct.")
     ] = ""
     container: Annotated[
-        ContainerName | None, About("Layout of the bytes; unset deflated with a target, else safetensors.")
+        ContainerName | None, About("Container of the file; unset: deflated with a target, else safetensors.")
     ] = None
     licence: Annotated[str, About("Licence of the photos, kept in the file.")] = "unknown"
 
@@ -198,7 +204,7 @@ class Storage:
         if self.target and self.codec_name != "dct":
             raise RecipeError(f"`Storage.codec`: got {self.codec!r} with a target, which only 'dct' meets")
         if self.target and self.step != DEFAULT_STEP:
-            raise RecipeError("`Storage.step`: got it with a target, which chooses the steps itself; give one")
+            raise RecipeError("`Storage.step`: got a step and a target, which chooses its own steps; give only one")
         if self.target:
             parse_target(self.target)
         if not self.licence.isprintable():
@@ -218,17 +224,15 @@ class Storage:
 
 @configuration
 class Recipe:
-    """The choices of a run. The paper's own values where it gives them; docs/method.md justifies the rest."""
+    """All settings of a run. Values that the paper gives are the paper's; docs/method.md justifies the others."""
 
     generator: Annotated[str, About("Name or path of G; see gsdd generators.")] = DEFAULT_GENERATOR
     seed: Annotated[int, About("Seed of every random draw.")] = 0
     precision: Annotated[
         Precision,
-        About("Of the optimisation: auto is bf16 where the device is quick at it; the last tenth is always fp32."),
+        About("Precision of the optimisation: auto uses bf16 where it is fast; the last tenth is always fp32."),
     ] = "auto"
-    chunk: Annotated[
-        int, About("Latents that go through G together, at most; 0 takes as many as suit the device.", 0)
-    ] = 0
+    chunk: Annotated[int, About("Maximum number of latents in one pass of G; 0 chooses it for the device.", 0)] = 0
     crops: Crops = Crops()
     inversion: Inversion = Inversion()
     matching: Matching = Matching()
@@ -264,7 +268,7 @@ class Recipe:
     def changed(self, values: Mapping[str, Any]) -> Self:
         """Change some values, named by path, such as {"matching.lr": 0.002}.
 
-        A target implies the number of latents that serves it, unless that is given.
+        A target sets the number of latents too, unless that is given.
 
         Raises:
             RecipeError: an unknown path, or a value that is not sound.
@@ -273,7 +277,7 @@ class Recipe:
         return with_settings(self, {**implied, **values})
 
     def target_bytes(self, latents: int) -> int | None:
-        """Compute the size that the file is to have; None where it may have any.
+        """Compute the target size of the file in bytes; None without a target.
 
         Args:
             latents: of the file.

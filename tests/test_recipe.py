@@ -10,7 +10,19 @@ from recipes import changed
 
 from gsdd.configuration import parse_assignments, settings
 from gsdd.errors import RecipeError
-from gsdd.recipe import FLAT, PRESETS, SINCE, Crops, Inversion, Matching, Recipe, Storage, from_record, to_record
+from gsdd.recipe import (
+    FLAT,
+    OF_STUDENT,
+    PRESETS,
+    SINCE,
+    Crops,
+    Inversion,
+    Matching,
+    Recipe,
+    Storage,
+    from_record,
+    to_record,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -132,7 +144,7 @@ def test_every_field_has_a_help_text_and_every_flat_name_a_field():
     assert set(FLAT.values()) <= set(entries)
     assert {name for name in entries if name not in FLAT.values()} == {
         "generator", "crops.ipc", "crops.classes", "crops.on_bad_image", "storage.target", "storage.container",
-        "storage.licence", *SINCE.values(),
+        "storage.licence", *SINCE.values(), *OF_STUDENT.values(),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Which square of which photo each latent stands for, and its pixels."""
+"""Which crop of which photo each latent stands for, and its pixels."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

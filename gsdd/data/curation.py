@@ -1,4 +1,4 @@
-"""A catalog without the photos that somebody chose to do without: low scores, and near duplicates."""
+"""A catalog without the photos that the user leaves out: low scores, and near duplicates."""
 
 from pathlib import Path
 

@@ -34,7 +34,7 @@ def whole(side: int, multiple: int) -> int:
 
 
 def cut(images: Tensor, multiple: int) -> Tensor:
-    """Cut images at the right and the bottom so that both sides are multiples, as BasicSR's mod_crop does.
+    """Crop images at the right and the bottom to multiples, as BasicSR's mod_crop does.
 
     Args:
         images: `[N, 3, H, W]`.

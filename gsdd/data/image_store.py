@@ -43,7 +43,7 @@ class ImageStore:
             self._file.truncate(size)
         except OSError as error:
             raise OutputError(
-                f"{directory}: got no room for {size / 1e6:,.0f} MB of images that the run keeps there while it "
+                f"{directory}: no room for {size / 1e6:,.0f} MB of images that the run keeps there while it "
                 f"lasts ({error.strerror or error}); make room, or lower `ipc`"
             ) from error
 

@@ -139,7 +139,7 @@ def _is_deep(image: Image.Image, conversions: Collection[str]) -> bool:
 def _positive(image: Image.Image) -> Image.Image:
     """Turn levels around; Pillow itself does where it has 8 bits or fewer."""
     if not image.mode.startswith("I;16"):
-        raise ValueError("0 is white, which is read of grey levels alone; save it as RGB")
+        raise ValueError("photometric 0 (0 is white) is read only if the photo is grey; save it as RGB")
     positive = Image.fromarray(65535 - np.asarray(image).astype(np.uint16))
     positive.info = image.info
     return positive

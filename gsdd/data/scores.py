@@ -61,7 +61,7 @@ def _rows(path: Path, name: str) -> list[list[str]]:
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{name}: is no CSV in UTF-8: {error}; give lines such as sky/a.png,0.7") from error
+        raise SourceError(f"{name}: is not CSV in UTF-8: {error}; give lines such as sky/a.png,0.7") from error
 
 
 def _by_name(rows: Sequence[Sequence[str]], name: str) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Degradation(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called where a training says what it saw."""
+        """Its name in the record of a training."""
 
     def __call__(self, hr: Tensor, draws: Sequence[Draw]) -> Tensor:
         """Make LR of crops.

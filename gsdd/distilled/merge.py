@@ -55,12 +55,12 @@ def merge(
     force: bool = False,
     dry_run: bool = False,
 ) -> MergeReport:
-    """Put the latents of several files into one, each as it is stored, file after file.
+    """Merge the latents of several files into one, as they are stored.
 
-    Memory holds the latents once, as they are stored, and one of the files.
+    Memory holds the stored latents once, and one of the files.
 
     Args:
-        inputs: the files or their URLs, at least one; no class is in two of them.
+        inputs: one or more files or URLs; a class may be in only one of them.
         output: the file to write.
         container: `safetensors`, `hdf5` or `deflated`; the last two hold the latents in memory twice.
         force: replace an existing output; never one of the inputs.

@@ -1,4 +1,4 @@
-"""Signatures of HR images: 64 bytes each that tell rounding noise from another decoding."""
+"""Signatures of HR images: 64 bytes each, which distinguish rounding noise from a different decoding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

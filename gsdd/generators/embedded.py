@@ -69,7 +69,7 @@ def _tensors(data: bytes) -> Mapping[str, torch.Tensor]:
     try:
         weights = load(data)
     except Exception as error:  # safetensors trips over hostile shapes and dtypes in half a dozen ways
-        raise GeneratorError(f"no sound safetensors file ({type(error).__name__})") from error
+        raise GeneratorError(f"not a valid safetensors file ({type(error).__name__})") from error
     if strange := [name for name, tensor in weights.items() if tensor.dtype not in DTYPES or not tensor.numel()]:
         raise GeneratorError(f"tensors of another dtype than float16, float32 and int64, or empty: {strange[:3]!r}")
     return weights

@@ -31,7 +31,7 @@ def load_generator(name_or_path: str, *, device: str = "auto") -> Generator:
 
     Raises:
         GeneratorNotFoundError: the weights are not on this machine; the text says how to get them.
-        FingerprintError: the weights package or the cache holds other weights than it should.
+        FingerprintError: the weights package or the cache holds the wrong weights.
         GeneratorError: the name is unknown, or the file is damaged or not of an SR network.
         RecipeError: torch cannot use the device.
     """

@@ -65,7 +65,7 @@ def card(
         previews: how many pictures at most; 0 needs no generator.
         generator: a named generator or a path of weights; None takes the one that the file holds or names.
         device: where it runs.
-        force_generator: take weights that are not those that the file was made with.
+        force_generator: accept weights other than those the file was made with.
         force: replace the card and pictures that exist.
         monitor: told of weights that are not exactly those of the file.
 

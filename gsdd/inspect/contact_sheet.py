@@ -74,7 +74,7 @@ def contact_sheet(
 
     Raises:
         FormatError: the file is damaged.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         OutputError: the output exists, is not named .png, or cannot be written.
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.
@@ -114,7 +114,7 @@ def shown_on_sheet(distilled: LatentSet, per_class: int, how: Drawing) -> list[i
 
 
 def write_sheet(distilled: LatentSet, pictures: Triptych, output: Path, *, force: bool = False) -> ContactSheet:
-    """Draw pictures that there are.
+    """Draw pictures that exist already.
 
     Args:
         distilled: the file.

@@ -71,7 +71,7 @@ def _photos_of(distilled: LatentSet, source: Path, monitor: Monitor) -> Catalog:
     recipe = from_record(distilled.manifest.recipe)
     if recipe.crops.scores:
         raise SourceError(
-            f"{distilled.path}: its photos were chosen by scores, of which it holds the {recipe.crops.scores} alone; "
+            f"{distilled.path}: its photos were chosen by scores, of which it holds only the {recipe.crops.scores}; "
             "give no source"
         )
     crops = recipe.changed({"crops.hr_size": distilled.manifest.hr_size}).crops

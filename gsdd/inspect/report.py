@@ -70,7 +70,7 @@ def report(
 
     Raises:
         FormatError: the file is damaged.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         OutputError: the output exists, is not named .html, or cannot be written.
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.
@@ -112,7 +112,7 @@ def shown_in_report(distilled: LatentSet, per_class: int) -> list[int]:
 def write_report(
     distilled: LatentSet, pictures: Triptych, output: Path, how: Drawing, *, force: bool = False
 ) -> ReportFile:
-    """Write a report with pictures that there are.
+    """Write a report with pictures that exist already.
 
     Args:
         distilled: the file.

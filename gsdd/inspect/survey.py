@@ -106,7 +106,7 @@ class _Look:
 def scan(
     source: str | PathLike[str], *, crops: Crops = STANDARD.crops, seed: int = 0, monitor: Monitor = SILENT
 ) -> Survey:
-    """Look at a folder of photos before it is compressed.
+    """Report what a folder of photos holds, before it is compressed.
 
     Args:
         source: the folder; it is only read.
@@ -115,10 +115,10 @@ def scan(
         monitor: told of the photos.
 
     Returns:
-        What it holds. Near duplicates are looked for among the photos of all classes.
+        What it holds. Near duplicates are searched for across all classes.
 
     Raises:
-        SourceError: no usable photos, or a layout that leaves open which are meant.
+        SourceError: no usable photos, or an ambiguous layout.
         RecipeError: more clusters than photos.
     """
     catalog = sorted_photos(Path(source), crops, seed, monitor)

@@ -142,7 +142,7 @@ def triptych(distilled: LatentSet, numbers: Sequence[int], how: Drawing) -> Trip
 
     Raises:
         FormatError: the file is damaged.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.
     """

@@ -102,7 +102,7 @@ def verify(
     Raises:
         FormatError: the file is not sound.
         SourceError: there is no such file.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         NoSignaturesError: the images of a file of format 1.0 cannot be compared.
         RecipeError: there is no such device.
     """

@@ -66,7 +66,7 @@ def score_folder(
         metrics: names of `METRICS` or `FAMILIES`.
         files: weights that the user has.
         outputs: what to write.
-        on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
+        on_bad_image: "fail" stops at a file that is not a photo; "skip" lists it in the result.
         prepare: makes LR and the reference of a photo; None is `with_reference`.
         scale: s, HR side / LR side.
         device: where images are compared; on one without float64 the CPU does that, and NIQE, NRQM and PI always.

@@ -40,7 +40,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, its convention, and what it takes to have it.
+    """A metric, its convention, and what it needs.
 
     Attributes:
         name: what `metrics` takes and tables say.

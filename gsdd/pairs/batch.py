@@ -115,7 +115,7 @@ class _Parcel:
 
 
 def collate(batch: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401
-    """Make a batch of items, as torch's `default_collate` does, at about three times its rate with workers.
+    """Make a batch of items as torch's `default_collate` does, about three times as fast with workers.
 
     The default puts floats into fresh shared memory, every page of which the kernel clears; this sends what to read,
     and the trainer's process makes floats of it.

@@ -228,6 +228,6 @@ def _reserve(file: IO[bytes], folder: Path, size: int) -> None:
         reserve(file, folder, size)
     except OSError as error:
         raise OutputError(
-            f"{folder}: got no room for {size / 1e6:,.0f} MB of decoded pairs ({error.strerror}); make room, or give "
+            f"{folder}: no room for {size / 1e6:,.0f} MB of decoded pairs ({error.strerror}); make room, or give "
             "another folder as `cache=DIR`"
         ) from error

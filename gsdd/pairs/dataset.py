@@ -27,18 +27,18 @@ KEYS = {"lqgt": Keys("lq", "gt", "lq_path", "gt_path"), "LH": Keys("L", "H", "L_
 
 
 class DistilledPairs(Dataset[Item]):
-    """The pairs of one or several files, each visit of a pair in another view.
+    """HR-LR pairs of one or several files. Each visit of a pair gives another view.
 
     All latents are decoded when this is made, into a file that DataLoader workers map by its path, whether they are
-    forked, spawned or from a fork server. Every index counts its visits, so epochs differ though nobody calls
-    `set_epoch`; workers have one count, and ranks of torch.distributed see other views. With a sampler that gives each
+    forked, spawned or from a fork server. Every index counts its visits, so epochs differ even if nobody calls
+    `set_epoch`. Workers share the counts; ranks of torch.distributed see other views. With a sampler that gives each
     index once an epoch, items are a function of (seed, index, epoch).
 
-    Items are dicts of two tensors, RGB CHW float32 in [0, 1], and the pair's name twice. torch's default collation
-    makes batches of them; `DataLoader(..., collate_fn=DistilledPairs.collate)` makes them about three times as fast.
+    Items are dicts of two RGB CHW float32 tensors in [0, 1], and two names of the pair. torch's default collation
+    works; `DataLoader(..., collate_fn=DistilledPairs.collate)` is about three times as fast.
 
-    A copy shares files and counts with its original. So does a pickle, for as long as the process that made the dataset
-    keeps it; with `cache` it can be unpickled later, and then counts anew.
+    A copy shares files and counts with its original. So does a pickle, as long as the process that made the dataset
+    keeps it. With `cache` it can be unpickled later; its counts then start at 0.
 
     Args:
         files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one set, in the order given; or what was
@@ -50,20 +50,20 @@ class DistilledPairs(Dataset[Item]):
         gt_size: side of the HR crops in pixels, a multiple of the scale; None serves whole images.
         repeat: how many times each pair counts in `len`; trainers with long epochs restart their workers less often.
         use_hflip: mirror half of the views.
-        use_rot: mirror top and bottom, and transpose, half of them; as BasicSR's option.
+        use_rot: flip half of the views top to bottom, and transpose half of them, as BasicSR's option does.
         seed: of the views.
         keys: "lqgt" names items `lq gt lq_path gt_path` (BasicSR, traiNNer-redux, neosr), "LH" `L H L_path H_path`
             (KAIR).
         cache: folder that keeps the decoded pairs for the next run; None takes a temporary one.
         generator: a named generator or a path of weights; None takes the one that each file holds or names.
-        device: where G runs; "auto" takes a GPU where there is one.
-        force_generator: take weights that are not those that a file was made with.
+        device: where G runs; "auto" takes a GPU if there is one.
+        force_generator: accept weights other than those a file was made with.
         monitor: told of the decoding, and of weights that are not exactly those of a file.
 
     Raises:
         FormatError: a file is damaged.
         GeneratorError: no usable generator.
-        RecipeError: an option has no meaning for these files, or their images are of different sizes.
+        RecipeError: an option does not fit these files, or their images have different sizes.
         OutputError: there is no room for the decoded pairs.
         GsddError: made in a DataLoader worker, where G must not run.
     """
@@ -127,12 +127,12 @@ class DistilledPairs(Dataset[Item]):
 
     @property
     def grey(self) -> bool:
-        """Whether all pairs are grey, since all photos were: three equal channels in every pixel of LR and HR."""
+        """Whether all photos were grey, so that LR and HR have three equal channels in every pixel."""
         return self._grey
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the items, as plain values by name."""
+        """Everything that the items depend on, as plain values by name."""
         draws = self._draws
         return {
             "latents": self._sha256[:16],
@@ -151,7 +151,7 @@ class DistilledPairs(Dataset[Item]):
         return self._batch(known, self._visits.take(known))
 
     def item(self, index: int, visit: int) -> Item:
-        """Give an item as on a certain visit, and count nothing.
+        """Give the item of a certain visit, without counting it.
 
         Args:
             index: from 0 to len - 1.
@@ -164,7 +164,7 @@ class DistilledPairs(Dataset[Item]):
         return self._batch([index], [visit])[0]
 
     def set_epoch(self, epoch: int) -> None:
-        """Serve the views of an epoch from now on, in every worker.
+        """Serve the views of this epoch from now on, in every worker.
 
         Args:
             epoch: from 0; each index that was asked for once an epoch got these views by itself.

@@ -73,7 +73,7 @@ def expand(
     dry_run: bool = False,
     monitor: Monitor = SILENT,
 ) -> ExpandReport:
-    """Write the pairs of files as images; what is there already is kept, what is missing is completed.
+    """Write the pairs of files as images; existing ones are kept, missing ones are added.
 
     Args:
         files: a `.gsdd` file, its URL, a glob pattern, or a list of these: one tree, in which classes of one name are
@@ -85,7 +85,7 @@ def expand(
         generator: a named generator or a path of weights; None takes the one that each file holds or names.
         by_class: a sub-folder a class in `HR/` and `LR_x4/`.
         image_format: "png" or "webp" (lossless).
-        device: where the generator runs; "auto" takes a GPU where there is one.
+        device: where the generator runs; "auto" takes a GPU if there is one.
         force: write into a folder that holds other files, and replace every image of this or an earlier expansion.
         force_generator: use a generator whose weights are not those that a file was made with.
         dry_run: only count.
@@ -97,7 +97,7 @@ def expand(
 
     Raises:
         FormatError: a file is damaged.
-        GeneratorError: the generator is not here, or not the file's.
+        GeneratorError: the generator is not installed, or not the one of the file.
         OutputError: the folder holds something else, or cannot be written.
         RecipeError: an option has no meaning, or the files hold images of different sizes.
         SourceError: there is no such file, or it cannot be fetched.

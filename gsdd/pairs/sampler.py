@@ -10,14 +10,14 @@ from gsdd.pairs.order import Order, Place, rank_and_world_size
 
 
 class ResumableSampler(Sampler[int]):
-    """Indices of a map-style dataset, each once an epoch, split over ranks; a shuffle of (seed, epoch).
+    """A sampler that gives each index once an epoch, shuffled by (seed, epoch) and split over ranks.
 
-    Each iteration is the next epoch, or the rest of one. At its beginning it calls `set_epoch` of the dataset, or of
+    Each iteration is the next epoch, or the rest of one. It starts by calling `set_epoch` of the dataset, or of
     those that a `Subset` or `ConcatDataset` wraps, so that a resumed training sees the same crops as an uninterrupted
     one.
 
     Args:
-        pairs: the dataset that the indices are of; a state is tied to its `identity`, if it has one.
+        pairs: the dataset; a state is valid only for its `identity`, if it has one.
         seed: of the shuffling.
         shuffle: whether epochs are shuffled.
         rank: this process; None asks torch.distributed, and is 0 without it.
@@ -55,26 +55,26 @@ class ResumableSampler(Sampler[int]):
             yield index
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration; the place within it is kept if it is the one that comes anyhow."""
+        """Choose the epoch of the next iteration. The position is kept if that epoch comes next anyway."""
         if epoch != self._next.epoch:
             self._next = Place(epoch, 0)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """Tell the place that the training has reached.
+        """Give the position that the training has reached.
 
         Args:
             taken: samples of this iteration that this rank has trained on. None counts those that the sampler has
-                given, which is the same without workers, and with torchdata's StatefulDataLoader; a plain DataLoader's
-                workers fetch ahead of the training, so there it has to be given.
+                given. That is right without workers, and with torchdata's StatefulDataLoader. A plain DataLoader's
+                workers fetch ahead of the training, so `taken` is needed there.
 
         Returns:
-            Plain values, the same on every rank; `epoch` and `samples` are where to go on.
+            Plain values, the same on every rank; `epoch` and `samples` are where to continue.
         """
         place = self._order.after(self._begun, self._given if taken is None else taken)
         return {**self._identity(), **place._asdict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let the next iteration begin where a state says, whatever the number of ranks and workers was.
+        """Let the next iteration start at a state, for any number of ranks and workers.
 
         Args:
             state: from `state_dict`.

@@ -1,4 +1,4 @@
-"""The fixed units of work, padded, whoever computes them: so many latents or crops as suit the kind of device."""
+"""The fixed, padded units of work, the same for every process; their size depends on the kind of device."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -13,7 +13,7 @@ MPS_ALLOCATOR = "MPS backend out of memory"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error is of memory that there is not."""
+    """Tell whether an error means that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(name in str(error) for name in (CPU_ALLOCATOR, MPS_ALLOCATOR))

@@ -151,7 +151,7 @@ class Workers:
         reason = said.partition(". ")[0] or type(error).__name__
         return ProcessLostError(
             f"rank {self.rank} of {self.size}: another process of the run is gone or does not answer ({reason}); "
-            "the same command, with any number of processes, goes on from the checkpoint"
+            "the same command, with any number of processes, continues from the checkpoint"
         )
 
 

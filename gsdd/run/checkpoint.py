@@ -130,7 +130,7 @@ def read(path: Path, kinds: Kinds = STAGES) -> Checkpoint:
         raise FormatError(f"it has format {quote(fields.get('format'))}; this gsdd continues format {FORMAT}")
     digest = fields.pop("digest", None)
     if digest != _digest(fields, tensors):
-        raise FormatError("it is damaged: its digest does not hold")
+        raise FormatError("it is damaged: its digest does not match")
     kind, identity, facts = (fields.get(name) for name in ("kind", "identity", "facts"))
     if not isinstance(kind, str) or kind not in kinds:
         raise FormatError(f"it is of another kind of job, {quote(kind)}")

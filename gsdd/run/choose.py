@@ -26,7 +26,7 @@ def scan(source: Path, run: Run) -> Catalog:
         run: its recipe says which photos are taken, and what their classes are.
 
     Raises:
-        SourceError: no usable photos, or a layout that leaves open which are meant.
+        SourceError: no usable photos, or an ambiguous layout.
         RecipeError: more clusters than photos.
     """
     catalog = sorted_photos(source, run.recipe.crops, run.recipe.seed, run.monitor)

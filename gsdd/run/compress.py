@@ -75,15 +75,15 @@ def compress(
 ) -> CompressReport:
     """Compress class folders of photos into one .gsdd file.
 
-    A checkpoint is kept beside the output while it runs. The same call again goes on from there and makes the same
-    file; device, execution, container and licence may be others (the last two not where the file has a target size).
+    A checkpoint is kept beside the output during the run. The same call again continues from it and makes the same
+    file. Device, execution, container and licence may differ (the last two not with a target size).
 
     Args:
         source: folder with one sub-folder of photos a class, or of photos; `Crops.classes` says what classes are.
         output: the file to write.
-        recipe: everything that decides what is made, such as `Recipe.preset("quick")`.
-        device: where torch computes, such as "cpu" or "cuda"; "auto" takes a GPU where there is one.
-        monitor: told of progress, and asked whether to stop.
+        recipe: all settings that the result depends on, such as `Recipe.preset("quick")`.
+        device: where torch computes, such as "cpu" or "cuda"; "auto" takes a GPU if there is one.
+        monitor: receives progress, and is asked whether to stop.
         execution: how the run is carried out: budget of time, checkpoints, whether the output may be replaced.
 
     Returns:
@@ -91,7 +91,7 @@ def compress(
 
     Raises:
         SourceError: no usable photos.
-        RecipeError: a recipe that makes no run.
+        RecipeError: the recipe cannot be run.
         GeneratorError: no usable generator.
         OutputError: the output or a checkpoint cannot be written, exists, or is of another run.
         Interrupted: the monitor said so; the checkpoint is written.

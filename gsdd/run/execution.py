@@ -38,7 +38,7 @@ class Execution:
         backend: `auto` takes Triton kernels on a GPU and PyTorch elsewhere; `reference` or `triton` takes that one.
         time_budget: seconds after which the run stops cleanly and writes what it has; None has no limit.
         checkpoint_seconds: least time between two checkpoints, at least 0.
-        force: replace an existing output, and a checkpoint beside it that is of another run.
+        force: replace an existing output, and a checkpoint of another run beside it.
         workers: the processes that make the run together, from `gsdd.parallel.workers.joined`; rank 0 writes.
 
     Raises:

@@ -146,7 +146,7 @@ class Journal:
         if self._workers.agree(stopped or time.monotonic() - self._written >= self._seconds):
             self._write(Checkpoint(self._identity, _finite(state()), curves=self.curves.to_json()))
         if stopped:
-            raise Interrupted(f"interrupted; where it stands is kept in {self.path}")
+            raise Interrupted(f"interrupted; the state is saved in {self.path}")
 
     def _write(self, checkpoint: Checkpoint) -> None:
         previous = self._previous if self._newest_is_sound else None
@@ -157,7 +157,7 @@ class Journal:
         self._written, self._newest_is_sound = time.monotonic(), True
 
     def end(self) -> None:
-        """Remove the checkpoints: the output is there. One that stays is told of, and takes nothing from that."""
+        """Remove the checkpoints once the output exists. One that cannot be removed is reported, and is no failure."""
         for path in (self.path, self._previous):
             try:
                 path.unlink(missing_ok=True)

@@ -37,7 +37,7 @@ INVERSION_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Found:
-    """Latents that the inversion found, and what the matching goes on with.
+    """Latents that the inversion found, and what the matching needs to continue.
 
     Attributes:
         chosen: what they stand for.
@@ -165,7 +165,7 @@ def _note_of_idle_processes(chosen: Chosen, run: Run) -> None:
 
 
 def place(state: InversionState | Distillation, recipe: Recipe) -> str:
-    """Tell where a run goes on from a checkpoint."""
+    """Say where a run continues from a checkpoint."""
     if isinstance(state, Distillation):
         return f"the matching at step {state.iterations} of {recipe.matching.iterations}"
     first = len(state.done.latents) if state.done else 0

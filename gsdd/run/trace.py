@@ -13,7 +13,7 @@ from gsdd.run.optimise import Matched
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """What is left of a run once its file is written: whoever draws the file need not invert anything again.
+    """What a run keeps after its file is written, so that drawings need no second inversion.
 
     Attributes:
         catalog: the photos.

@@ -91,35 +91,35 @@ def coreset(
     device: str = "auto",
     monitor: Monitor = SILENT,
 ) -> CoresetReport:
-    """Choose real crops that stand for a folder of photos.
+    """Choose real crops of a folder of photos, as a baseline for a distilled set.
 
     Args:
         source: a folder with one folder of photos a class; it is only read.
         output: a list if its name ends in .csv, else a folder: class folders of PNG crops, such as
             `sky/2092_left0_top96.png`; `coreset.csv`, the list of them; `coreset.json`, how they were chosen.
-        ipc: crops a class, or by class name with "*" for the rest.
+        ipc: crops per class, or by class name with "*" for the rest.
         method: random; herding or kmeans, on features; gradient, CRAIG; loss, pruning by the error of bicubic.
         hr_size: side of a crop in pixels, a multiple of 4.
         seed: of every draw.
         features: family of psi, for herding and kmeans.
-        max_candidates: crops a class to choose from, at most, for the methods that look at crops.
-        leave_out: share of the hardest crops that loss passes over.
+        max_candidates: maximum number of crops per class to choose from; random ignores it.
+        leave_out: share of the hardest crops that method loss skips.
         classes: of photos: folders, none, clusters:K or auto; as in `Crops`, and so are the next three.
         scores: path of a CSV file of the photos' quality scores.
         keep_above: photos with a higher score are kept.
         drop_duplicates: whether photos that look like another one are dropped.
-        on_bad_image: "skip" names photos that cannot be used and goes on; "fail" stops at the first.
+        on_bad_image: "skip" names photos that cannot be used and continues; "fail" stops at the first.
         force: replace a coreset that is there.
-        dry_run: look at the photos and say what would be made, but choose and write nothing.
-        device: where the methods that look at crops do so; "auto" takes a GPU where there is one.
-        monitor: hears how far the photos and the crops are, and which photos are skipped or converted.
+        dry_run: read the photos and report what would be made, but write nothing.
+        device: where crops are embedded; "auto" takes a GPU if there is one.
+        monitor: receives progress, and which photos are skipped or converted.
 
     Returns:
         What was made; the same bytes for the same photos, options and machine.
 
     Raises:
         SourceError: no usable photos.
-        RecipeError: options that make no coreset.
+        RecipeError: the options do not make a coreset.
         OutputError: the output exists or cannot be written.
     """
     selector, target = Selector(method, seed, leave_out, FeatureSpec(features)), Path(output)

@@ -84,7 +84,7 @@ def read_list(path: Path) -> tuple[ListedCrop, ...]:
             raise SourceError(f"{name}: its first line is not {','.join(HEAD)}; give a list that gsdd coreset wrote")
         rows = tuple(_row(values, f"{name}: line {lines.line_num}") for values in lines)
     except csv.Error as error:
-        raise SourceError(f"{name}: line {lines.line_num} is no CSV: {error}") from error
+        raise SourceError(f"{name}: line {lines.line_num} is not CSV: {error}") from error
     sizes = {row.size for row in rows}
     if len(sizes) != 1:
         raise SourceError(f"{name}: lists crops of {len(sizes)} sizes; wanted crops of one size")
@@ -99,7 +99,7 @@ def _text(path: Path, name: str) -> str:
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise SourceError(f"{name}: is no UTF-8 text; give a list that gsdd coreset wrote") from error
+        raise SourceError(f"{name}: is not UTF-8 text; give a list that gsdd coreset wrote") from error
 
 
 def _row(values: list[str], place: str) -> ListedCrop:

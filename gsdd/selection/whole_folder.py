@@ -69,7 +69,7 @@ def _refuse(path: Path, is_ours: IsOurs, force: bool) -> None:
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_dir():
-        raise OutputError(f"{path}: exists and is no folder; choose another `output`")
+        raise OutputError(f"{path}: exists and is not a folder; choose another `output`")
     stranger = next((entry for entry in path.rglob("*") if not is_ours(entry, path)), None)
     if stranger is not None:
         name = printable(stranger.relative_to(path))

@@ -1,4 +1,4 @@
-"""What a training tells of itself: the mean of each term over some steps, and the validations."""
+"""The log of a training: the mean of each term over some steps, and the validations."""
 
 import math
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Curve:
             raise ValueError("its curve is none")
         rows = [*document["points"], *document["validations"], document["sums"]]
         if not all(isinstance(row, dict) and all(map(_is_number, row.values())) for row in rows):
-            raise ValueError("its curve has something else than numbers")
+            raise ValueError("its curve has values that are not numbers")
         wanted = {"points": {"step", "pixel"}, "validations": {"step", "psnr_y"}}
         if not all(names <= row.keys() for name, names in wanted.items() for row in document[name]):
             raise ValueError("its curve has other points")

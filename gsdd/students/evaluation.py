@@ -33,19 +33,19 @@ def evaluate(
     device: str = "auto",
     monitor: Monitor = SILENT,
 ) -> Evaluation:
-    """Score a model on photos: each is HR, its antialiased bicubic is LR, and the model's image of LR is compared.
+    """Score a model on photos: each is down-sampled by antialiased bicubic, enlarged by the model, and compared.
 
     Args:
         model: "bicubic", the name of a generator, or a file: a checkpoint of a student, or any SR network that spandrel
             reads.
         photos: a folder with one folder of photos a class, or with photos; it is only read.
-        scale: HR side / LR side, where the model has none (bicubic), or to be sure of it.
+        scale: HR side / LR side; needed for bicubic only, and otherwise checked.
         metrics: names, such as "psnr-y", or of families, such as "psnr".
         files: weights of metrics that you have.
         outputs: a table and pictures to write.
-        on_bad_image: "fail" stops at a file that is no photo; "skip" lists it in the result.
-        device: where the model computes, and metrics do; "auto" takes a GPU where there is one.
-        monitor: told how many photos are done.
+        on_bad_image: "fail" stops at a file that is not a photo; "skip" lists it in the result.
+        device: where model and metrics run; "auto" takes a GPU if there is one.
+        monitor: receives progress in photos.
 
     Returns:
         The scores, with the model's name. A metric whose weights are not on this machine is missing, with the reason.

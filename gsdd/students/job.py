@@ -131,8 +131,8 @@ def train(
 ) -> TrainingReport:
     """Train a student on data and write it.
 
-    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again goes on from
-    there and makes the same files; validation, device, `checkpoint_seconds` and `force` may be others.
+    While it runs, a checkpoint is kept beside the output as `.<name>.checkpoint`. The same call again continues from
+    it and makes the same files. Validation, device, `checkpoint_seconds` and `force` may differ.
 
     Args:
         data: one or several `.gsdd` files, as for `DistilledPairs`; or a folder of photos or of a coreset's crops.
@@ -142,10 +142,10 @@ def train(
         validation: a folder of photos to validate on; None validates nothing.
         validate_every: steps between two validations.
         perceptual_trunk: torchvision's weights of VGG19; None looks in torchvision's cache.
-        device: where torch computes; "auto" takes a GPU where there is one.
+        device: where torch computes; "auto" takes a GPU if there is one.
         checkpoint_seconds: least time between two checkpoints.
         force: replace files that exist, and a checkpoint that cannot be continued.
-        monitor: told how far the stages are, in training with the loss, and asked after each step whether to stop.
+        monitor: receives progress, with the loss, and is asked after each step whether to stop.
 
     Returns:
         What was made.

@@ -18,32 +18,32 @@ DegradationName = Literal["bicubic", "realesrgan"]
 
 @configuration
 class TrainingRecipe:
-    """The choices of a training: a stage with L1, and where `gan_iterations` is not 0 one with L1 + perceptual + GAN.
+    """All settings of a training: a stage with L1, then `gan_iterations` steps with L1 + perceptual + GAN.
 
     Source of the second stage and its values: Wang et al., "Real-ESRGAN", ICCV workshops 2021; of their options,
         xinntao/Real-ESRGAN@0011624, options/train_realesrgan_x4plus.yml.
     """
 
     student: Annotated[str, About("Name of the network; gsdd students lists them.")] = "small"
-    size: Annotated[StudentSize, About("As its authors have it, or one that two CPU cores can train.")] = "full"
+    size: Annotated[StudentSize, About("The authors' size, or one that two CPU cores can train.")] = "full"
     scale: Annotated[int, About("HR side / LR side: 1, 2, 3, 4 or 8.", 1, 8)] = SCALE
     degradation: Annotated[
         DegradationName, About("How LR is made: antialiased bicubic, or Real-ESRGAN's second-order process.")
     ] = "bicubic"
     iterations: Annotated[int, About("Steps with L1 alone.", 0)] = 1200
-    batch: Annotated[int, About("Crops a step.", 1)] = 8
+    batch: Annotated[int, About("Crops per step.", 1)] = 8
     crop: Annotated[int, About("Side of an HR crop in pixels, a multiple of the scale.", 16)] = 96
     lr: Annotated[float, About("Learning rate of Adam.", 0)] = 5e-4
     beta1: Annotated[float, About("Adam's decay of the mean gradient.", 0, 0.99999)] = 0.9
     beta2: Annotated[float, About("Adam's decay of the squared gradient.", 0, 0.99999)] = 0.99
     schedule: Annotated[
-        Schedule, About("Of lr: down to 0, halved after 50, 80, 90 and 95 % of the iterations, or constant.")
+        Schedule, About("Schedule of lr: down to 0, halved after 50, 80, 90 and 95 % of the iterations, or constant.")
     ] = "cosine"
     ema: Annotated[
-        float, About("Decay of the averaged weights, which are the result; less at first. 0 averages nothing.", 0, 1)
+        float, About("Decay of the averaged weights, which are the result; smaller at first. 0 does not average.", 0, 1)
     ] = 0.999
     gan_iterations: Annotated[int, About("Further steps with L1 + perceptual + GAN; 0 skips them.", 0)] = 0
-    gan_lr: Annotated[float, About("Learning rate of these, of student and discriminator; constant.", 0)] = 1e-4
+    gan_lr: Annotated[float, About("Learning rate of student and discriminator in these steps; constant.", 0)] = 1e-4
     pixel_weight: Annotated[float, About("Weight of L1 beside the GAN.", 0)] = 1.0
     perceptual_weight: Annotated[float, About("Weight of the perceptual term.", 0)] = 1.0
     gan_weight: Annotated[float, About("Weight of the GAN term.", 0)] = 0.1
@@ -56,7 +56,7 @@ class TrainingRecipe:
     seed: Annotated[int, About("Seed of every random draw.")] = 0
 
     def check(self) -> None:
-        """Refuse values that make no training."""
+        """Refuse values that cannot be trained with."""
         check_scale_of(find_student(self.student), check_scale(self.scale))
         if self.crop % self.scale:
             raise RecipeError(f"`TrainingRecipe.crop`: got {self.crop}, wanted a multiple of {self.scale}")

@@ -31,7 +31,7 @@ class Reading:
         subset: of a folder, so many random crops in all, as evenly over the classes as can be; None is whole photos.
         subset_size: side of such a crop in pixels.
         generator: of `.gsdd` files; a name or a path of weights, None takes the one that a file names.
-        force_generator: take weights that are not those that a file was made with.
+        force_generator: accept weights other than those a file was made with.
         cache: folder that keeps the decoded pairs of a `.gsdd` file; None keeps them in memory.
         on_bad_image: skip unusable photos of a folder, or stop at the first.
     """

@@ -123,7 +123,7 @@ def _check_bank(images: Tensor, frequencies: Tensor, phases: Tensor) -> None:
         )
     if frequencies.requires_grad or phases.requires_grad:
         raise KernelInputError(
-            "class_statistics: got frequencies or phases that want a gradient, wanted fixed ones; detach them"
+            "class_statistics: got frequencies or phases that require a gradient, wanted fixed ones; detach them"
         )
     if min(images.shape[2:]) < frequencies.shape[2]:
         raise KernelInputError(

@@ -52,7 +52,7 @@ def _check_slopes(x: Tensor, slopes: Tensor) -> None:
         )
     if slopes.requires_grad:
         raise KernelInputError(
-            "sign_activation: got slopes that want a gradient, wanted frozen ones; detach them, or use torch's prelu"
+            "sign_activation: got slopes that require a gradient, wanted frozen ones; detach them, or use torch's prelu"
         )
 
 

@@ -55,7 +55,7 @@ def test_scores_are_read_as_people_write_them(tmp_path, catalog, text):
         ("sea/a.png,1\nsea/b.png,nan\n", r"row 2: got 'sea/b\.png,nan'"),
         ("sea/a.png,1\nsea/b.png\n", r"row 2: got 'sea/b\.png'"),
         ("sea/a.png,1\nsea/a.png,2\n", "row 2: sea/a.png has another score before; give one a photo"),
-        ('sea/a.png,"1\n', "is no CSV in UTF-8"),
+        ('sea/a.png,"1\n', "is not CSV in UTF-8"),
     ],
 )
 def test_what_is_no_list_of_scores_is_refused_by_row(tmp_path, catalog, text, told):

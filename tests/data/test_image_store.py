@@ -61,7 +61,7 @@ def test_no_file_is_left_or_seen_and_none_stays_open_or_mapped(tmp_path):
 
 @pytest.mark.parametrize("place", [".", "nowhere"])
 def test_a_directory_without_room_is_told_at_once(place, tmp_path):
-    with pytest.raises(OutputError, match=r"got no room for 844,\d+,\d+ MB of images"):
+    with pytest.raises(OutputError, match=r"no room for 844,\d+,\d+ MB of images"):
         ImageStore((2**24, 3, 4096, 4096), tmp_path / place)
 
 

@@ -160,7 +160,7 @@ def test_a_target_takes_the_codec_that_can_meet_it():
     assert preset(target="0.4bpp", ipc=3).crops.ipc == 3
     with pytest.raises(RecipeError, match="which only 'dct' meets"):
         Storage(target="8KB", codec="uint8")
-    with pytest.raises(RecipeError, match="which chooses the steps itself"):
+    with pytest.raises(RecipeError, match="which chooses its own steps"):
         Storage(target="0.4bpp", step=0.1)
 
 

@@ -159,7 +159,7 @@ def test_a_file_that_says_another_architecture_or_size_of_its_weights_is_refused
 
 @pytest.mark.parametrize("data", [b"\x80\x04.", b"\xff" * 64])
 def test_bytes_that_are_no_safetensors_file_are_not_read_at_all(whole, data):
-    with pytest.raises(FormatError, match="no sound safetensors file"):
+    with pytest.raises(FormatError, match="not a valid safetensors file"):
         forged(whole, data)
 
 

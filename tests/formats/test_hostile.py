@@ -84,7 +84,7 @@ def test_fields_of_the_source_since_1_4_hold_counts_and_truth_and_are_not_empty(
     fine = {"dropped": {"score": 2, "duplicate": 1}, "grey": True, "bits": 16}[field]
     later = take_apart(with_value(sound, "1.4", "version"))
     assert getattr(accepted(with_value(later, fine, "source", field)).manifest.source, field) == fine
-    assert "and has what came with 1.4" in refusal(with_value(sound, fine, "source", field))
+    assert "but has content of version 1.4" in refusal(with_value(sound, fine, "source", field))
     for value in values:
         assert "source" in refusal(with_value(later, value, "source", field))
 
@@ -138,7 +138,7 @@ def test_whatever_stands_in_any_place_of_the_manifest_the_reader_answers_or_refu
         ({"codec": "zip"}, "codec 'zip'; known are fp32, fp16, uint8"),
         ({"classes": []}, "classes: got none"),
         ({"classes": [{"name": "sky", "latents": 2}, {"name": "sky", "latents": 1}]}, "one name twice"),
-        ({"classes": [{"name": "sky", "latents": 3}]}, "class_index is not class after class"),
+        ({"classes": [{"name": "sky", "latents": 3}]}, "class_index is not ordered by class"),
         ({"classes": [{"name": "sky", "latents": 4}]}, "the manifest calls for"),
         ({"classes": [{"name": "a", "latents": 3}, {"name": "b", "latents": 0}]}, "class.latents is 0"),
         ({"colour": "BGR"}, "colour is 'BGR'; in version 1 it is \"RGB\""),
@@ -170,13 +170,13 @@ def test_a_class_may_be_called_what_a_folder_may_be_called(accepted, sound, name
 @pytest.mark.parametrize(
     ("name", "array", "text"),
     [
-        ("class_index", np.array([0, 1, 0], np.int32), "class_index is not class after class"),
-        ("class_index", np.array([0, 0, 2], np.int32), "class_index is not class after class"),
-        ("class_index", np.array([0, 0, -1], np.int32), "class_index is not class after class"),
+        ("class_index", np.array([0, 1, 0], np.int32), "class_index is not ordered by class"),
+        ("class_index", np.array([0, 0, 2], np.int32), "class_index is not ordered by class"),
+        ("class_index", np.array([0, 0, -1], np.int32), "class_index is not ordered by class"),
         ("class_index", np.array([0, 0], np.int32), "is I32 [2]; the manifest calls for I32 [3]"),
         ("class_index", np.zeros(3, np.float32), "is F32 [3]; the manifest calls for I32 [3]"),
-        ("source_index", np.array([0, 3, 0], np.int32), "source_index leaves 0..2"),
-        ("source_index", np.array([0, -1, 0], np.int32), "source_index leaves 0..2"),
+        ("source_index", np.array([0, 3, 0], np.int32), "source_index has values outside 0..2"),
+        ("source_index", np.array([0, -1, 0], np.int32), "source_index has values outside 0..2"),
         ("latents", np.zeros((3, 3, 4), np.uint8), "the manifest calls for U8 [3, 3, 2, 2]"),
         ("latents", np.zeros((3, 3, 2, 2), np.float16), "is F16 [3, 3, 2, 2]; the manifest calls for U8"),
         ("signatures", np.zeros((2, 8, 8), np.uint8), "is U8 [2, 8, 8]; the manifest calls for U8 [3, 8, 8]"),

@@ -67,7 +67,7 @@ def test_a_file_that_changes_its_size_meanwhile_is_refused(tmp_path):
                 return os.stat_result(facts)
 
             os.truncate(tmp_path / "x", size)
-            with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="changes while it is read"):
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="changed while it was read"):
                 patch.setattr(os, "fstat", as_before)
                 rest_of(file)
 

@@ -88,7 +88,7 @@ def test_a_bad_server_is_refused_at_once(server, how, kind, said):
 
 
 def test_what_does_not_end_is_refused_by_its_header(server):
-    assert "metadata is not sound JSON" in refusal(server.url("endless"), FormatError)
+    assert "metadata is not valid JSON" in refusal(server.url("endless"), FormatError)
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_code_to_copy_loads_the_file_and_the_recipe_is_that_of_the_file(made, tm
 def test_a_merged_file_has_a_report(tmp_path):
     golden = __file__.replace("inspect/test_report.py", "golden/merged.gsdd")
     report(golden, tmp_path / "r.html", generator=COMPACT, force_generator=True)
-    assert "It comes from several runs" in Page(tmp_path / "r.html").text
+    assert "The file comes from several runs" in Page(tmp_path / "r.html").text
 
 
 def test_equal_calls_give_equal_bytes_and_what_is_there_stays(small_file, tmp_path):

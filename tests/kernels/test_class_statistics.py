@@ -311,7 +311,7 @@ class TestErrors:
             "for 2 images, wanted counts": lambda: class_statistics(x, same, w, b, (1,)),
             r"images of \(6, 7\), wanted at least the patch": lambda: class_statistics(x, same, *filters(3, 9), (2,)),
             "omega for 1 images, wanted 2": lambda: class_statistics(x, omega(6, 7, []), w, b, (2,)),
-            "want a gradient": lambda: class_statistics(x, same, w.requires_grad_(), b, (2,)),
+            "require a gradient": lambda: class_statistics(x, same, w.requires_grad_(), b, (2,)),
             r"wanted \[D, 3, P, P\] and \[D\]": lambda: class_statistics(x, same, w.detach(), b[:2], (2,)),
             r"floating \[N, C, H, W\]": lambda: class_statistics(x[0], same, w.detach(), b, (2,)),
             "stride of at least 1": lambda: class_statistics(x, same, w.detach(), b, (2,), stride=0),

@@ -221,7 +221,7 @@ def test_torch_compiles_the_ops(backend):
             torch.zeros(3, dtype=torch.float64),
             r"slopes of torch\.float64 on cpu, wanted torch\.float",
         ),
-        (torch.zeros(2, 3), torch.zeros(3, requires_grad=True), "slopes that want a gradient, wanted frozen ones"),
+        (torch.zeros(2, 3), torch.zeros(3, requires_grad=True), "slopes that require a gradient, wanted frozen ones"),
     ],
 )
 def test_what_cannot_be_activated_is_refused(x, slope, complaint):

@@ -22,7 +22,7 @@ WHOLE = [*SMALL, *words(hr_size=112, inversion_steps=1, iterations=1, ipc="anima
 LONG = [*SMALL, *words(hr_size=32, inversion_steps=10, iterations=0, ipc=8)]
 LOST = re.compile(
     r"gsdd: rank (\d) of (\d): another process of the run is gone or does not answer \(.*\); "
-    r"the same command, with any number of processes, goes on from the checkpoint"
+    r"the same command, with any number of processes, continues from the checkpoint"
 )
 
 
@@ -94,7 +94,7 @@ def test_a_signal_is_one_checkpoint_which_more_processes_continue(ask, source, t
     signals = [[rank, number] for rank in (0, 1) for number in as_from_torchrun]
     stopped = ask("compress", source, "-o", target, *LONG, processes=2, after=str(checkpoint), signals=signals)
     assert stopped["codes"] == [130, 130], stopped["text"]
-    assert stopped["text"].count("interrupted; where it stands is kept in") == 1
+    assert stopped["text"].count("interrupted; the state is saved in") == 1
     # Two chunks are under way; the third joins them from its start.
     assert len(read(checkpoint).state.adam.steps) == 2
     done = ask("compress", source, "-o", target, *LONG, processes=3)

@@ -218,7 +218,7 @@ def interrupted(number: int, source: Path, target: Path) -> str:
     assert (run.returncode, out) == (130, ""), err
     assert names(target.parent) == [checkpoint.name, f"{checkpoint.name}.previous"]
     said, command = err.splitlines()[-2:]
-    assert said == f"gsdd: interrupted; where it stands is kept in {checkpoint}"
+    assert said == f"gsdd: interrupted; the state is saved in {checkpoint}"
     return command.removeprefix("to continue: ")
 
 

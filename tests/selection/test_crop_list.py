@@ -64,8 +64,8 @@ def test_a_list_that_a_spreadsheet_saved_is_read_too(file):
         (HEAD + "a,b,0,0,\u0663\n", "line 2: size is"),
         (HEAD + "a,b,0,0,0\n", "line 2: size is 0"),
         (HEAD + f"a,b,{'9' * 5000},0,64\n", "line 2: left is"),
-        (HEAD + 'a,"b,0,0,64\n', "line 2 is no CSV"),
-        (HEAD + f"a,{'b' * 200_000},0,0,64\n", "line 2 is no CSV"),
+        (HEAD + 'a,"b,0,0,64\n', "line 2 is not CSV"),
+        (HEAD + f"a,{'b' * 200_000},0,0,64\n", "line 2 is not CSV"),
     ],
 )
 def test_what_is_no_list_is_refused_with_its_line(file, text, told):
@@ -78,7 +78,7 @@ def test_what_is_no_list_is_refused_with_its_line(file, text, told):
 
 def test_bytes_that_are_no_text_and_files_that_are_not_there_are_refused(file, tmp_path):
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(SourceError, match="no UTF-8 text"):
+    with pytest.raises(SourceError, match="not UTF-8 text"):
         read_list(file)
     with pytest.raises(SourceError, match=r"gone\.csv: cannot be read"):
         read_list(tmp_path / "gone.csv")

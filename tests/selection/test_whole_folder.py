@@ -77,11 +77,11 @@ def test_crops_without_the_facts_of_a_coreset_are_other_files(target):
 def test_links_and_files_in_the_way_are_never_replaced(target, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     target.symlink_to("elsewhere")
-    with pytest.raises(OutputError, match="is no folder"):
+    with pytest.raises(OutputError, match="is not a folder"):
         check_folder(target, is_of_a_coreset, force=True)
     target.unlink()
     target.write_text("mine")
-    with pytest.raises(OutputError, match="is no folder"):
+    with pytest.raises(OutputError, match="is not a folder"):
         write_folder(target, FILES, is_of_a_coreset, force=True)
     assert target.read_text() == "mine"
 

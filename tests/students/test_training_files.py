@@ -169,11 +169,11 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_refused_wher
     newest, previous = target.with_name(".m.safetensors.checkpoint"), ".m.safetensors.checkpoint.previous"
     damage(newest)
     heard = stopped(source, target, TINY, 2)
-    assert "digest does not hold; the one before it is sound" in heard.notes[1]
+    assert "digest does not match; the one before it is sound" in heard.notes[1]
     assert "continuing after step 1 of 4" in heard.notes[2]
     damage(newest)
     damage(newest.with_name(previous))
-    with pytest.raises(OutputError, match="digest does not hold; `force=True`"):
+    with pytest.raises(OutputError, match="digest does not match; `force=True`"):
         train(source, target, recipe=TINY)
 
 

@@ -71,7 +71,7 @@ class RealESRGAN:
 
     @property
     def name(self) -> str:
-        """What it is called where a training says what it saw."""
+        """Its name in the record of a training."""
         return "realesrgan"
 
     def __call__(self, hr: Tensor, draws: Sequence[Draw]) -> Tensor:
