@@ -36,9 +36,11 @@ def train(small_file, tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize(("schedule", "stop_after"), [("cosine", 4), ("cosine", 3), ("constant", 3)])
-def test_a_resumed_training_ends_with_the_same_weights(train, tmp_path, schedule, stop_after, capsys):
-    words = ("--steps", "7", "--checkpoint-every", "1", "--workers", "0", "--schedule", schedule)
+@pytest.mark.parametrize(
+    ("schedule", "stop_after", "workers"), [("cosine", 4, "0"), ("cosine", 3, "2"), ("constant", 3, "0")]
+)
+def test_a_resumed_training_ends_with_the_same_weights(train, tmp_path, schedule, stop_after, workers, capsys):
+    words = ("--steps", "7", "--checkpoint-every", "1", "--workers", workers, "--schedule", schedule)
     whole = train("whole.safetensors", *words)
     with pytest.raises(KeyboardInterrupt):
         train("resumed.safetensors", *words, stop_after=stop_after)
