@@ -1,16 +1,16 @@
-"""Modules of benchmarks/ that tests look into; the folder is on no path: it has a module `pairs`, as tests have."""
+"""Modules of benchmarks/ and examples/ that tests look into; the folders are on no path: names there are ours too."""
 
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
 
 
-def script(name: str) -> ModuleType:
-    """Import a module of benchmarks/ that imports none of the others."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+def script(name: str, folder: str = "benchmarks") -> ModuleType:
+    """Import a module of a folder that imports none of the others there."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
