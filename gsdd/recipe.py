@@ -163,11 +163,11 @@ class Features:
     filters: Annotated[int, About("Number of features D of local-fourier.", 1)] = 512
     layers: Annotated[str, About("Layers of resnet18 that are pooled, separated by commas.")] = "layer1,layer2"
     weights: Annotated[str, About("Path of pre-trained resnet18 weights; empty draws theta anew each step.")] = ""
-    checkpoints: Annotated[int, About("Family student: checkpoints kept of each training on real crops.", 1)] = 11
+    checkpoints: Annotated[int, About("Family student: checkpoints kept of each training on real crops.", 1)] = 12
     student_steps: Annotated[int, About("Family student: steps of such a training.", 0)] = 900
     gain: Annotated[
         float, About("Family student: factor by which the set's mean gradient exceeds that of real crops.", 0.01)
-    ] = 2.0
+    ] = 1.5
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
 
