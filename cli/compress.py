@@ -1,6 +1,5 @@
 """`gsdd compress`."""
 
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -131,7 +130,7 @@ def compress(
     with printer.progress() as monitor:
         document, trace = _run(source, target, settings.recipe, device, monitor, execution, dry_run)
         if trace:
-            document |= _draw(target, trace, drawings, settings.recipe, device, monitor, force)
+            document |= _draw(target, trace, drawings, monitor, force)
     written = "" if not dry_run else " (not written)"
     line = f"{document['path']}{written}: {document['latents']} latents, {len(document['classes'])} classes, "
     text = f"{line}{document['bytes']:,} bytes"
@@ -173,8 +172,6 @@ def _draw(
     target: Path,
     trace: Any,  # noqa: ANN401 - loads torch
     drawings: Mapping[str, Path | None],
-    recipe: Recipe,
-    device: str,
     monitor: Progress,
     force: bool,
 ) -> dict[str, str]:
@@ -184,7 +181,7 @@ def _draw(
         from gsdd.inspect.drawings import draw
         from gsdd.inspect.triptych import Drawing
 
-        how = Drawing(trace=trace, generator=os.fspath(recipe.generator), device=device, monitor=monitor)
+        how = Drawing(trace=trace, monitor=monitor)
         draw(target, how, **drawings, force=force)
         for name, path in wanted.items():
             monitor.note(f"{name.replace('_', ' ')}: {path}")

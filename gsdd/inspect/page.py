@@ -140,7 +140,7 @@ def _cost(run: Mapping[str, Any], trace: Trace | None) -> Iterator[tuple[str, st
             taken = f", {duration(curves[stage].seconds)}" if stage in curves else ""
             yield stage.capitalize(), f"{steps:,} steps{taken}"
     if trace:
-        yield "Computed on", trace.device
+        yield "Computed on", trace.generator.device.type
 
 
 def _rivals(distilled: LatentSet, saved: Savings | None) -> list[RivalRow]:

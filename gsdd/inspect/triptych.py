@@ -146,11 +146,7 @@ def triptych(distilled: LatentSet, numbers: Sequence[int], how: Drawing) -> Trip
         RecipeError: an option has no meaning.
         SourceError: the folder is not the one that the file was made from.
     """
-    place = pick_device(how.device)
-    monitor = announcing(how.monitor, how.device, place)
-    model, note = distilled.load_generator(how.generator, device=place, force=how.force_generator)
-    if note:
-        monitor.note(note)
+    model, monitor = _generator(distilled, how)
     columns, catalog = list[Column](), None
     if how.trace is not None:
         catalog = how.trace.catalog
@@ -161,6 +157,18 @@ def triptych(distilled: LatentSet, numbers: Sequence[int], how: Drawing) -> Trip
             catalog, columns = _inverted_again(distilled, how.source, numbers, run)
     columns.append(compared("distilled", distilled.decode(model, numbers).numpy(), columns))
     return Triptych(tuple(numbers), tuple(columns), catalog)
+
+
+def _generator(distilled: LatentSet, how: Drawing) -> tuple[Generator, Monitor]:
+    """Give G, that of the run where there is one, and a monitor that has heard where it computes."""
+    if how.trace is not None:
+        return how.trace.generator, how.monitor
+    place = pick_device(how.device)
+    monitor = announcing(how.monitor, how.device, place)
+    model, note = distilled.load_generator(how.generator, device=place, force=how.force_generator)
+    if note:
+        monitor.note(note)
+    return model, monitor
 
 
 def compared(heading: str, images: Images, earlier: Sequence[Column]) -> Column:

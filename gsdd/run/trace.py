@@ -7,6 +7,7 @@ from gsdd.data.crops import Crop
 from gsdd.distill.curves import Curves
 from gsdd.distill.inversion import Inverted
 from gsdd.distill.run import Run
+from gsdd.generators.generator import Generator
 from gsdd.run.journal import Journal
 from gsdd.run.optimise import Matched
 
@@ -20,14 +21,14 @@ class Trace:
         crops: the real crop of each latent.
         inverted: the latents before the matching.
         curves: losses and seconds; those of the first process, of several.
-        device: where torch computed.
+        generator: G, on the device where the run computed.
     """
 
     catalog: Catalog
     crops: tuple[Crop, ...]
     inverted: Inverted
     curves: Curves
-    device: str
+    generator: Generator
 
     @classmethod
     def of(cls, matched: Matched, run: Run) -> "Trace":
@@ -39,4 +40,4 @@ class Trace:
         """
         chosen = matched.chosen
         curves = run.journal.curves if isinstance(run.journal, Journal) else Curves()
-        return cls(chosen.catalog, chosen.crops, matched.state.inverted, curves, run.generator.device.type)
+        return cls(chosen.catalog, chosen.crops, matched.state.inverted, curves, run.generator)
