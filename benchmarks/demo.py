@@ -42,7 +42,7 @@ def megabytes(count: int) -> str:
 def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> list[tuple[str, str]]:
     """Say what was made and what it saved."""
     run = made["run"]
-    rivals = {rival["name"]: rival for rival in saved["whole_source"]}
+    baselines = {baseline["name"]: baseline for baseline in saved["whole_source"]}
     return [
         ("generator", f"{saved['generator']}, {megabytes(saved['generator_bytes'])} in fp16, shared by all files"),
         ("latents", f"{made['latents']} in {len(made['classes'])} classes"),
@@ -53,7 +53,7 @@ def rows(made: dict[str, Any], saved: dict[str, Any], pairs: dict[str, Any]) -> 
         ),
         ("distillation", f"{run['iterations']} steps"),
         ("file", f"{saved['file_bytes']:,} bytes, {saved['bits_per_hr_pixel']:.2f} bits an HR pixel"),
-        *((f"against {name}", _saving(rival)) for name, rival in rivals.items()),
+        *((f"against {name}", _saving(baseline)) for name, baseline in baselines.items()),
         (f"against {saved['random_crops'][-1]['name']} crops", _saving(saved["random_crops"][-1])),
         ("pairs", f"{pairs['pairs']} in {pairs['folder']}: HR {pairs['hr_size']} px, LR {pairs['lr_size']} px"),
     ]
@@ -64,10 +64,10 @@ def _mean(by_class: dict[str, float]) -> float:
     return round(fmean(by_class.values()), 2)
 
 
-def _saving(rival: dict[str, Any]) -> str:
-    about = "about " if rival["estimated"] else ""
-    alone, both = _share(rival["saved"]), _share(rival["saved_with_generator"])
-    return f"{about}{megabytes(rival['bytes'])}: file alone {alone}, with the generator {both}"
+def _saving(baseline: dict[str, Any]) -> str:
+    about = "about " if baseline["estimated"] else ""
+    alone, both = _share(baseline["saved"]), _share(baseline["saved_with_generator"])
+    return f"{about}{megabytes(baseline['bytes'])}: file alone {alone}, with the generator {both}"
 
 
 def _share(saved: float) -> str:

@@ -1,4 +1,4 @@
-"""The cases of device.py: every op of gsdd.kernels with its inputs, its rivals, and the bytes that it has to move."""
+"""The cases of device.py: every op of gsdd.kernels with its inputs, its baselines, and the bytes that it must move."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -188,12 +188,12 @@ def _activation_cases(scale: Scale, side: int) -> Iterator[Case]:
     slopes = torch.linspace(0.1, 0.3, CHANNELS)
     for dtype in FLOATS:
         x, of_channel = _normal(scale, count, CHANNELS, side, side, dtype=dtype), slopes.to(scale.device, dtype)
-        rivals: dict[str, tuple[float | Tensor, Callable[[Tensor], Tensor]]] = {
+        baselines: dict[str, tuple[float | Tensor, Callable[[Tensor], Tensor]]] = {
             "ReLU": (0.0, F.relu),
             "LeakyReLU": (0.2, lambda x: F.leaky_relu(x, 0.2)),
             "PReLU": (of_channel, lambda x, slopes=of_channel: F.prelu(x, slopes)),
         }
-        for name, (slope, composed) in rivals.items():
+        for name, (slope, composed) in baselines.items():
             yield Case(
                 op="sign_activation",
                 name=f"{count} x {CHANNELS} x {side} x {side}, {_short(dtype)}, {name}",

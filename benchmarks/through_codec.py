@@ -3,7 +3,7 @@
     python benchmarks/through_codec.py ../shared/data/mini-ost/train --ipc 20 --bpp 0.4 --bpp 0.2
 
 Every row is a run of `gsdd compress` with equal options but for the codec; "rounded afterwards" stores the unquantised
-latents at the same bits, without the codec in the loop. PSNR is the mean over latents of G(decoded z) against the crop
+latents at the same bits, not optimised through the codec. PSNR is the mean over latents of G(decoded z) against the crop
 (RGB, uint8, no border shaved); L is L_dis + 0.1 R on draws that no run uses, against all crops of the classes.
 """
 
@@ -86,7 +86,7 @@ def main(
             print(
                 f"{8 * contents.size / judge.pixels:.3f} bits a pixel: {contents.size:,} bytes, {streams:,} in streams"
             )
-            tell("in the loop", judge(gsdd.open(path).latents()), best)
+            tell("optimised through the codec", judge(gsdd.open(path).latents()), best)
             tell("rounded afterwards", judge(afterwards(exact, streams)), best)
 
 

@@ -11,7 +11,7 @@ from gsdd.formats.place import Place
 from gsdd.formats.text import shown
 
 if TYPE_CHECKING:
-    from gsdd.inspect.savings import InItsPlace, Rival, Savings
+    from gsdd.inspect.savings import Baseline, InItsPlace, Savings
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -59,8 +59,8 @@ def _facts(report: "Savings") -> list[str]:
 
 def _comparison(report: "Savings") -> list[str]:
     head = f"{'':34}{'size':>10}{'file saves':>13}{'with generator':>17}"
-    whole = [_line(f"all {report.images} photos, {rival.name}", rival) for rival in report.whole_source]
-    crops = [_line(f"{report.latents} random crops, {rival.name}", rival) for rival in report.random_crops]
+    whole = [_line(f"all {report.images} photos, {baseline.name}", baseline) for baseline in report.whole_source]
+    crops = [_line(f"{report.latents} random crops, {baseline.name}", baseline) for baseline in report.random_crops]
     return [head, *whole, *crops, "", *_in_its_place(report)]
 
 
@@ -73,9 +73,9 @@ def _counts(place: "InItsPlace") -> str:
     return f"{f'~{place.crops:,}':>10}{f'~{place.crops_with_generator:,}':>30}"
 
 
-def _line(name: str, rival: "Rival") -> str:
-    bytes_ = ("~" if rival.estimated else "") + size(rival.bytes)
-    return f"{name:34}{bytes_:>10}{rival.saved:>13.1%}{rival.saved_with_generator:>17.1%}"
+def _line(name: str, baseline: "Baseline") -> str:
+    bytes_ = ("~" if baseline.estimated else "") + size(baseline.bytes)
+    return f"{name:34}{bytes_:>10}{baseline.saved:>13.1%}{baseline.saved_with_generator:>17.1%}"
 
 
 def _legend(report: "Savings") -> list[str]:

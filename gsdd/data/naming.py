@@ -10,7 +10,7 @@ def printable(name: str | PurePath) -> str:
     """Write a file name so that it is one line, has no control characters and encodes as UTF-8.
 
     Args:
-        name: as Python reads it from the file system. The folders of a path are told apart by slashes, on Windows too.
+        name: as Python reads it from the file system. The folders of a path are separated by slashes, on Windows too.
 
     Returns:
         The name as UTF-8, whatever the locale calls its bytes, and as `escaped` writes it.

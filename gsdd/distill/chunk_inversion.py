@@ -40,7 +40,7 @@ class ChunkInversion:
         latents: z before the first step, float32 `[CHUNK, 3, h, w]`.
         criterion: w D_f + D_p.
         run: its generator, and of its recipe the learning rate.
-        coding: the codec in the loop; None without one.
+        coding: through which latents are optimised; None without a codec.
     """
 
     def __init__(

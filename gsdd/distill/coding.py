@@ -1,4 +1,4 @@
-"""The codec in the loop of an inversion: latents are found that are worth their bits, and that survive rounding."""
+"""Inversion through a codec: latents are found that are worth their bits, and that survive rounding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

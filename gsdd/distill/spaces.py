@@ -1,4 +1,4 @@
-"""The distribution of (theta, omega) of Eq. 7, and draws from it that can be told apart."""
+"""The distribution of (theta, omega) of Eq. 7, and reproducible draws from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from gsdd.formats.text import shown
 from gsdd.inspect.chart import Chart, chart
 from gsdd.inspect.facts import MOST_ROWS, class_rows, details, scale_of
 from gsdd.inspect.recipes import names_of, recipe_of
-from gsdd.inspect.savings import Rival, Savings, bytes_of, rival
+from gsdd.inspect.savings import Baseline, Savings, baseline, bytes_of
 from gsdd.inspect.thumbnails import data_addresses
 from gsdd.inspect.triptych import Triptych
 from gsdd.run.clock import duration
@@ -47,7 +47,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class RivalRow:
+class BaselineRow:
     """Another way of keeping images: its size, and what the file saves against it, alone and with the generator."""
 
     name: str
@@ -78,7 +78,7 @@ def page(distilled: LatentSet, pictures: Triptych, saved: Savings | None, trace:
         contents=distilled.contents, manifest=manifest, source=manifest.source, generator=manifest.generator,
         groups=groups, compared=compared, single=compared and all(len(group.latents) == 1 for group in groups),
         classes=classes, scale=scale_of(classes), charts=_charts(trace), cost=_cost(manifest.run, trace), saved=saved,
-        rivals=_rivals(distilled, saved),
+        baselines=_baselines(distilled, saved),
         bits=8 * bytes_of(distilled.contents)[0] / (len(distilled) * manifest.hr_size**2),
         recipe=recipe_of(distilled), details=details(distilled), most_rows=MOST_ROWS,
     )  # fmt: skip
@@ -143,7 +143,7 @@ def _cost(run: Mapping[str, Any], trace: Trace | None) -> Iterator[tuple[str, st
         yield "Computed on", trace.generator.device.type
 
 
-def _rivals(distilled: LatentSet, saved: Savings | None) -> list[RivalRow]:
+def _baselines(distilled: LatentSet, saved: Savings | None) -> list[BaselineRow]:
     """Lay the comparison out; without the photos there is what the file says of them."""
     if saved is None:
         photos, (own, generator) = distilled.manifest.source, bytes_of(distilled.contents)
@@ -152,16 +152,16 @@ def _rivals(distilled: LatentSet, saved: Savings | None) -> list[RivalRow]:
         return [
             _row(
                 f"all {photos.images:,} photos, as found",
-                rival("as found", photos.bytes, False, (own, own + generator)),
+                baseline("as found", photos.bytes, False, (own, own + generator)),
             )
         ]
     whole, crops = f"all {saved.images:,} photos", f"{saved.latents:,} random crops of {saved.hr_size} px"
-    kept: Sequence[tuple[str, Sequence[Rival]]] = ((whole, saved.whole_source), (crops, saved.random_crops))
-    return [_row(f"{what}, {each.name}", each) for what, rivals in kept for each in rivals]
+    kept: Sequence[tuple[str, Sequence[Baseline]]] = ((whole, saved.whole_source), (crops, saved.random_crops))
+    return [_row(f"{what}, {each.name}", each) for what, baselines in kept for each in baselines]
 
 
-def _row(name: str, found: Rival) -> RivalRow:
-    return RivalRow(name, found.bytes, found.estimated, _share(found.saved), _share(found.saved_with_generator))
+def _row(name: str, found: Baseline) -> BaselineRow:
+    return BaselineRow(name, found.bytes, found.estimated, _share(found.saved), _share(found.saved_with_generator))
 
 
 def _share(saved: float) -> str:

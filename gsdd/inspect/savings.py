@@ -53,7 +53,7 @@ CODECS = (Codec("PNG", "PNG"), Codec("WebP lossless", "WEBP"), Codec("AVIF q75",
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """Another way of keeping images, and what the file saves against it.
 
     Args:
@@ -125,8 +125,8 @@ class Savings:
     embedded: bool
     generator_bytes_fp32: int
     sampled: int
-    whole_source: tuple[Rival, ...]
-    random_crops: tuple[Rival, ...]
+    whole_source: tuple[Baseline, ...]
+    random_crops: tuple[Baseline, ...]
     in_its_place: tuple[InItsPlace, ...]
     note: str | None
 
@@ -282,7 +282,7 @@ def _report(
         embedded=bool(manifest.generator.embedded),
         generator_bytes_fp32=manifest.generator.parameters * FP32_BYTES,
         sampled=len(measured),
-        whole_source=(rival("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),
+        whole_source=(baseline("as found", catalog.bytes, False, spent), *_recoded(catalog, measured, spent)),
         random_crops=tuple(_crops(manifest.latents, measured, spent)),
         in_its_place=tuple(
             InItsPlace(quality, *(int(size / each) for size in spent)) for quality, each in herded.items()
@@ -291,21 +291,21 @@ def _report(
     )
 
 
-def _recoded(catalog: Catalog, measured: Sequence[_Sizes], spent: tuple[int, int]) -> Iterator[Rival]:
+def _recoded(catalog: Catalog, measured: Sequence[_Sizes], spent: tuple[int, int]) -> Iterator[Baseline]:
     pixels = sum(record.width * record.height for each in catalog.classes for record in each.photos)
     scale = pixels / sum(each.pixels for each in measured)
     for index, codec in enumerate(CODECS):
         size = sum(each.photo[index] for each in measured) * scale
-        yield rival(codec.name, size, len(measured) < catalog.images, spent)
+        yield baseline(codec.name, size, len(measured) < catalog.images, spent)
 
 
-def _crops(latents: int, measured: Sequence[_Sizes], spent: tuple[int, int]) -> Iterator[Rival]:
+def _crops(latents: int, measured: Sequence[_Sizes], spent: tuple[int, int]) -> Iterator[Baseline]:
     for index, codec in enumerate(CODECS):
         mean = sum(each.crop[index] for each in measured) / len(measured)
-        yield rival(codec.name, mean * latents, True, spent)
+        yield baseline(codec.name, mean * latents, True, spent)
 
 
-def rival(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> Rival:
+def baseline(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> Baseline:
     """Tell what a file saves against another way of keeping images.
 
     Args:
@@ -316,7 +316,7 @@ def rival(name: str, size: float, estimated: bool, spent: tuple[int, int]) -> Ri
     """
     size = round(size)
     saved, saved_with_generator = (1 - each / size for each in spent)
-    return Rival(name, size, estimated, saved, saved_with_generator)
+    return Baseline(name, size, estimated, saved, saved_with_generator)
 
 
 def _stranger(catalog: Catalog, manifest: Manifest) -> str | None:

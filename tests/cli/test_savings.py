@@ -16,9 +16,9 @@ def test_the_table_tells_the_figures_of_the_report(source, small_file, gsdd):
     assert "generator    1.2 MB for realesr-animevideov3 (fp16; 2.5 MB in fp32)" in printed.out
     assert "scaled up from 2 of 7 photos" in printed.out
     lines = printed.out.splitlines()[5:12]
-    for line, rival in zip(lines, (*report.whole_source, *report.random_crops), strict=True):
-        assert rival.name in line
-        assert line.split()[-2:] == [f"{rival.saved:.1%}", f"{rival.saved_with_generator:.1%}"]
+    for line, baseline in zip(lines, (*report.whole_source, *report.random_crops), strict=True):
+        assert baseline.name in line
+        assert line.split()[-2:] == [f"{baseline.saved:.1%}", f"{baseline.saved_with_generator:.1%}"]
     head, *rows = printed.out.splitlines()[13:16]
     assert head.startswith("The same bytes hold")
     for line, place in zip(rows, report.in_its_place, strict=True):

@@ -50,23 +50,23 @@ def test_the_source_counts_as_found(report, source, small_file):
     ],
 )
 def test_a_sample_of_all_photos_gives_the_exact_size_in_each_codec(report, source, name, setting):
-    rival = next(each for each in report.whole_source if each.name == name)
+    baseline = next(each for each in report.whole_source if each.name == name)
     assert report.sampled == 7
-    assert not rival.estimated
-    assert rival.bytes == sum(recoded(path, **setting) for path in source.glob("*/*"))
+    assert not baseline.estimated
+    assert baseline.bytes == sum(recoded(path, **setting) for path in source.glob("*/*"))
 
 
 def test_the_generator_counts_with_two_bytes_a_weight(report, small_file):
     assert report.generator == COMPACT
     assert report.generator_bytes == 2 * 621_424
     assert report.generator_bytes_fp32 == 4 * 621_424
-    for rival in (*report.whole_source, *report.random_crops):
-        assert rival.saved_with_generator == 1 - (small_file.stat().st_size + 2 * 621_424) / rival.bytes
+    for baseline in (*report.whole_source, *report.random_crops):
+        assert baseline.saved_with_generator == 1 - (small_file.stat().st_size + 2 * 621_424) / baseline.bytes
 
 
 def test_a_file_that_is_larger_saves_a_negative_share(report):
     assert report.images_saved < 0
-    assert all(rival.saved_with_generator < 0 for rival in report.random_crops)
+    assert all(baseline.saved_with_generator < 0 for baseline in report.random_crops)
 
 
 def test_bits_per_pixel_are_those_of_the_file_over_the_images_it_gives_back(report, small_file):
@@ -98,7 +98,7 @@ def test_random_crops_have_the_size_and_number_of_the_images_in_the_file(report)
     png, webp, avif = report.random_crops
     assert 0.2 * raw < png.bytes < 1.1 * raw
     assert avif.bytes < webp.bytes < png.bytes
-    assert all(rival.estimated for rival in report.random_crops)
+    assert all(baseline.estimated for baseline in report.random_crops)
 
 
 def test_equal_seeds_give_equal_reports(report, source, small_file):
