@@ -3,8 +3,8 @@
     python benchmarks/through_codec.py ../shared/data/mini-ost/train --ipc 20 --bpp 0.4 --bpp 0.2
 
 Every row is a run of `gsdd compress` with equal options but for the codec; "rounded afterwards" stores the unquantised
-latents at the same bits, not optimised through the codec. PSNR is the mean over latents of G(decoded z) against the crop
-(RGB, uint8, no border shaved); L is L_dis + 0.1 R on draws that no run uses, against all crops of the classes.
+latents at the same bits, not optimised through the codec. PSNR is the mean over latents of G(decoded z) against
+its crop (RGB, uint8, no border shaved); L is L_dis + 0.1 R on draws that no run uses, against all crops of the classes.
 """
 
 import tempfile

@@ -166,10 +166,10 @@ def test_pictures_are_of_the_real_the_inverted_and_the_distilled_image(with_phot
 def test_with_the_photos_it_tells_what_gsdd_savings_tells(with_photos, small_file, source):
     told = gsdd.open(small_file).savings(source)
     for each in (*told.whole_source, *told.random_crops):
-        assert (
-            f"{baseline.saved:.1%}" in with_photos.text
-            or f"{1 - baseline.saved:,.1f} times as large" in with_photos.text
-        )
+        more = f"{1 - each.saved:,.1f} times as large"
+        assert f"{each.saved:.1%}" in with_photos.text or more in with_photos.text
+    for place in told.in_its_place:
+        assert f"about {place.crops:,} herded crops at quality {place.quality}" in with_photos.text
     assert "all 7 photos, AVIF q75" in with_photos.text
 
 
