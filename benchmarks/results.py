@@ -1,12 +1,15 @@
-"""The tables of docs/results.md: distilled data against baselines, by `gsdd study compare`.
+"""The tables and plots of docs/results.md, by `gsdd study rate` and `gsdd study compare`.
 
+    python benchmarks/cells.py unpack benchmarks/results/frontier.jsonl build/study     # where it is to go on from those
     python benchmarks/results.py ../shared/data/mini-ost/train ../shared/data/mini-ost/test -o build/study
 
 Runs each config beside this file whose name the page has between two marks, in one folder of cells, and puts the tables
-there. Killed, it goes on where it was; with --cells it works out so many of each config and shows what there is.
+there, and plots beside the page. Killed, it goes on where it was; with --cells it works out so many of each config and
+shows what there is.
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,8 @@ from pathlib import Path
 import click
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+# Of configs; any other is a comparison.
+EXPERIMENTS = {"frontier": "rate"}
 MARKS = re.compile(r"(<!-- (\w+)\.toml -->\n).*?(<!-- end -->)", re.DOTALL)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -31,11 +36,14 @@ def main(train: Path, test: Path, output: Path, cells: int | None) -> None:
 
 
 def _tables(name: str, train: Path, test: Path, output: Path, cells: int | None) -> str:
+    experiment = EXPERIMENTS.get(name, "compare")
     limit = [] if cells is None else ["--cells", str(cells)]
     config = Path(__file__).with_name(f"{name}.toml")
-    words = ["study", "compare", train, test, "-o", output, "--config", config, *limit]
+    words = ["study", experiment, train, test, "-o", output, "--config", config, *limit]
     subprocess.run([sys.executable, "-m", "gsdd", *map(str, words)], check=True)
-    return (output / "compare.md").read_text().partition("\n")[2].strip()
+    for plot in output.glob(f"{experiment}-*.png"):
+        shutil.copy(plot, PAGE.with_name(plot.name))
+    return (output / f"{experiment}.md").read_text().partition("\n")[2].strip()
 
 
 if __name__ == "__main__":
