@@ -1,6 +1,6 @@
 """The tables and plots of docs/results.md, by `gsdd study rate` and `gsdd study compare`.
 
-    python benchmarks/cells.py unpack benchmarks/results/frontier.jsonl build/study     # where it is to go on from those
+    python benchmarks/cells.py unpack benchmarks/results/frontier.jsonl build/study   # to go on from those
     python benchmarks/results.py ../shared/data/mini-ost/train ../shared/data/mini-ost/test -o build/study
 
 Runs each config beside this file whose name the page has between two marks, in one folder of cells, and puts the tables

@@ -6,6 +6,7 @@ from functools import cache
 
 from gsdd.distill.budget import latents_for
 from gsdd.generators.load import load_generator
+from gsdd.recipe import StartingCrops
 from gsdd.study.board import Contender, cell_of, contender, full_row
 from gsdd.study.cells import Cell
 from gsdd.study.plan import Results, StudyPlan
@@ -95,9 +96,14 @@ def weights_of(plan: StudyPlan, generator: str) -> int:
 
 def rows_of(plan: StudyPlan, results: Results, budget: int) -> tuple[Contender, ...]:
     """List what is compared at a size: all crops, AVIF and ours, each as it was chosen for each metric."""
-    stored = [row for method in METHODS for row in baselines(plan, results, room_of(budget), method).values()]
+    stored = [row for method in METHODS for row in stored_of(plan, results, budget, method)]
     ours = [row for metric in plan.settings.metrics for row in our_rows(plan, results, budget, metric).values()]
     return (full_row(plan), *{row.label: row for row in (*stored, *ours)}.values())
+
+
+def stored_of(plan: StudyPlan, results: Results, budget: int, method: StartingCrops) -> tuple[Contender, ...]:
+    """Give AVIF of some bytes, at the qualities chosen."""
+    return tuple({row.label: row for row in baselines(plan, results, room_of(budget), method).values()}.values())
 
 
 def parts(plan: StudyPlan) -> Mapping[tuple[str, int], StudyPlan]:
@@ -115,7 +121,10 @@ def parts(plan: StudyPlan) -> Mapping[tuple[str, int], StudyPlan]:
 
 
 def rate_cells(plan: StudyPlan, results: Results) -> tuple[Cell, ...]:
-    """List the cells, seed by seed and size by size, so that a table of part of them is paired."""
+    """List the cells, seed by seed and size by size, so that a table of part of them is paired.
+
+    The weaker baseline, random crops, has one seed at every size.
+    """
     seeds = dict.fromkeys(seed for part in parts(plan).values() for seed in part.settings.seeds)
     return tuple(
         cell_of(part, row, student, draw, seed)
@@ -123,5 +132,13 @@ def rate_cells(plan: StudyPlan, results: Results) -> tuple[Cell, ...]:
         for (student, budget), part in parts(plan).items()
         if seed in part.settings.seeds
         for draw in plan.settings.draws
-        for row in rows_of(plan, results, budget)
+        for row in _rows_of_seed(part, results, budget, seed)
     )
+
+
+def _rows_of_seed(part: StudyPlan, results: Results, budget: int, seed: int) -> tuple[Contender, ...]:
+    rows = rows_of(part, results, budget)
+    if seed == part.settings.seeds[0]:
+        return rows
+    weaker = {row.label for row in stored_of(part, results, budget, "random")}
+    return tuple(row for row in rows if row.label not in weaker)

@@ -384,7 +384,9 @@ def test_the_frontier_compares_files_of_equal_bytes(few, tmp_path, monkeypatch):
         wanted = 3000 if "-3000B-" in path.name else 6000
         assert 0.97 * wanted <= path.stat().st_size <= wanted
     rows = rows_of(folder / "rate.csv")
-    assert {(row["bytes"], row["n"]) for row in rows} == {("3,000", "1"), ("6,000", "2")}
+    several = {(row["bytes"], row["n"]) for row in rows if not row["trained on"].startswith("random")}
+    assert several == {("3,000", "1"), ("6,000", "2")}
+    assert {row["n"] for row in rows if row["trained on"].startswith("random")} == {"1"}
     labels = [row["trained on"] for row in rows if row["bytes"] == "6,000"]
     assert labels[0] == "all crops of the folder"
     counts = {2 * round(8 * 6000 / bpp / 48**2 / 2) for bpp in (1.0, 2.0)}
