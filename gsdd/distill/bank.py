@@ -1,6 +1,5 @@
 """Draws of (theta, omega) with the real side of Eq. 7 done once, and taken in turn."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,16 +112,26 @@ class Bank:
         embedding = self._spaces.embedding("training", number, self._source.class_names)
         if self._bf16:
             embedding = replace(embedding, psi=embedding.psi.in_bf16())
-        means = embedding.real_means(self._real_batches(number))
+        means = embedding.real_means(real_batches(self._source, self._recipe, number))
         give_back_free_memory(means.device)  # else it stays beside the graphs that the step keeps
         pairs = self._recipe.matching.bank * len(self._source.starts) * means.shape[1] * means.itemsize
         keeps = pairs > 0 and (pairs <= PAIR_BYTES or fits(pairs, means.device))
         return Draw(embedding, means, self._source, self._classes, keeps)
 
-    def _real_batches(self, number: int) -> Sequence[Tensor]:
-        batches = []
-        for name, crops in zip(self._source.class_names, self._source.real, strict=True):
-            stream = numpy_stream(self._recipe.seed, f"real batch of {name}", number)
-            index = torch.from_numpy(stream.permutation(len(crops))[: self._recipe.matching.real_batch])
-            batches.append(taken(crops, index))
-        return batches
+
+def real_batches(source: DistillationSource, recipe: Recipe, number: int) -> list[Tensor]:
+    """Draw the real crops of a bank's entry.
+
+    Args:
+        source: real crops.
+        recipe: how many of a class, and the seed.
+        number: of the entry.
+
+    Returns:
+        uint8 `[M, 3, H, W]` a class.
+    """
+    batches = []
+    for name, crops in zip(source.class_names, source.real, strict=True):
+        stream = numpy_stream(recipe.seed, f"real batch of {name}", number)
+        batches.append(taken(crops, torch.from_numpy(stream.permutation(len(crops))[: recipe.matching.real_batch])))
+    return batches

@@ -1,6 +1,6 @@
 """Students at several points of trainings on real crops, each with the mean gradient of real crops there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gsdd.data.degradation import to_float
-from gsdd.distill.bank import DistillationSource
+from gsdd.distill.bank import DistillationSource, real_batches
 from gsdd.features.student import BATCH, Student, Views, trajectory
 from gsdd.kernels.upload import uploaded
 from gsdd.parallel.one_thread import one_thread
@@ -97,7 +97,7 @@ class StudentBank:
     def _entry_of(self, student: Student, number: int) -> Entry:
         """Average over real crops; classes count as they do among the latents."""
         real, square = torch.zeros(2, sum(student.sizes), device=self._device)
-        for crops, count in zip(self._real_batches(number), self._source.counts, strict=True):
+        for crops, count in zip(real_batches(self._source, self._recipe, number), self._source.counts, strict=True):
             share = count / sum(self._source.counts)
             for some, gradient in self._gradients(student, crops, number):
                 real = real + gradient * (share / len(crops))
@@ -111,14 +111,6 @@ class StudentBank:
         for some in torch.arange(len(crops)).split(BATCH):
             hr = views.some(some.tolist()).of(to_float(uploaded(taken(crops, some), self._device)))
             yield len(some), student.gradient(hr)
-
-    def _real_batches(self, number: int) -> Sequence[Tensor]:
-        batches = []
-        for name, crops in zip(self._source.class_names, self._source.real, strict=True):
-            stream = numpy_stream(self._recipe.seed, f"real batch of {name}", number)
-            index = torch.from_numpy(stream.permutation(len(crops))[: self._recipe.matching.real_batch])
-            batches.append(taken(crops, index))
-        return batches
 
 
 def points(recipe: Recipe) -> list[int]:
