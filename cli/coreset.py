@@ -28,7 +28,7 @@ from gsdd.selection.method import METHODS
     "--features",
     type=click.Choice(get_args(Family)),
     default="local-fourier",
-    help="Features for herding and kmeans; theta is drawn once.",
+    help="Features for herding and kmeans; random ones are drawn once.",
 )
 @click.option(
     "--candidates",

@@ -39,8 +39,8 @@ def expand(
     """Write the HR-LR pairs of all FILEs, as one set of images that SR trainers read.
 
     The folder gets HR/, LR_x4/ (antialiased bicubic; one folder per scale) and meta_info.txt. The same command again
-    adds only what is missing. It also prints configurations for BasicSR, traiNNer-redux, neosr and KAIR, and for
-    dataset types of the first two that degrade HR themselves.
+    adds only what is missing. It also prints configurations for BasicSR, traiNNer-redux, neosr and KAIR. For
+    BasicSR and traiNNer-redux it adds configurations for models that make LR from HR while they train.
 
     \b
     Example:
