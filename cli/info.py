@@ -32,9 +32,7 @@ LONGEST_VALUE = 400
 )
 @generator_option("to draw with")
 @device_option
-@click.option(
-    "--feature-weights", type=PATH, help="Weights of the feature extractor, if the run used pre-trained ones."
-)
+@click.option("--feature-weights", type=PATH, help="Weights of the feature extractor, if the run was given some.")
 @click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents per class on the sheet.")
 @force_option
 @printing

@@ -19,9 +19,7 @@ from gsdd.formats.place import Place
     help="The photos, to show real crops and to compare with image codecs.",
 )
 @decoding_options
-@click.option(
-    "--feature-weights", type=PATH, help="Weights of the feature extractor, if the run used pre-trained ones."
-)
+@click.option("--feature-weights", type=PATH, help="Weights of the feature extractor, if the run was given some.")
 @click.option("--per-class", type=click.IntRange(min=1), default=4, help="Latents per class that are shown.")
 @force_option
 @printing
