@@ -165,9 +165,6 @@ class Features:
     weights: Annotated[str, About("Path of pre-trained resnet18 weights; empty draws theta anew each step.")] = ""
     checkpoints: Annotated[int, About("Family student: checkpoints kept of each training on real crops.", 1)] = 12
     student_steps: Annotated[int, About("Family student: steps of such a training.", 0)] = 900
-    gain: Annotated[
-        float, About("Family student: factor by which the set's mean gradient exceeds that of real crops.", 0.01)
-    ] = 1.5
     calibration: Annotated[int, About("Real crops that set the statistics of resnet18's norms, once a theta.", 2)] = 32
 
 
@@ -349,7 +346,7 @@ SINCE: Mapping[str, str] = {
 }  # fmt: skip
 # Those of one family of features alone.
 OF_STUDENT: Mapping[str, str] = {
-    "checkpoints": "features.checkpoints", "student_steps": "features.student_steps", "gain": "features.gain",
+    "checkpoints": "features.checkpoints", "student_steps": "features.student_steps",
 }  # fmt: skip
 
 

@@ -29,29 +29,35 @@ class Entry:
 
     Attributes:
         student: with its weights.
-        wanted: the mean gradient of real crops, `[P]`, times `features.gain`: the stronger the gradient of a set is
-            beside the noise of its batches, the quicker Adam learns from it.
+        real: the mean gradient of real crops, `[P]`.
         square: the mean square of the gradients of batches of them, `[P]`: what Adam divides by.
     """
 
     student: Student
-    wanted: Tensor
+    real: Tensor
     square: Tensor
 
     @cached_property
-    def _shares(self) -> Tensor:
-        """Weigh each number of a gradient as Adam does, in all so that no gradient at all is at distance 1."""
+    def _scales(self) -> Tensor:
+        """Say what Adam makes a step of, for each number of a gradient."""
         parts = self.square.split(self.student.sizes)
-        shares = 1 / torch.cat([part + DAMPING * part.mean() + TINY for part in parts])
-        return shares / (self.wanted.square() * shares).sum()
+        return torch.cat([(part + DAMPING * part.mean() + TINY).rsqrt() for part in parts])
+
+    @cached_property
+    def _direction(self) -> Tensor:
+        return torch.nn.functional.normalize(self.real * self._scales, dim=0)
 
     def distance(self, gradient: Tensor) -> Tensor:
-        """Give the squared distance to the wanted gradient, in steps of Adam, relative to its length.
+        """Give 1 - the cosine between the steps that Adam makes of two gradients: 0 for the same direction, at most 2.
+
+        The length is free: a real mean is short, since many crops are flat, and images that had to meet it would lose
+        their contrast.
 
         Args:
             gradient: the mean of synthetic images, `[P]`; gradient flows to it.
         """
-        return ((gradient - self.wanted).square() * self._shares).sum()
+        step = torch.nn.functional.normalize(gradient * self._scales, dim=0)
+        return 1 - (step * self._direction).sum()
 
 
 class StudentBank:
@@ -102,7 +108,7 @@ class StudentBank:
             for some, gradient in self._gradients(student, crops, number):
                 real = real + gradient * (share / len(crops))
                 square = square + (gradient / some).square() * (share * some / len(crops))
-        return Entry(student, self._recipe.features.gain * real, square)
+        return Entry(student, real, square)
 
     def _gradients(self, student: Student, crops: Tensor, number: int) -> Iterator[tuple[int, Tensor]]:
         """Sum the gradients of each batch."""

@@ -23,7 +23,7 @@ from gsdd.recipe import Recipe
 class StudentObjective:
     """The loss of a step and its gradient in the images, as `Objective` has it for features.
 
-    L_dis is the distance of the mean gradients of the student's loss, over all classes together: a student is trained
+    L_dis is the angle between the mean gradients of the student's loss, over all classes together: a student is trained
     on all of them. R is the mean squared difference of what that loss says of each pixel of G(z_k) and of x_k, seen
     alike.
 
@@ -34,7 +34,7 @@ class StudentObjective:
         workers: the processes that share out the images.
 
     Source: GSDD paper, Eq. 9; gradients in place of features as in Zhao et al., "Dataset Condensation with Gradient
-    Matching", ICLR 2021, of the whole set at once and at the distance at which Adam sees them.
+    Matching", ICLR 2021, of the whole set at once, and by the steps that Adam makes of them.
     """
 
     def __init__(self, source: DistillationSource, bank: StudentBank, recipe: Recipe, workers: Workers) -> None:
@@ -90,7 +90,7 @@ class StudentObjective:
 
     def _gradient_of(self, entry: Entry, views: Views, pictures: Images, resting: Tensor) -> Tensor:
         """Sum the gradients of latents at rest, which do not move; processes share them out."""
-        device = entry.wanted.device
+        device = entry.real.device
         chunks = [index[:real] for index, real in chunk_indices(resting, crops_of(device))]
         mine = []
         for index in (chunks[k] for k in self._workers.deal(len(chunks))):

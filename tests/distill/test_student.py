@@ -131,7 +131,7 @@ class TestBank:
             squares = torch.stack([seen(images[k], views, place) for place, k in enumerate(order)])
             mean = sum(entry.student.gradient(to_float(each[None])) for each in squares) / 6
             wanted, square = wanted + mean * count / 5, square + mean.square() * count / 5
-        torch.testing.assert_close(entry.wanted, 1.5 * wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
+        torch.testing.assert_close(entry.real, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
         torch.testing.assert_close(entry.square, square, rtol=1e-2, atol=1e-5 * float(square.max()))
 
     def test_every_round_has_all_entries_in_an_order_of_its_own(self, photos):
@@ -142,25 +142,21 @@ class TestBank:
 
     def test_without_a_size_each_draw_is_new(self, photos):
         bank = bank_of(photos, changed(RECIPE_OF_STUDENT, bank=0))
-        assert len({float(bank[number].wanted.sum()) for number in range(5)}) == 5
+        assert len({float(bank[number].real.sum()) for number in range(5)}) == 5
 
-    def test_the_distance_is_of_adams_steps(self, photos):
-        """Two gradients are as far apart as the steps that Adam makes of them, at its second moment of real batches.
-
-        Of that a hundredth of the parameter's mean is added, where Adam adds an epsilon.
-        """
+    def test_the_distance_is_the_angle_between_adams_steps(self, photos):
+        """At its second moment of real batches, with a hundredth of the parameter's mean in place of Adam's epsilon."""
         entry = bank_of(photos)[0]
-        sizes = entry.student.sizes
-        gradient = 1e-3 * torch.randn_like(entry.wanted)
+        sizes, gradient = entry.student.sizes, 1e-3 * torch.randn_like(entry.real)
 
         def step(of: torch.Tensor) -> torch.Tensor:
             pairs = zip(of.double().split(sizes), entry.square.double().split(sizes), strict=True)
             return torch.cat([part / (square + square.mean() / 100).sqrt() for part, square in pairs])
 
-        wanted = (step(gradient) - step(entry.wanted)).norm() ** 2 / step(entry.wanted).norm() ** 2
-        torch.testing.assert_close(entry.distance(gradient).double(), wanted, rtol=1e-4, atol=0)
-        assert float(entry.distance(entry.wanted)) == 0
-        assert float(entry.distance(torch.zeros_like(entry.wanted))) == pytest.approx(1)
+        wanted = 1 - F.cosine_similarity(step(gradient), step(entry.real), dim=0)
+        torch.testing.assert_close(entry.distance(gradient).double(), wanted, rtol=1e-4, atol=1e-6)
+        for factor, distance in ((1, 0), (3, 0), (-1, 2)):
+            assert float(entry.distance(factor * entry.real)) == pytest.approx(distance, abs=1e-5)
 
 
 def written_out(entry: Entry, recipe: Recipe, views: Views, images: list[torch.Tensor], starts: torch.Tensor):
@@ -206,7 +202,7 @@ def test_it_brings_the_gradient_of_the_set_nearer_to_that_of_real_crops(photos):
             hr = views.of(generator()(latents))
         return sum(float(bank[k].distance(bank[k].student.gradient(hr) / 5)) for k in range(4))
 
-    assert distance(moved) < 0.8 * distance(start(photos))
+    assert distance(moved) < 0.97 * distance(start(photos))
 
 
 def test_a_file_says_which_student_it_was_matched_by(source, tmp_path):
