@@ -62,7 +62,7 @@ def build(root: Path, target: Path) -> subprocess.CompletedProcess:
 
 def read(words: list[str], group: click.Command = cli) -> None:
     """Parse a command line as click does, but look at no file."""
-    context = click.Context(group)
+    context = click.Context(group, **cli.context_settings)
     while isinstance(group, click.Group) and words and not words[0].startswith("-"):
         command = group.get_command(context, words[0])
         assert command is not None, words
@@ -145,7 +145,7 @@ def test_commands_in_a_line_have_the_options_that_are_named(page):
         if words[0] == "python" and words[1].startswith("benchmarks/"):
             script = (ROOT / words[1]).read_text()
             assert all(word in script for word in options(words[2:]) - options_of("compress")), line
-        if words[0] == "gsdd" and words[1] in cli.list_commands(click.Context(cli)):
+        if words[0] == "gsdd" and words[1] in cli.list_commands(click.Context(cli, **cli.context_settings)):
             assert options(words[2:]) <= options_of(words[1]), line
 
 
@@ -154,7 +154,7 @@ def options(words: list[str]) -> set[str]:
 
 
 def options_of(name: str) -> set[str]:
-    command = cli.get_command(click.Context(cli), name)
+    command = cli.get_command(click.Context(cli, **cli.context_settings), name)
     return {"-h", *(spelled for option in command.params for spelled in option.opts)}
 
 

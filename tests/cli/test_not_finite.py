@@ -69,7 +69,7 @@ def with_latents(path: Path, target: Path, value: float) -> Path:
 
 def test_latents_far_from_any_image_are_refused_by_number(refused, desk):
     huge = with_latents(Path("small.gsdd").resolve(), desk / "huge.gsdd", 3e38)
-    assert "latent 5 leaves -1.04858e+06 to 1.04858e+06" in refused("verify", huge, code=3)
+    assert "latent 5 is outside -1.04858e+06 to 1.04858e+06" in refused("verify", huge, code=3)
 
 
 def test_a_latent_whose_image_is_not_finite_is_named(refused, desk, monkeypatch):
