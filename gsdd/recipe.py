@@ -158,7 +158,7 @@ class Features:
     """psi, the feature extractor."""
 
     family: Annotated[
-        Space, About("Random local Fourier features, the paper's ResNet18, or the gradient of a student.")
+        Space, About("Random local Fourier features, the paper's ResNet18, or the first with a student's gradient.")
     ] = "local-fourier"
     filters: Annotated[int, About("Number of features D of local-fourier.", 1)] = 512
     layers: Annotated[str, About("Layers of resnet18 that are pooled, separated by commas.")] = "layer1,layer2"

@@ -13,6 +13,9 @@ from gsdd.distill.student_objective import StudentObjective
 from gsdd.generators.frozen import Network, graph_bytes
 from gsdd.parallel.graphs import graphed
 
+# The weight of Eq. 9 in local Fourier features beside the student's: with it both have gradients of about one length.
+FEATURES = 1.5
+
 
 class Arithmetic:
     """What a step computes with.
@@ -47,7 +50,9 @@ class Arithmetic:
 
 
 def _objective(source: DistillationSource, spaces: Spaces, run: Run, bf16: bool) -> Objective | StudentObjective:
-    if run.recipe.features.family == "student":
-        bank = StudentBank(source, run.recipe, run.generator.device)
-        return StudentObjective(source, bank, run.recipe, run.workers)
-    return Objective(source, Bank(source, spaces, run.recipe, bf16), run.recipe, run.workers)
+    recipe, bank = run.recipe, Bank(source, spaces, run.recipe, bf16)
+    if recipe.features.family != "student":
+        return Objective(source, bank, recipe, run.workers)
+    # Eq. 7 and 8 are sums over classes, the student's terms are of all together.
+    features = Objective(source, bank, recipe, run.workers, FEATURES / len(source.class_names))
+    return StudentObjective(source, StudentBank(source, recipe, run.generator.device), recipe, run.workers, features)

@@ -23,10 +23,14 @@ class Objective:
         bank: draws of (theta, omega).
         recipe: lambda, and draws a step.
         workers: the processes that share out the images.
+        weight: of the loss.
     """
 
-    def __init__(self, source: DistillationSource, bank: Bank, recipe: Recipe, workers: Workers) -> None:
+    def __init__(
+        self, source: DistillationSource, bank: Bank, recipe: Recipe, workers: Workers, weight: float = 1.0
+    ) -> None:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
+        self._weight = weight
         self._classes = class_index(source.counts)
 
     def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> Tensor:
@@ -53,7 +57,7 @@ class Objective:
         classes = moving.deal(self._classes[moving.index], self._workers)
         features = [draw.embedding(image, own) for image, own in zip(images, classes, strict=True)]
         leaf = moving.gather(self._workers, features).requires_grad_(True)
-        loss = self._loss(draw, leaf, moving, pictures) / self._recipe.matching.draws
+        loss = self._loss(draw, leaf, moving, pictures) * (self._weight / self._recipe.matching.draws)
         loss.backward()
         if leaf.grad is not None:
             for feature, gradient in zip(features, moving.deal(leaf.grad, self._workers), strict=True):

@@ -9,6 +9,7 @@ from gsdd.data.degradation import to_float
 from gsdd.data.image_store import Images
 from gsdd.distill.bank import DistillationSource
 from gsdd.distill.moving import Moving
+from gsdd.distill.objective import Objective
 from gsdd.distill.student_bank import Entry, StudentBank
 from gsdd.features.student import Views
 from gsdd.kernels.upload import uploaded
@@ -32,13 +33,23 @@ class StudentObjective:
         bank: students with their real gradients.
         recipe: lambda, and draws a step.
         workers: the processes that share out the images.
+        features: Eq. 9 in a space of features, which is added: images that are matched by a student alone teach that
+            kind of student.
 
     Source: GSDD paper, Eq. 9; gradients in place of features as in Zhao et al., "Dataset Condensation with Gradient
     Matching", ICLR 2021, of the whole set at once, and by the steps that Adam makes of them.
     """
 
-    def __init__(self, source: DistillationSource, bank: StudentBank, recipe: Recipe, workers: Workers) -> None:
+    def __init__(
+        self,
+        source: DistillationSource,
+        bank: StudentBank,
+        recipe: Recipe,
+        workers: Workers,
+        features: Objective | None = None,
+    ) -> None:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
+        self._features = features
 
     def backward(self, images: Sequence[Tensor], moving: Moving, number: int, pictures: Images | None) -> Tensor:
         """Add dL/dHR, averaged over the draws of a step, to the images' gradients; as `Objective.backward`."""
@@ -46,7 +57,8 @@ class StudentObjective:
         numbers = range(number * draws, (number + 1) * draws)
         with one_thread():
             losses = [self._backward_of(self._bank[k], self._views(k), images, moving, pictures) for k in numbers]
-        return torch.stack(losses).double().sum()
+        loss = torch.stack(losses).double().sum()
+        return loss if self._features is None else loss + self._features.backward(images, moving, number, pictures)
 
     def _backward_of(
         self, entry: Entry, views: Views, images: Sequence[Tensor], moving: Moving, pictures: Images | None

@@ -84,5 +84,5 @@ def test_classes_cost_a_matching_step_chunks_and_no_more(photos, features):
 
 
 INVERSION = {"uint8": 250, "dct": 320}
-MATCHING = {"local-fourier": 310, "resnet18": 380, "student": 960}
-A_CHUNK = {"local-fourier": 260, "resnet18": 320, "student": 920}
+MATCHING = {"local-fourier": 310, "resnet18": 380, "student": 1240}
+A_CHUNK = {"local-fourier": 260, "resnet18": 320, "student": 1180}
