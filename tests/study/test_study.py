@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 from heard import Heard
-from PIL import Image, ImageOps
+from PIL import Image
 from safetensors.torch import save_file
+from small_study import NOTHING_YET, TINY, apart_from, run
 from torch import nn
 
 from gsdd.data.degradation import to_uint8
 from gsdd.errors import GeneratorNotFoundError, Interrupted, OutputError, RecipeError, SourceError
 from gsdd.metrics.registry import Files, find_metrics
-from gsdd.monitor import SILENT
 from gsdd.networks.categories import category_condition
 from gsdd.students.checkpoint import save
 from gsdd.students.named import build
@@ -32,56 +32,6 @@ from gsdd.study.photos import Photos, split_for_tuning
 from gsdd.study.plan import Results, StudyPlan
 from gsdd.study.scales import settings_of
 from gsdd.study.study import EXPERIMENTS, study
-
-TINY = {
-    "students": ["small:small"],
-    "ipc": [1, 2],
-    "main_ipc": 1,
-    "shown_ipc": [1],
-    "lams": [0.0, 0.1],
-    "draws": [0],
-    "seeds": [0, 1],
-    "hr_size": 48,
-    "metrics": ["psnr-y"],
-    "blind_metrics": ["niqe"],
-    "blind_size": 64,
-    "families": ["local-fourier"],
-    "coreset": "loss",
-    "avif_qualities": [50],
-    "curve_every": 2,
-    "training": {"iterations": 4, "batch": 2, "crop": 32},
-    "distillation": {
-        "inversion.steps": 1, "matching.iterations": 1, "matching.real_batch": 2, "crops.real": 4, "matching.bank": 1,
-        "features.calibration": 4, "features.filters": 8,
-    },
-}  # fmt: skip
-
-
-NOTHING_YET = Results({}, Workshop(Path("nowhere")))
-
-
-@pytest.fixture(scope="module")
-def few(photos, tmp_path_factory) -> Path:
-    """Two classes of two photos to train on; beside them lie others to test on."""
-    folder = tmp_path_factory.mktemp("few") / "train"
-    classes = [each for each in sorted(photos.iterdir()) if each.is_dir() and len(list(each.iterdir())) > 1][:2]
-    for photo_class in classes:
-        (folder / photo_class.name).mkdir(parents=True)
-        (apart_from(folder) / photo_class.name).mkdir(parents=True)
-        for photo in sorted(photo_class.iterdir())[:2]:
-            (folder / photo_class.name / photo.name).symlink_to(photo)
-            with Image.open(photo) as image:
-                ImageOps.mirror(image.convert("RGB")).save(apart_from(folder) / photo_class.name / f"{photo.stem}.png")
-    return folder
-
-
-def apart_from(few: Path) -> Path:
-    return few.with_name("test")
-
-
-def run(folder: Path, few: Path, name: str = "compare", at_most=None, monitor=SILENT, options=TINY, **facts):
-    workshop = Workshop(folder, checkpoint_seconds=0.0, monitor=monitor)
-    return study(name, few, apart_from(few), workshop, options=options, at_most=at_most, **facts)
 
 
 def results(folder: Path) -> dict[str, object]:
@@ -360,89 +310,3 @@ def test_a_folder_with_other_files_or_in_the_photos_is_refused(few, tmp_path):
         run(few / "study", few)
     with pytest.raises(SourceError):
         run(tmp_path / "new", tmp_path / "nowhere")
-
-
-RATE = {
-    **TINY, "budgets": [3000, 6000], "avif_qualities": [20, 60], "generators": {"net": "realesr-animevideov3"},
-    "seeds": [0], "seeds_of": {"6000": [0, 1]}, "latent_bpp": [1.0, 2.0],
-}  # fmt: skip
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_frontier_compares_files_of_equal_bytes(few, tmp_path, monkeypatch):
-    folder = tmp_path / "rate"
-    monkeypatch.setattr("gsdd.study.frontier.weights_of", lambda plan, name: 1234)
-    run(folder, few, "rate", options=RATE)
-    for path in (folder / "cells").glob("avif*.json"):
-        result = json.loads(path.read_text())["result"]
-        assert 0.8 * result["budget"] < result["bytes"] <= result["budget"] and result["budget"] in (3000, 6000)
-    for path in (folder / "made").glob("*.gsdd"):
-        wanted = 3000 if "-3000B-" in path.name else 6000
-        assert 0.97 * wanted <= path.stat().st_size <= wanted
-    rows = rows_of(folder / "rate.csv")
-    several = {(row["bytes"], row["n"]) for row in rows if not row["trained on"].startswith("random")}
-    assert several == {("3,000", "1"), ("6,000", "2")}
-    assert {row["n"] for row in rows if row["trained on"].startswith("random")} == {"1"}
-    labels = [row["trained on"] for row in rows if row["bytes"] == "6,000"]
-    assert labels[0] == "all crops of the folder"
-    counts = {2 * round(8 * 6000 / bpp / 48**2 / 2) for bpp in (1.0, 2.0)}
-    assert [label.partition(" latents, ")[2] for label in labels[-2:]] == [
-        "inverted, net",
-        "distilled by local-fourier, net",
-    ]
-    assert int(labels[-1].split()[0]) in counts
-    assert {label.partition(" crops as AVIF ")[0] for label in labels[1:-2]} == {"random", "herded"}
-    for row in rows:
-        assert float(row["mean"]) > 5
-        assert (row["minus all crops"] == "-") == (row["trained on"] == labels[0])
-    text = (folder / "rate.md").read_text()
-    assert "net 1,234 bytes in fp16" in text and "too few" in text and "on the test photos themselves" in text
-    assert (folder / "rate-small-small-psnr-y.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_quality_of_avif_is_chosen_on_held_out_photos_of_the_training_folder(photos, tmp_path):
-    """By the definition: the quality with the best mean among the trainings on the other four fifths."""
-    workshop = Workshop(tmp_path / "rate")
-    settings = {**RATE, "budgets": [3000], "seeds_of": {}, "latent_bpp": [2.0]}
-    test = tmp_path / "test"
-    test.mkdir()
-    Image.new("RGB", (64, 64), (200, 30, 60)).save(test / "red.png")
-    try:
-        study("rate", photos, test, workshop, options=settings, at_most=6)
-    except RecipeError as error:
-        pytest.skip(str(error))
-    plan = StudyPlan(
-        settings_of("rate", "small", settings), Photos.of(photos, 48), Photos.of(test, 4),
-        tuning=StudyPlan(
-            settings_of("rate", "small", settings),
-            *(Photos.of(part, size) for part, size in zip(
-                split_for_tuning(photos, workshop.folder / "tune", 48), (48, 4), strict=True
-            )),
-            tuned=True,
-        ) if has_five(photos) else None,
-    )  # fmt: skip
-    judge = plan.tuning or plan
-    scores = {}
-    for quality in (20, 60):
-        cell = judge.scored(judge.stored("herding", quality, 0, 3000), "small:small", 0, curve=True)
-        found = read_result(cell, workshop)
-        assert found is not None
-        scores[quality] = found["scores"]["psnr-y"]
-    best = max(scores, key=scores.__getitem__)
-    rows = EXPERIMENTS["rate"].cells(plan, Results.read(EXPERIMENTS["rate"].choosing(plan), workshop))
-    stored = {cell.trained.source.name for cell in rows if cell.trained.source.name.startswith("avif")}
-    assert stored == {f"avif{best}-{method}-draw0-3000bytes" for method in ("random", "herding")}
-
-
-def has_five(photos: Path) -> bool:
-    return any(len(list(each.iterdir())) >= 5 for each in photos.iterdir() if each.is_dir())
-
-
-def test_seeds_and_bytes_are_of_something_that_the_curve_has():
-    for wrong in ({"seeds_of": {"7000": [0]}}, {"budgets_of": {"x4plus": [3000]}}):
-        with pytest.raises(RecipeError, match="wanted some of"):
-            settings_of("rate", "small", {**RATE, **wrong})
