@@ -93,7 +93,7 @@ def feature_spec(recipe: Recipe) -> FeatureSpec:
     Raises:
         RecipeError: unknown layers, or weights that are not there.
     """
-    # Of family student, psi serves D_f of the inversion alone.
+    # Family student has these features beside the student.
     family = "local-fourier" if recipe.features.family == "student" else recipe.features.family
     return FeatureSpec(
         family=family,

@@ -46,7 +46,7 @@ class StudentObjective:
         bank: StudentBank,
         recipe: Recipe,
         workers: Workers,
-        features: Objective | None = None,
+        features: Objective,
     ) -> None:
         self._source, self._bank, self._recipe, self._workers = source, bank, recipe, workers
         self._features = features
@@ -57,8 +57,7 @@ class StudentObjective:
         numbers = range(number * draws, (number + 1) * draws)
         with one_thread():
             losses = [self._backward_of(self._bank[k], self._views(k), images, moving, pictures) for k in numbers]
-        loss = torch.stack(losses).double().sum()
-        return loss if self._features is None else loss + self._features.backward(images, moving, number, pictures)
+        return torch.stack(losses).double().sum() + self._features.backward(images, moving, number, pictures)
 
     def _backward_of(
         self, entry: Entry, views: Views, images: Sequence[Tensor], moving: Moving, pictures: Images | None

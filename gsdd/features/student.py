@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gsdd.data.degradation import SCALE, downscale, low_resolution, to_float
+from gsdd.data.degradation import SCALE, downscale, low_resolution, to_float, whole
 from gsdd.features.convolution import TwiceDifferentiable
 from gsdd.kernels.upload import uploaded
 from gsdd.networks.initial import Undrawn, initialise
@@ -50,10 +50,10 @@ class Views:
 
         Args:
             count: how many.
-            size: height and width of the images in pixels, multiples of 4.
+            size: height and width of the images in pixels, at least 4.
             stream: of numbers.
         """
-        side = min(SIDE, *size)
+        side = whole(min(SIDE, *size), SCALE)
         tops, lefts = (stream.integers(0, (length - side) // SCALE + 1, count) for length in size)
         return cls(tops.tolist(), lefts.tolist(), stream.integers(0, TURNS, count).tolist(), side)
 
@@ -143,7 +143,7 @@ def trajectory(crops: Tensor, steps: Sequence[int], seed: int, number: int, devi
     """Train a student on real crops with L1 and Adam, and keep its weights on the way.
 
     Args:
-        crops: uint8 RGB `[M, 3, H, W]`, H and W multiples of 4.
+        crops: uint8 RGB `[M, 3, H, W]`.
         steps: at which weights are kept, ascending.
         seed: of the run.
         number: which trajectory; each begins from other weights and sees other batches.

@@ -65,6 +65,12 @@ class TestViews:
         assert views.side == 96
         assert (min(views.tops), max(views.tops)) == (0, 8) and (min(views.lefts), max(views.lefts)) == (0, 16)
 
+    def test_their_sides_are_multiples_of_four_whatever_the_images_are(self):
+        """A generator of another scale than x4 makes images of 66 pixels too."""
+        views = Views.draw(40, (66, 70), np.random.default_rng(3))
+        assert views.side == 64 and set(views.tops) == {0} and set(views.lefts) == {0, 1}
+        assert views.of(torch.rand(40, 3, 66, 70)).shape == (40, 3, 64, 64)
+
     def test_some_of_them_are_those_of_these_images(self):
         images, views = torch.rand(5, 3, 48, 48), Views.draw(5, (48, 48), np.random.default_rng(2))
         assert torch.equal(views.some([3, 1]).of(images[[3, 1]]), views.of(images)[[3, 1]])
